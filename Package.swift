@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "strongroom",
+    products: [
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        // System libraries, and the few Linux calls that Swift's Glibc module does not import.
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Leaves: pure and synchronous.
+        .target(
+            name: "Sealing", dependencies: ["CSodium", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: swift),
+
+        .testTarget(name: "SealingTests", dependencies: ["CZlib", "Sealing"], swiftSettings: swift),
+        .testTarget(name: "ArchitectureTests", swiftSettings: swift),
+    ]
+)
+
+// What only scripts/bench and scripts/make-vault build.
+if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
+    package.targets += [
+        .target(
+            name: "LargeVault", dependencies: ["Custody", "Records", "Sealing"], path: "Benchmarks/LargeVault",
+            swiftSettings: swift),
+        .executableTarget(
+            name: "make-vault",
+            dependencies: ["LargeVault", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Benchmarks/MakeVault", swiftSettings: swift),
+        .executableTarget(
+            name: "bench-sealing", dependencies: ["CSodium", "Sealing"], path: "Benchmarks/Sealing",
+            swiftSettings: swift),
+        .executableTarget(
+            name: "bench-chronology",
+            dependencies: [
+                "CSodium", "Custody", "LargeVault", "Records", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/Chronology", swiftSettings: swift),
+    ]
+}
