@@ -25,8 +25,10 @@ let package = Package(
         .target(
             name: "Sealing", dependencies: ["CSodium", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: swift),
+        .target(name: "Ledger", dependencies: ["Sealing"], swiftSettings: swift),
 
         .testTarget(name: "SealingTests", dependencies: ["CZlib", "Sealing"], swiftSettings: swift),
+        .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(name: "ArchitectureTests", swiftSettings: swift),
     ]
 )
