@@ -15,6 +15,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // System libraries, and the few Linux calls that Swift's Glibc module does not import.
@@ -26,9 +27,17 @@ let package = Package(
             name: "Sealing", dependencies: ["CSodium", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: swift),
         .target(name: "Ledger", dependencies: ["Sealing"], swiftSettings: swift),
+        .target(name: "Multipart", swiftSettings: swift),
+
+        // The domain's words and pure decisions.
+        .target(
+            name: "Records", dependencies: ["Sealing", "Ledger", .product(name: "Yams", package: "Yams")],
+            swiftSettings: swift),
 
         .testTarget(name: "SealingTests", dependencies: ["CZlib", "Sealing"], swiftSettings: swift),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Sealing"], swiftSettings: swift),
+        .testTarget(name: "MultipartTests", dependencies: ["Multipart"], swiftSettings: swift),
+        .testTarget(name: "RecordsTests", dependencies: ["Records", "Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(name: "ArchitectureTests", swiftSettings: swift),
     ]
 )

@@ -1,0 +1,463 @@
+import Ledger
+public import Sealing
+
+/// An edge of the key graph: an identity's secret, sealed to a holder.
+public struct WrapEdge: Hashable, Sendable {
+    /// The item that holds the sealed secret.
+    public let item: ItemID
+    /// The identity whose secret it is.
+    public let identity: IdentityID
+    /// The identity it is sealed to.
+    public let holder: IdentityID
+
+    /// An edge.
+    public init(item: ItemID, identity: IdentityID, holder: IdentityID) {
+        self.item = item
+        self.identity = identity
+        self.holder = holder
+    }
+
+    var encoded: CanonicalValue {
+        .object([
+            "holder": .string(holder.text), "identity": .string(identity.text), "item": .string(item.text),
+        ])
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        self.init(item: try reader.id("item"), identity: try reader.id("identity"), holder: try reader.id("holder"))
+        try reader.end()
+    }
+}
+
+/// A person as a statement adds them.
+public struct PersonAct: Hashable, Sendable {
+    /// The new person.
+    public let person: PersonID
+    /// Their node of the key graph; its recipient is the item of the same id.
+    public let identity: IdentityID
+    /// Their Ed25519 key, 32 bytes.
+    public let verifyingKey: [UInt8]
+    /// A keyed hash of the name they sign in with, 32 bytes.
+    public let nameTag: [UInt8]
+    /// Their roles.
+    public let roles: Set<Role>
+    /// Their sealed keys.
+    public let keybox: ItemID
+    /// Their sealed name.
+    public let row: ItemID
+    /// What they can reach.
+    public let wraps: [WrapEdge]
+
+    /// A person of all these parts.
+    public init(
+        person: PersonID, identity: IdentityID, verifyingKey: [UInt8], nameTag: [UInt8], roles: Set<Role>,
+        keybox: ItemID, row: ItemID, wraps: [WrapEdge]
+    ) {
+        self.person = person
+        self.identity = identity
+        self.verifyingKey = verifyingKey
+        self.nameTag = nameTag
+        self.roles = roles
+        self.keybox = keybox
+        self.row = row
+        self.wraps = wraps
+    }
+
+    var encoded: [String: CanonicalValue] {
+        [
+            "person": .string(person.text), "identity": .string(identity.text),
+            "verifying_key": .string(Base64.encode(verifyingKey)), "name_tag": .string(Base64.encode(nameTag)),
+            "roles": .array(roles.map(\.rawValue).sorted().map { .string($0) }), "keybox": .string(keybox.text),
+            "row": .string(row.text), "wraps": .array(wraps.map(\.encoded)),
+        ]
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        let roles: Set<Role> = try reader.words("roles")
+        var wraps: [WrapEdge] = []
+        for value in try reader.array("wraps") { wraps.append(try WrapEdge(parsing: value)) }
+        self.init(
+            person: try reader.id("person"), identity: try reader.id("identity"),
+            verifyingKey: try reader.bytes("verifying_key"), nameTag: try reader.bytes("name_tag"), roles: roles,
+            keybox: try reader.id("keybox"), row: try reader.id("row"), wraps: wraps)
+        try reader.end()
+    }
+}
+
+/// What each role may do, as a statement carries it: later replays need it as it stood then.
+public struct Abilities: Hashable, Sendable {
+    /// By role.
+    public let byRole: [Role: Set<Ability>]
+
+    /// Abilities by role.
+    public init(byRole: [Role: Set<Ability>]) { self.byRole = byRole }
+
+    /// Whether any of these roles includes the ability.
+    public func allow(_ ability: Ability, to roles: Set<Role>) -> Bool {
+        roles.contains { byRole[$0]?.contains(ability) ?? false }
+    }
+
+    var encoded: CanonicalValue {
+        var object: [String: CanonicalValue] = [:]
+        for (role, abilities) in byRole {
+            object[role.rawValue] = .array(abilities.map(\.rawValue).sorted().map { .string($0) })
+        }
+        return .object(object)
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        guard case .object(let object) = value else { throw .malformed("abilities") }
+        var byRole: [Role: Set<Ability>] = [:]
+        for (name, value) in object {
+            guard let role = Role(rawValue: name), case .array(let words) = value else { throw .malformed("abilities") }
+            byRole[role] = try StatementReader.words("abilities", words)
+        }
+        self.byRole = byRole
+    }
+}
+
+/// The founding of a vault: statement 0.
+public struct FoundingAct: Hashable, Sendable {
+    /// The vault.
+    public let vault: VaultID
+    /// The origin line of its checkpoints.
+    public let origin: String
+    /// The service's Ed25519 key, 32 bytes.
+    public let serviceKey: [UInt8]
+    /// The checkpoints' Ed25519 key, 32 bytes.
+    public let checkpointKey: [UInt8]
+    /// The identity of the register.
+    public let register: IdentityID
+    /// The identity of the safeguarding team.
+    public let team: IdentityID
+    /// What each role may do from now on.
+    public let abilities: Abilities
+    /// The founding lead.
+    public let founder: PersonAct
+
+    /// A founding of all these parts.
+    public init(
+        vault: VaultID, origin: String, serviceKey: [UInt8], checkpointKey: [UInt8], register: IdentityID,
+        team: IdentityID, abilities: Abilities, founder: PersonAct
+    ) {
+        self.vault = vault
+        self.origin = origin
+        self.serviceKey = serviceKey
+        self.checkpointKey = checkpointKey
+        self.register = register
+        self.team = team
+        self.abilities = abilities
+        self.founder = founder
+    }
+
+    var encoded: [String: CanonicalValue] {
+        [
+            "vault": .string(vault.text), "origin": .string(origin), "service_key": .string(Base64.encode(serviceKey)),
+            "checkpoint_key": .string(Base64.encode(checkpointKey)), "register": .string(register.text),
+            "team": .string(team.text), "abilities": abilities.encoded, "founder": .object(founder.encoded),
+        ]
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        self.init(
+            vault: try reader.id("vault"), origin: try reader.text("origin"),
+            serviceKey: try reader.bytes("service_key"), checkpointKey: try reader.bytes("checkpoint_key"),
+            register: try reader.id("register"), team: try reader.id("team"),
+            abilities: try Abilities(parsing: try reader.value("abilities")),
+            founder: try PersonAct(parsing: try reader.value("founder")))
+        try reader.end()
+    }
+}
+
+/// A pupil put on the register.
+public struct PupilAct: Hashable, Sendable {
+    /// The pupil.
+    public let pupil: PupilID
+    /// The opaque reference that people write down, such as `P-7F3KQ`.
+    public let reference: String
+    /// The pupil file's node of the key graph.
+    public let identity: IdentityID
+    /// The sealed name, date of birth, UPN and enrolment date.
+    public let row: ItemID
+    /// Who can reach the pupil file's key.
+    public let wraps: [WrapEdge]
+
+    /// A pupil of all these parts.
+    public init(pupil: PupilID, reference: String, identity: IdentityID, row: ItemID, wraps: [WrapEdge]) {
+        self.pupil = pupil
+        self.reference = reference
+        self.identity = identity
+        self.row = row
+        self.wraps = wraps
+    }
+
+    var encoded: [String: CanonicalValue] {
+        [
+            "pupil": .string(pupil.text), "reference": .string(reference), "identity": .string(identity.text),
+            "row": .string(row.text), "wraps": .array(wraps.map(\.encoded)),
+        ]
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        var wraps: [WrapEdge] = []
+        for value in try reader.array("wraps") { wraps.append(try WrapEdge(parsing: value)) }
+        self.init(
+            pupil: try reader.id("pupil"), reference: try reader.text("reference"), identity: try reader.id("identity"),
+            row: try reader.id("row"), wraps: wraps)
+        try reader.end()
+    }
+}
+
+/// A document filed: this statement is its chronology reference.
+public struct FilingAct: Hashable, Sendable {
+    /// The document; its header is the item of the same id.
+    public let document: DocumentID
+    /// The upload it was.
+    public let upload: UploadID
+    /// Its payload.
+    public let blob: BlobID
+    /// SHA-256 of the payload, ciphertext with the nonce before it.
+    public let payload: Digest
+    /// The payload's length in bytes.
+    public let payloadLength: UInt64
+    /// The payload's 16-byte nonce.
+    public let nonce: [UInt8]
+    /// The commitment to its file key.
+    public let commitment: Digest
+    /// The sealed detail.
+    public let detail: ItemID
+    /// The detail key that opens it.
+    public let detailKey: ItemID
+    /// Why it is kept apart as evidence, when it is.
+    public let quarantine: String?
+
+    /// A filing of all these parts.
+    public init(
+        document: DocumentID, upload: UploadID, blob: BlobID, payload: Digest, payloadLength: UInt64, nonce: [UInt8],
+        commitment: Digest, detail: ItemID, detailKey: ItemID, quarantine: String?
+    ) {
+        self.document = document
+        self.upload = upload
+        self.blob = blob
+        self.payload = payload
+        self.payloadLength = payloadLength
+        self.nonce = nonce
+        self.commitment = commitment
+        self.detail = detail
+        self.detailKey = detailKey
+        self.quarantine = quarantine
+    }
+
+    var encoded: [String: CanonicalValue] {
+        var object: [String: CanonicalValue] = [
+            "document": .string(document.text), "upload": .string(upload.text), "blob": .string(blob.text),
+            "payload_sha256": .string(payload.base64), "payload_length": .integer(Int64(payloadLength)),
+            "nonce": .string(Base64.encode(nonce)), "commitment": .string(commitment.base64),
+            "detail": .string(detail.text), "detail_key": .string(detailKey.text),
+        ]
+        if let quarantine { object["quarantine"] = .string(quarantine) }
+        return object
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        self.init(
+            document: try reader.id("document"), upload: try reader.id("upload"), blob: try reader.id("blob"),
+            payload: try reader.digest("payload_sha256"), payloadLength: try reader.size("payload_length"),
+            nonce: try reader.bytes("nonce"), commitment: try reader.digest("commitment"),
+            detail: try reader.id("detail"), detailKey: try reader.id("detail_key"),
+            quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil)
+        try reader.end()
+    }
+}
+
+/// How a document was read.
+public enum ReadingManner: String, Hashable, Sendable {
+    /// Its pages were looked at as pictures.
+    case view
+    /// The original was taken.
+    case download
+    /// The original was taken, sealed to a recipient of the reader's own.
+    case sealedDownload = "sealed-download"
+}
+
+/// What a statement says was done.
+public enum Act: Hashable, Sendable {
+    /// A vault was founded.
+    case vaultFounded(FoundingAct)
+    /// A person was added by somebody entitled.
+    case personAdded(PersonAct)
+    /// A person finished their first sign-in: their own password seals their keys now.
+    case personEnrolled(PersonID, keybox: ItemID)
+    /// A pupil was put on the register.
+    case pupilRegistered(PupilAct)
+    /// The policies named in the statement came into force.
+    case policyAdopted(Abilities)
+    /// A person signed in.
+    case signedIn(SessionID)
+    /// A session ended.
+    case signedOut(SessionID)
+    /// Sign-ins failed, gathered: how many since the last such statement, and for whom where the name is known.
+    case signInFailed(PersonID?, count: UInt64)
+    /// A document was filed, or kept apart as evidence.
+    case documentFiled(FilingAct)
+    /// An upload, or what was said of it, was refused: it is not filed.
+    case uploadRefused(UploadID, code: String)
+    /// An upload waits for its inspection.
+    case uploadWaiting(UploadID, code: String)
+    /// An upload was thrown away by its uploader before it was filed.
+    case uploadDiscarded(UploadID)
+    /// The register's names were read.
+    case registerRead(SessionID)
+    /// A pupil's chronology was read.
+    case chronologyRead(SessionID)
+    /// A document was opened: written before its first byte is let out.
+    case documentOpened(DocumentID, ReadingID, ReadingManner)
+    /// A reading ended.
+    case documentClosed(DocumentID, ReadingID, bytes: UInt64, pages: UInt64, complete: Bool)
+    /// Somebody asked for what they may not have.
+    case accessRefused(code: String)
+    /// A payload was found that no statement knows; it was moved aside.
+    case orphanFound(BlobID)
+
+    /// The word that names each act in a statement.
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        case vaultFounded = "vault.founded"
+        case personAdded = "person.added"
+        case personEnrolled = "person.enrolled"
+        case pupilRegistered = "pupil.registered"
+        case policyAdopted = "policy.adopted"
+        case signedIn = "session.opened"
+        case signedOut = "session.closed"
+        case signInFailed = "sign-in.failed"
+        case documentFiled = "document.filed"
+        case uploadRefused = "upload.refused"
+        case uploadWaiting = "upload.waiting"
+        case uploadDiscarded = "upload.discarded"
+        case registerRead = "register.read"
+        case chronologyRead = "chronology.read"
+        case documentOpened = "document.opened"
+        case documentClosed = "document.closed"
+        case accessRefused = "access.refused"
+        case orphanFound = "orphan.found"
+
+        /// Whether replaying authority needs it: who there is, and which keys, recipients and policies count.
+        public var concernsAuthority: Bool {
+            switch self {
+            case .vaultFounded, .personAdded, .personEnrolled, .pupilRegistered, .policyAdopted: true
+            default: false
+            }
+        }
+
+        /// Whether the vault's service may say it; everything else is a person's to say.
+        public var isService: Bool {
+            switch self {
+            case .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed: true
+            default: false
+            }
+        }
+    }
+
+    /// Which act it is.
+    public var kind: Kind {
+        switch self {
+        case .vaultFounded: .vaultFounded
+        case .personAdded: .personAdded
+        case .personEnrolled: .personEnrolled
+        case .pupilRegistered: .pupilRegistered
+        case .policyAdopted: .policyAdopted
+        case .signedIn: .signedIn
+        case .signedOut: .signedOut
+        case .signInFailed: .signInFailed
+        case .documentFiled: .documentFiled
+        case .uploadRefused: .uploadRefused
+        case .uploadWaiting: .uploadWaiting
+        case .uploadDiscarded: .uploadDiscarded
+        case .registerRead: .registerRead
+        case .chronologyRead: .chronologyRead
+        case .documentOpened: .documentOpened
+        case .documentClosed: .documentClosed
+        case .accessRefused: .accessRefused
+        case .orphanFound: .orphanFound
+        }
+    }
+
+    var encoded: [String: CanonicalValue] {
+        switch self {
+        case .vaultFounded(let act): act.encoded
+        case .personAdded(let act): act.encoded
+        case .personEnrolled(let person, let keybox): ["person": .string(person.text), "keybox": .string(keybox.text)]
+        case .pupilRegistered(let act): act.encoded
+        case .policyAdopted(let abilities): ["abilities": abilities.encoded]
+        case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session):
+            ["session": .string(session.text)]
+        case .signInFailed(let person, let count):
+            ["count": .integer(Int64(count))].merging(person.map { ["person": .string($0.text)] } ?? [:]) { $1 }
+        case .documentFiled(let act): act.encoded
+        case .uploadRefused(let upload, let code), .uploadWaiting(let upload, let code):
+            ["upload": .string(upload.text), "code": .string(code)]
+        case .uploadDiscarded(let upload): ["upload": .string(upload.text)]
+        case .documentOpened(let document, let reading, let manner):
+            [
+                "document": .string(document.text), "reading": .string(reading.text),
+                "manner": .string(manner.rawValue),
+            ]
+        case .documentClosed(let document, let reading, let bytes, let pages, let complete):
+            [
+                "document": .string(document.text), "reading": .string(reading.text), "bytes": .integer(Int64(bytes)),
+                "pages": .integer(Int64(pages)), "complete": .boolean(complete),
+            ]
+        case .accessRefused(let code): ["code": .string(code)]
+        case .orphanFound(let blob): ["blob": .string(blob.text)]
+        }
+    }
+
+    init(kind: Kind, parsing value: CanonicalValue) throws(StatementError) {
+        switch kind {
+        case .vaultFounded:
+            self = .vaultFounded(try FoundingAct(parsing: value))
+            return
+        case .personAdded:
+            self = .personAdded(try PersonAct(parsing: value))
+            return
+        case .pupilRegistered:
+            self = .pupilRegistered(try PupilAct(parsing: value))
+            return
+        case .documentFiled:
+            self = .documentFiled(try FilingAct(parsing: value))
+            return
+        default: break
+        }
+        var reader = try StatementReader(value)
+        switch kind {
+        case .vaultFounded, .personAdded, .pupilRegistered, .documentFiled: throw .malformed("kind")
+        case .personEnrolled: self = .personEnrolled(try reader.id("person"), keybox: try reader.id("keybox"))
+        case .policyAdopted: self = .policyAdopted(try Abilities(parsing: try reader.value("abilities")))
+        case .signedIn: self = .signedIn(try reader.id("session"))
+        case .signedOut: self = .signedOut(try reader.id("session"))
+        case .registerRead: self = .registerRead(try reader.id("session"))
+        case .chronologyRead: self = .chronologyRead(try reader.id("session"))
+        case .signInFailed:
+            self = .signInFailed(
+                try reader.has("person") ? try reader.id("person") : nil, count: try reader.size("count"))
+        case .uploadRefused: self = .uploadRefused(try reader.id("upload"), code: try reader.text("code"))
+        case .uploadWaiting: self = .uploadWaiting(try reader.id("upload"), code: try reader.text("code"))
+        case .uploadDiscarded: self = .uploadDiscarded(try reader.id("upload"))
+        case .documentOpened:
+            self = .documentOpened(
+                try reader.id("document"), try reader.id("reading"), try reader.word("manner"))
+        case .documentClosed:
+            guard case .boolean(let complete) = try reader.value("complete") else { throw .malformed("complete") }
+            self = .documentClosed(
+                try reader.id("document"), try reader.id("reading"), bytes: try reader.size("bytes"),
+                pages: try reader.size("pages"), complete: complete)
+        case .accessRefused: self = .accessRefused(code: try reader.text("code"))
+        case .orphanFound: self = .orphanFound(try reader.id("blob"))
+        }
+        try reader.end()
+    }
+}

@@ -1,0 +1,277 @@
+public import Sealing
+
+/// What a node of the key graph is.
+public enum IdentityKind: String, Hashable, Sendable {
+    /// A person's own.
+    case person
+    /// The key to pupils' names.
+    case register
+    /// The safeguarding team's.
+    case team
+    /// A pupil file's.
+    case pupilFile = "pupil-file"
+}
+
+/// A person as the ledger has them now.
+public struct PersonState: Hashable, Sendable {
+    /// Who.
+    public let id: PersonID
+    /// Their node of the key graph.
+    public let identity: IdentityID
+    /// Their signing key.
+    public let verifyingKey: VerifyingKey
+    /// Their keyed sign-in name.
+    public let nameTag: [UInt8]
+    /// Their roles.
+    public let roles: Set<Role>
+    /// Their sealed name.
+    public let row: ItemID
+    /// Their current keybox.
+    public var keybox: ItemID
+    /// Whether they finished their first sign-in.
+    public var enrolled: Bool
+
+    /// A person of all these parts.
+    package init(
+        id: PersonID, identity: IdentityID, verifyingKey: VerifyingKey, nameTag: [UInt8], roles: Set<Role>,
+        row: ItemID, keybox: ItemID, enrolled: Bool
+    ) {
+        self.id = id
+        self.identity = identity
+        self.verifyingKey = verifyingKey
+        self.nameTag = nameTag
+        self.roles = roles
+        self.row = row
+        self.keybox = keybox
+        self.enrolled = enrolled
+    }
+}
+
+/// A pupil as the ledger has them now.
+public struct PupilState: Hashable, Sendable {
+    /// Who.
+    public let id: PupilID
+    /// Their file.
+    public let pupilFile: PupilFileID
+    /// The reference that people write down.
+    public let reference: String
+    /// The pupil file's node of the key graph.
+    public let identity: IdentityID
+    /// The sealed name.
+    public let row: ItemID
+}
+
+/// Who there is and which keys count, replayed from the founding statement on.
+///
+/// Nothing is believed because it opens: a key, recipient, wrap or keybox is used only if it is here. `apply` takes
+/// statements in order and refuses one whose author was not entitled to make it then.
+public struct Authority: Sendable {
+    /// The founding.
+    public private(set) var founding: FoundingAct?
+    /// Everyone.
+    public private(set) var people: [PersonID: PersonState] = [:]
+    /// Everyone by keyed sign-in name.
+    public private(set) var peopleByTag: [[UInt8]: PersonID] = [:]
+    /// The register.
+    public private(set) var pupils: [PupilFileID: PupilState] = [:]
+    /// The register by reference.
+    public private(set) var pupilFilesByReference: [String: PupilFileID] = [:]
+    /// The nodes of the key graph.
+    public private(set) var identities: [IdentityID: IdentityKind] = [:]
+    /// The edges of the key graph, by the identity whose secret they hold.
+    public private(set) var wraps: [IdentityID: [WrapEdge]] = [:]
+    /// The committed digest of every item that a statement concerning authority brought.
+    public private(set) var items: [ItemID: Item] = [:]
+    /// The pupil file of every detail key that a filing brought.
+    public private(set) var detailKeys: [ItemID: PupilFileID] = [:]
+    /// What each role may do now.
+    public private(set) var abilities = Abilities(byRole: [:])
+    /// The policies in force.
+    public private(set) var policy: Digest?
+    /// The newest time of any statement.
+    public private(set) var newest = Timestamp(milliseconds: 0)
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Whether a person's roles include an ability now.
+    public func allows(_ ability: Ability, _ person: PersonID) -> Bool {
+        people[person].map { $0.enrolled && abilities.allow(ability, to: $0.roles) } ?? false
+    }
+
+    /// The key that must have signed a statement; nil where its author is unknown at this point.
+    public func verifyingKey(for statement: Statement) -> VerifyingKey? {
+        switch statement.author {
+        case .service: founding.flatMap { VerifyingKey(rawRepresentation: $0.serviceKey) }
+        case .person(let id):
+            if case .vaultFounded(let act) = statement.act {
+                statement.index == 0 && act.founder.person == id
+                    ? VerifyingKey(rawRepresentation: act.founder.verifyingKey) : nil
+            } else {
+                people[id]?.verifyingKey
+            }
+        }
+    }
+
+    /// Takes the next statement, whose signature was checked with `verifyingKey(for:)`.
+    ///
+    /// - Throws: `.unlawful` with what was wrong; the authority is then unchanged.
+    public mutating func apply(_ statement: Statement) throws(StatementError) {
+        var next = self
+        try next.pass(statement.act.kind, by: statement.author, at: statement.time)
+        if statement.act.kind.concernsAuthority {
+            try next.applyAuthority(statement)
+        } else {
+            guard statement.policy == policy else { throw .unlawful("policy is not the one in force") }
+            if case .documentFiled(let act) = statement.act {
+                try next.learnDetailKeys(of: statement)
+                try next.checkFiling(act, statement)
+            }
+        }
+        self = next
+    }
+
+    /// Takes of a statement what concerns every one: its author may say it, and time does not go backwards.
+    ///
+    /// For statements that concern no authority and whose leaf is under a checkpoint; `apply` does it for all.
+    public mutating func pass(_ kind: Act.Kind, by author: Author, at time: Timestamp) throws(StatementError) {
+        try check(author, of: kind)
+        guard time >= newest else { throw .unlawful("time goes backwards") }
+        newest = time
+    }
+
+    /// Takes the detail keys that a filing brings.
+    public mutating func learnDetailKeys(of statement: Statement) throws(StatementError) {
+        for item in statement.items where item.kind == .detailKey {
+            guard let pupilFile = statement.pupilFile, detailKeys.updateValue(pupilFile, forKey: item.id) == nil else {
+                throw .unlawful("detail key named twice")
+            }
+        }
+    }
+
+    private func checkFiling(_ act: FilingAct, _ statement: Statement) throws(StatementError) {
+        guard let pupilFile = statement.pupilFile, pupils[pupilFile] != nil else {
+            throw .unlawful("filed for nobody on the register")
+        }
+        let header = act.document.shared(as: Kind.Item.self)
+        guard statement.items.contains(where: { $0.kind == .header && $0.id == header }),
+            statement.items.contains(where: { $0.kind == .detail && $0.id == act.detail })
+        else { throw .unlawful("filed without header or detail") }
+        guard detailKeys[act.detailKey] == pupilFile else { throw .unlawful("filed under another pupil's detail key") }
+    }
+
+    private func check(_ author: Author, of kind: Act.Kind) throws(StatementError) {
+        switch author {
+        case .service:
+            guard kind.isService else { throw .unlawful("the service may not say \(kind.rawValue)") }
+        case .person(let id):
+            if kind == .vaultFounded { return }
+            guard let person = people[id] else { throw .unlawful("author unknown") }
+            if kind == .personEnrolled || kind == .signedIn || kind == .signedOut { return }
+            guard person.enrolled else { throw .unlawful("author not enrolled") }
+            switch kind {
+            case .personAdded: try require(.managePeople, of: person)
+            case .pupilRegistered: try require(.managePupils, of: person)
+            case .policyAdopted: try require(.managePeople, of: person)
+            case .documentFiled, .uploadDiscarded: try require(.file, of: person)
+            case .chronologyRead, .documentOpened: try require(.read, of: person)
+            default: break
+            }
+        }
+    }
+
+    private func require(_ ability: Ability, of person: PersonState) throws(StatementError) {
+        guard abilities.allow(ability, to: person.roles) else { throw .unlawful("author may not \(ability.rawValue)") }
+    }
+
+    private mutating func applyAuthority(_ statement: Statement) throws(StatementError) {
+        for item in statement.items {
+            guard items.updateValue(item, forKey: item.id) == nil else { throw .unlawful("item named twice") }
+        }
+        switch statement.act {
+        case .vaultFounded(let act):
+            guard founding == nil, statement.index == 0 else { throw .unlawful("founded twice") }
+            founding = act
+            abilities = act.abilities
+            policy = statement.policy
+            try addNode(act.register, .register)
+            try addNode(act.team, .team)
+            try add(act.founder, enrolled: true)
+        case .personAdded(let act):
+            try add(act, enrolled: false)
+        case .personEnrolled(let id, let keybox):
+            guard statement.author == .person(id), var person = people[id], !person.enrolled else {
+                throw .unlawful("enrolled by another, or twice")
+            }
+            try expect(keybox, .keybox)
+            person.keybox = keybox
+            person.enrolled = true
+            people[id] = person
+        case .pupilRegistered(let act):
+            guard let pupilFile = statement.pupilFile, pupils[pupilFile] == nil,
+                pupilFilesByReference[act.reference] == nil
+            else { throw .unlawful("pupil registered twice") }
+            try expect(act.row, .registerRow)
+            try addNode(act.identity, .pupilFile)
+            // Whoever registers a pupil gives the file's key to the team, and no other key to anybody.
+            guard act.wraps.map(\.identity) == [act.identity], act.wraps.map(\.holder) == [founding?.team] else {
+                throw .unlawful("a pupil file is wrapped to the team alone")
+            }
+            try add(act.wraps)
+            pupils[pupilFile] = PupilState(
+                id: act.pupil, pupilFile: pupilFile, reference: act.reference, identity: act.identity, row: act.row)
+            pupilFilesByReference[act.reference] = pupilFile
+        case .policyAdopted(let abilities):
+            self.abilities = abilities
+            policy = statement.policy
+        default: break
+        }
+    }
+
+    private mutating func add(_ act: PersonAct, enrolled: Bool) throws(StatementError) {
+        guard people[act.person] == nil, peopleByTag[act.nameTag] == nil,
+            let verifyingKey = VerifyingKey(rawRepresentation: act.verifyingKey)
+        else { throw .unlawful("person added twice") }
+        try expect(act.row, .personRow)
+        try expect(act.keybox, .keybox)
+        try addNode(act.identity, .person)
+        for edge in act.wraps { try check(edge, of: act) }
+        try add(act.wraps)
+        people[act.person] = PersonState(
+            id: act.person, identity: act.identity, verifyingKey: verifyingKey, nameTag: act.nameTag, roles: act.roles,
+            row: act.row, keybox: act.keybox, enrolled: enrolled)
+        peopleByTag[act.nameTag] = act.person
+    }
+
+    /// Who adds a person gives keys to that person alone, and only those that the roles need.
+    private func check(_ edge: WrapEdge, of act: PersonAct) throws(StatementError) {
+        let needs: [Ability] =
+            switch edge.identity {
+            case founding?.register: [.file, .read]
+            case founding?.team: [.read]
+            default: []
+            }
+        guard edge.holder == act.identity, needs.contains(where: { abilities.allow($0, to: act.roles) }) else {
+            throw .unlawful("a key that the person's roles do not need")
+        }
+    }
+
+    private mutating func addNode(_ identity: IdentityID, _ kind: IdentityKind) throws(StatementError) {
+        try expect(identity.shared(as: Kind.Item.self), .recipient)
+        guard identities.updateValue(kind, forKey: identity) == nil else { throw .unlawful("identity named twice") }
+    }
+
+    private mutating func add(_ edges: [WrapEdge]) throws(StatementError) {
+        for edge in edges {
+            try expect(edge.item, .wrap)
+            guard identities[edge.identity] != nil, identities[edge.holder] != nil else {
+                throw .unlawful("wrap of or to an unknown identity")
+            }
+            wraps[edge.identity, default: []].append(edge)
+        }
+    }
+
+    private func expect(_ item: ItemID, _ kind: ItemKind) throws(StatementError) {
+        guard items[item]?.kind == kind else { throw .unlawful("no \(kind.rawValue) committed") }
+    }
+}

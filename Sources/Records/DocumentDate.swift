@@ -1,0 +1,67 @@
+/// A document's own date as EDTF level 0: a day, a month, a year, a range of these, or `undated`.
+public struct DocumentDate: Hashable, Sendable {
+    /// The text as it was given and is kept: `2009`, `2009-03`, `2009-03-04/2009-05-01` or `undated`.
+    public let text: String
+    /// Earliest and latest day it can mean, as year × 10,000 + month × 100 + day; nil when undated.
+    public let days: ClosedRange<Int>?
+
+    /// No date is known.
+    public static let undated = DocumentDate(text: "undated", days: nil)
+
+    /// Reads EDTF level 0.
+    ///
+    /// - Throws: a refusal `date.unreadable` that says what would be accepted.
+    public init(parsing text: String) throws(Refusal) {
+        if text == "undated" {
+            self = .undated
+            return
+        }
+        let ends = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard ends.count <= 2, let first = ends.first.flatMap(Self.days), let last = ends.last.flatMap(Self.days),
+            first.lowerBound <= last.upperBound
+        else { throw Refusal.dateUnreadable }
+        self.init(text: text, days: first.lowerBound...last.upperBound)
+    }
+
+    private init(text: String, days: ClosedRange<Int>?) {
+        self.text = text
+        self.days = days
+    }
+
+    /// Orders by earliest instant, undated last. Equal keys are ordered by ledger index.
+    public var orderingKey: Int { days?.lowerBound ?? Int.max }
+
+    /// The days of `2009`, `2009-03` or `2009-03-04`.
+    private static func days(of text: Substring.UTF8View) -> ClosedRange<Int>? {
+        guard [4, 7, 10].contains(text.count) else { return nil }
+        var numbers = (year: 0, month: 0, day: 0)
+        for (place, character) in text.enumerated() {
+            if place == 4 || place == 7 {
+                guard character == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard case let digit = Int(character) - 48, (0...9).contains(digit) else { return nil }
+            switch place {
+            case ..<4: numbers.year = numbers.year * 10 + digit
+            case ..<7: numbers.month = numbers.month * 10 + digit
+            default: numbers.day = numbers.day * 10 + digit
+            }
+        }
+        let (year, month, day) = numbers
+        guard year >= 1900 else { return nil }
+        if text.count == 4 { return (year * 10_000 + 101)...(year * 10_000 + 1231) }
+        guard (1...12).contains(month) else { return nil }
+        let base = year * 10_000 + month * 100
+        if text.count == 7 { return (base + 1)...(base + length(of: month, in: year)) }
+        guard (1...length(of: month, in: year)).contains(day) else { return nil }
+        return (base + day)...(base + day)
+    }
+
+    private static func length(of month: Int, in year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+}

@@ -1,0 +1,116 @@
+/// What a person says of a document when they file it.
+public struct FilingDetails: Hashable, Sendable {
+    /// What it is, in a few words.
+    public var summary: String
+    /// The category's id in `policies/categories.yaml`.
+    public var category: String
+    /// The document's own date, EDTF level 0 or `undated`.
+    public var date: String
+    /// `yes`, `no` or `unknown`.
+    public var signed: String
+    /// By whom it is signed, where that is known.
+    public var signedBy: String
+    /// The day the school received it, where that is known: `2026-11-23`.
+    public var received: String
+    /// Why it is recorded more than 24 hours after it was received.
+    public var lateReason: String
+
+    /// Details; what is left out is empty.
+    public init(
+        summary: String = "", category: String = "", date: String = "", signed: String = "unknown",
+        signedBy: String = "", received: String = "", lateReason: String = ""
+    ) {
+        self.summary = summary
+        self.category = category
+        self.date = date
+        self.signed = signed
+        self.signedBy = signedBy
+        self.received = received
+        self.lateReason = lateReason
+    }
+}
+
+/// How a summary came about.
+public enum SummaryOrigin: String, Hashable, Sendable {
+    /// A person wrote it.
+    case typed
+    /// The system proposed it and a person changed it.
+    case changed
+    /// The system proposed it and a person accepted it as it was.
+    case accepted
+}
+
+/// Details that a decision found in order. Only `decide(_:)` makes one.
+public struct CheckedDetails: Hashable, Sendable {
+    /// The details, trimmed.
+    public let details: FilingDetails
+    /// The document's own date.
+    public let date: DocumentDate
+    /// How the summary came about.
+    public let origin: SummaryOrigin
+
+    fileprivate init(details: FilingDetails, date: DocumentDate, origin: SummaryOrigin) {
+        self.details = details
+        self.date = date
+        self.origin = origin
+    }
+}
+
+/// Decides whether a document's details can be filed (F-02 to F-06).
+///
+/// - Parameters:
+///   - proposed: the summary that the system proposed, if it did.
+///   - today: the day now in the school's time zone, as `2026-11-23`.
+///   - yesterday: the day before it.
+/// - Throws: a refusal that says which field and what would be right.
+public func decide(
+    _ details: FilingDetails, filename: String, proposed: String?, policies: Policies, today: String, yesterday: String
+) throws(Refusal) -> CheckedDetails {
+    var details = details
+    details.summary = trimmed(details.summary)
+    details.signedBy = trimmed(details.signedBy)
+    details.lateReason = trimmed(details.lateReason)
+    guard !details.summary.isEmpty else { throw .summaryBlank }
+    guard details.summary.count <= 500, isPlainText(details.summary), isPlainText(details.signedBy),
+        details.signedBy.count <= 200, isPlainText(details.lateReason), details.lateReason.count <= 500
+    else { throw .summaryTooLong }
+    guard !isFilename(details.summary, filename) else { throw .summaryIsFilename }
+    guard policies.categories.title(of: details.category) != nil else { throw .categoryUnknown }
+    guard ["yes", "no", "unknown"].contains(details.signed) else { throw .signedUnknownWord }
+    let date = try DocumentDate(parsing: details.date)
+    if !details.received.isEmpty {
+        let received = try DocumentDate(parsing: details.received)
+        let now = try DocumentDate(parsing: today)
+        guard let day = received.days, day.lowerBound <= (now.days?.upperBound ?? 0) else { throw .receivedInFuture }
+        if details.received != today && details.received != yesterday && details.lateReason.isEmpty {
+            throw .lateReasonMissing
+        }
+    }
+    let origin: SummaryOrigin =
+        switch proposed.map(trimmed) {
+        case nil, "": .typed
+        case details.summary: .accepted
+        default: .changed
+        }
+    return CheckedDetails(details: details, date: date, origin: origin)
+}
+
+private func trimmed(_ text: String) -> String {
+    var text = text[...]
+    while text.first?.isWhitespace == true { text = text.dropFirst() }
+    while text.last?.isWhitespace == true { text = text.dropLast() }
+    return String(text)
+}
+
+private func isPlainText(_ text: String) -> Bool {
+    text.unicodeScalars.allSatisfy { scalar in
+        scalar.value >= 32 && scalar.value != 127 && !(0x80...0x9F).contains(scalar.value)
+            && !(0x202A...0x202E).contains(scalar.value) && !(0x2066...0x2069).contains(scalar.value)
+    }
+}
+
+private func isFilename(_ summary: String, _ filename: String) -> Bool {
+    func bare(_ text: some StringProtocol) -> String { text.lowercased().filter { $0.isLetter || $0.isNumber } }
+    let stem = filename.lastIndex(of: ".").map { filename[..<$0] } ?? filename[...]
+    return bare(summary) == bare(filename) || (!bare(stem).isEmpty && bare(summary) == bare(stem))
+}

@@ -1,0 +1,109 @@
+import Sealing
+
+/// A name for one thing: 128 random bits, never derived from content, path or person.
+///
+/// In SQLite it is a 16-byte BLOB; everywhere else 26 lower-case characters of Crockford's base32.
+public struct Identifier<Of>: Hashable, Sendable, Comparable {
+    private let high: UInt64
+    private let low: UInt64
+
+    /// A new random identifier, from libsodium.
+    public static func random() -> Identifier { Identifier(sixteen: Randomness.bytes(16)) }
+
+    private init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// From 16 bytes; nil for any other number.
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count == 16 else { return nil }
+        self.init(sixteen: bytes)
+    }
+
+    private init(sixteen bytes: some Collection<UInt8>) {
+        var words: (UInt64, UInt64) = (0, 0)
+        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes) }
+        self.init(high: UInt64(bigEndian: words.0), low: UInt64(bigEndian: words.1))
+    }
+
+    /// From 26 characters of Crockford's base32, lower case; nil for anything else.
+    public init?(text: String) {
+        guard let bytes = Crockford.decode(text), bytes.count == 16 else { return nil }
+        self.init(bytes)
+    }
+
+    /// The 16 bytes.
+    public var bytes: [UInt8] { withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) } }
+
+    /// 26 lower-case characters of Crockford's base32.
+    public var text: String { Crockford.encode(bytes) }
+
+    /// Byte order.
+    public static func < (left: Identifier, right: Identifier) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+}
+
+extension Identifier: CustomStringConvertible {
+    /// The same as `text`.
+    public var description: String { text }
+}
+
+/// What an identifier is of. Never made; each is only a name for the compiler.
+public enum Kind {
+    /// A vault.
+    public enum Vault {}
+    /// A person who can sign in.
+    public enum Person {}
+    /// A pupil on the register.
+    public enum Pupil {}
+    /// A pupil's file.
+    public enum PupilFile {}
+    /// A document.
+    public enum Document {}
+    /// A payload in the blob store.
+    public enum Blob {}
+    /// An upload, from its first byte to its filing.
+    public enum Upload {}
+    /// A sealed item: a header, wrap, keybox, row or recipient.
+    public enum Item {}
+    /// A node of the key graph.
+    public enum Identity {}
+    /// A signed-in session.
+    public enum Session {}
+    /// One reading of a document.
+    public enum Reading {}
+}
+
+/// A vault.
+public typealias VaultID = Identifier<Kind.Vault>
+/// A person who can sign in.
+public typealias PersonID = Identifier<Kind.Person>
+/// A pupil on the register.
+public typealias PupilID = Identifier<Kind.Pupil>
+/// A pupil's file.
+public typealias PupilFileID = Identifier<Kind.PupilFile>
+/// A document.
+public typealias DocumentID = Identifier<Kind.Document>
+/// A payload in the blob store.
+public typealias BlobID = Identifier<Kind.Blob>
+/// An upload.
+public typealias UploadID = Identifier<Kind.Upload>
+/// A sealed item.
+public typealias ItemID = Identifier<Kind.Item>
+/// A node of the key graph.
+public typealias IdentityID = Identifier<Kind.Identity>
+/// A signed-in session.
+public typealias SessionID = Identifier<Kind.Session>
+/// One reading of a document.
+public typealias ReadingID = Identifier<Kind.Reading>
+
+extension Identifier {
+    /// The same 128 bits as a name of another kind: an identity and the item that holds its recipient share one.
+    package func shared<Other>(as other: Other.Type) -> Identifier<Other> {
+        Identifier<Other>(unchecked: high, low)
+    }
+
+    private init(unchecked high: UInt64, _ low: UInt64) { self.init(high: high, low: low) }
+}

@@ -1,0 +1,304 @@
+import Foundation
+public import Sealing
+import Yams
+
+/// The school's rules as data, decoded strictly from `policies/`: an unknown key is an error.
+public struct Policies: Sendable {
+    /// `school.yaml`.
+    public let school: SchoolPolicy
+    /// `access.yaml`.
+    public let access: AccessPolicy
+    /// `sessions.yaml`.
+    public let sessions: SessionPolicy
+    /// `categories.yaml`.
+    public let categories: CategoryPolicy
+    /// `file-types.yaml`.
+    public let fileTypes: FileTypePolicy
+    /// `limits.yaml`.
+    public let limits: LimitPolicy
+    /// SHA-256 over each file's name, length and bytes, in order of name.
+    public let digest: Digest
+
+    /// The files that make the policies, all of them needed and no other.
+    public static let fileNames = [
+        "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml", "sessions.yaml",
+    ]
+
+    /// Decodes the files.
+    ///
+    /// - Throws: a refusal `policy.unreadable` that names file and key.
+    public init(files: [String: String]) throws(Refusal) {
+        var hasher = SHA256Hasher()
+        for name in Self.fileNames {
+            guard let text = files[name] else { throw .policyUnreadable("policies/\(name) is missing") }
+            hasher.update(Array("\(name)\n\(text.utf8.count)\n\(text)".utf8))
+        }
+        digest = hasher.finish()
+        school = try Self.decode("school.yaml", files)
+        access = try Self.decode("access.yaml", files)
+        sessions = try Self.decode("sessions.yaml", files)
+        categories = try Self.decode("categories.yaml", files)
+        fileTypes = try Self.decode("file-types.yaml", files)
+        limits = try Self.decode("limits.yaml", files)
+        try sessions.check()
+        try school.check()
+        try categories.check()
+        try fileTypes.check()
+        try limits.check()
+        guard access.roles[.dsl]?.contains(.managePeople) == true else {
+            throw .policyUnreadable("policies/access.yaml: the role dsl must be able to manage-people")
+        }
+    }
+
+    private static func decode<Policy: Codable>(_ name: String, _ files: [String: String]) throws(Refusal) -> Policy {
+        do {
+            let text = files[name] ?? ""
+            let policy = try YAMLDecoder().decode(Policy.self, from: text)
+            let known = try Yams.compose(yaml: YAMLEncoder().encode(policy))
+            if let given = try Yams.compose(yaml: text), let key = unknownKey(in: given, beside: known, path: "") {
+                throw Refusal.policyUnreadable("policies/\(name) has an unknown key: \(key)")
+            }
+            return policy
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw .policyUnreadable("policies/\(name) cannot be read: \(String(describing: error).prefix(300))")
+        }
+    }
+
+    /// What was decoded, encoded again, knows every key that counted; any other key in the file is unknown.
+    private static func unknownKey(in given: Node, beside known: Node?, path: String) -> String? {
+        switch (given, known) {
+        case (.mapping(let given), .mapping(let known)):
+            for (key, value) in given {
+                let name = key.string ?? ""
+                guard let match = known.first(where: { $0.key.string == name }) else { return path + name }
+                if let found = unknownKey(in: value, beside: match.value, path: path + name + ".") { return found }
+            }
+            return nil
+        case (.sequence(let given), .sequence(let known)):
+            guard given.count == known.count else { return path + "(repeated entry)" }
+            for (index, pair) in zip(given, known).enumerated() {
+                if let found = unknownKey(in: pair.0, beside: pair.1, path: "\(path)\(index).") { return found }
+            }
+            return nil
+        case (.mapping(let given), _): return path + (given.first?.key.string ?? "")
+        default: return nil
+        }
+    }
+}
+
+extension Refusal {
+    /// A policy file that cannot be decoded.
+    static func policyUnreadable(_ message: String) -> Refusal {
+        Refusal(code: "policy.unreadable", message: message + ".", hint: "Put the file right; nothing was changed.")
+    }
+}
+
+/// Who the school is and how it reckons days.
+public struct SchoolPolicy: Codable, Hashable, Sendable {
+    /// The school's name, shown on every page.
+    public let name: String
+    /// The time zone in which days are reckoned, such as `Europe/London`.
+    public let timezone: String
+    /// Whom to ask for help, shown on error pages.
+    public let contact: String
+
+    func check() throws(Refusal) {
+        guard TimeZone(identifier: timezone) != nil else {
+            throw .policyUnreadable("policies/school.yaml: there is no time zone \(timezone.prefix(40))")
+        }
+    }
+}
+
+/// What each role may do.
+public struct AccessPolicy: Codable, Hashable, Sendable {
+    /// Abilities by role.
+    public let roles: [Role: [Ability]]
+
+    /// As a statement carries them.
+    public var abilities: Abilities { Abilities(byRole: roles.mapValues(Set.init)) }
+
+    /// From the file's own words.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        var roles: [Role: [Ability]] = [:]
+        for (name, abilities) in try container.decode([String: [Ability]].self, forKey: .roles) {
+            guard let role = Role(rawValue: name) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .roles, in: container, debugDescription: "there is no role \(name)")
+            }
+            roles[role] = abilities
+        }
+        self.roles = roles
+    }
+
+    /// In the file's own words.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        try container.encode(
+            Dictionary(uniqueKeysWithValues: roles.map { ($0.key.rawValue, $0.value) }), forKey: .roles)
+    }
+
+    private enum Keys: String, CodingKey { case roles }
+}
+
+/// Signing in.
+public struct SessionPolicy: Codable, Hashable, Sendable {
+    /// Minutes without a request after which a session ends.
+    public let idleMinutes: Int
+    /// Hours after which a session ends in any case.
+    public let lifetimeHours: Int
+    /// The fewest characters of a password.
+    public let passwordMinimumCharacters: Int
+    /// Memory of Argon2id, in MiB.
+    public let argon2MemoryMiB: Int
+    /// Passes of Argon2id.
+    public let argon2Passes: Int
+    /// How many passwords are hashed at the same time.
+    public let hashesAtOnce: Int
+    /// How many more may wait for it.
+    public let hashesWaiting: Int
+    /// Failures of one account, in five minutes, after which it is slowed.
+    public let failuresBeforeSlowing: Int
+
+    enum CodingKeys: String, CodingKey {
+        case idleMinutes = "idle-minutes"
+        case lifetimeHours = "lifetime-hours"
+        case passwordMinimumCharacters = "password-minimum-characters"
+        case argon2MemoryMiB = "argon2-memory-mib"
+        case argon2Passes = "argon2-passes"
+        case hashesAtOnce = "hashes-at-once"
+        case hashesWaiting = "hashes-waiting"
+        case failuresBeforeSlowing = "failures-before-slowing"
+    }
+
+    /// Argon2id's parameters for new keyboxes.
+    public var hashing: PasswordHashing {
+        PasswordHashing(memoryBytes: argon2MemoryMiB << 20, passes: argon2Passes)
+    }
+
+    /// What a keybox may ask for: no less than 64 MiB and 3 passes, no more than 1 GiB and 10 (C-06).
+    public static let leastHashing = PasswordHashing(memoryBytes: 64 << 20, passes: 3)
+    /// The most a keybox may ask for.
+    public static let mostHashing = PasswordHashing(memoryBytes: 1 << 30, passes: 10)
+
+    func check() throws(Refusal) {
+        guard (64...1024).contains(argon2MemoryMiB), (3...10).contains(argon2Passes) else {
+            throw .policyUnreadable("policies/sessions.yaml: Argon2id takes 64 to 1024 MiB and 3 to 10 passes")
+        }
+        guard (1...15).contains(idleMinutes), (1...8).contains(lifetimeHours), passwordMinimumCharacters >= 15,
+            hashesAtOnce >= 1, hashesWaiting >= 0, failuresBeforeSlowing >= 1
+        else {
+            throw .policyUnreadable(
+                "policies/sessions.yaml: at most 15 minutes idle and 8 hours, passwords of at least 15 characters")
+        }
+    }
+}
+
+/// What documents are.
+public struct CategoryPolicy: Codable, Hashable, Sendable {
+    /// One category.
+    public struct Category: Codable, Hashable, Sendable {
+        /// The word kept in the record.
+        public let id: String
+        /// What people see.
+        public let title: String
+    }
+    /// The categories, in the order people see them.
+    public let categories: [Category]
+
+    /// The title of a category; nil for an unknown one.
+    public func title(of id: String) -> String? { categories.first { $0.id == id }?.title }
+
+    func check() throws(Refusal) {
+        guard !categories.isEmpty, Set(categories.map(\.id)).count == categories.count else {
+            throw .policyUnreadable("policies/categories.yaml: each category has an id of its own")
+        }
+    }
+}
+
+/// What can be uploaded.
+public struct FileTypePolicy: Codable, Hashable, Sendable {
+    /// One type of file.
+    public struct FileType: Codable, Hashable, Sendable {
+        /// What people call it.
+        public let title: String
+        /// Its media type.
+        public let mediaType: String
+        /// The endings of names it may have, lower case, without the dot.
+        public let extensions: [String]
+        /// The largest file, in MiB.
+        public let largestMiB: Int
+        /// The same in bytes.
+        public var largestBytes: UInt64 { UInt64(largestMiB) << 20 }
+        /// The most pages.
+        public let mostPages: Int?
+        /// The most pixels of a page, in millions.
+        public let mostMegapixels: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case title
+            case mediaType = "media-type"
+            case extensions
+            case largestMiB = "largest-mib"
+            case mostPages = "most-pages"
+            case mostMegapixels = "most-megapixels"
+        }
+    }
+    /// The types, in the order people see them.
+    public let types: [FileType]
+
+    /// `PDF, TIFF, JPEG …`, for messages.
+    public var titles: String { types.map(\.title).joined(separator: ", ") }
+
+    func check() throws(Refusal) {
+        let extensions = types.flatMap(\.extensions)
+        guard !types.isEmpty, Set(extensions).count == extensions.count,
+            extensions.allSatisfy({ !$0.isEmpty && $0 == $0.lowercased() && !$0.contains(".") })
+        else {
+            throw .policyUnreadable(
+                "policies/file-types.yaml: each ending belongs to one type, in lower case, without a dot")
+        }
+        let sizes = types.flatMap { [$0.largestMiB, $0.mostPages ?? 1, $0.mostMegapixels ?? 1] }
+        guard sizes.allSatisfy({ (1...1 << 20).contains($0) }) else {
+            throw .policyUnreadable("policies/file-types.yaml: limits are whole numbers from 1 to 1048576")
+        }
+    }
+}
+
+/// How much at once.
+public struct LimitPolicy: Codable, Hashable, Sendable {
+    /// Room on the disk that uploads leave for statements, in MiB.
+    public let keepFreeMiB: Int
+    /// The same, in per cent of the disk.
+    public let keepFreePercent: Int
+    /// Memory that documents under inspection may take together, in MiB.
+    public let inspectionMemoryMiB: Int
+    /// Uploads that one person may have unfinished or waiting to be filed.
+    public let pendingUploadsPerPerson: Int
+    /// The same, in MiB together.
+    public let pendingMiBPerPerson: Int
+    /// Days after which an upload that was not filed is wiped.
+    public let pendingUploadDays: Int
+
+    func check() throws(Refusal) {
+        guard (0...1 << 30).contains(keepFreeMiB), (0...90).contains(keepFreePercent),
+            (1...1 << 20).contains(inspectionMemoryMiB), pendingUploadsPerPerson >= 1,
+            (1...1 << 30).contains(pendingMiBPerPerson),
+            (1...3650).contains(pendingUploadDays)
+        else {
+            throw .policyUnreadable(
+                "policies/limits.yaml: numbers from 1 up, at most 90 per cent kept free, at most 3650 days")
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case keepFreeMiB = "keep-free-mib"
+        case keepFreePercent = "keep-free-percent"
+        case inspectionMemoryMiB = "inspection-memory-mib"
+        case pendingUploadsPerPerson = "pending-uploads-per-person"
+        case pendingMiBPerPerson = "pending-mib-per-person"
+        case pendingUploadDays = "pending-upload-days"
+    }
+}

@@ -1,0 +1,99 @@
+/// One cell of a projected row.
+public enum Cell: Hashable, Sendable {
+    /// SQL NULL.
+    case null
+    /// An INTEGER.
+    case integer(Int64)
+    /// A TEXT.
+    case text(String)
+    /// A BLOB.
+    case blob([UInt8])
+}
+
+/// One row that a statement puts into the catalogue.
+public struct ProjectedRow: Hashable, Sendable {
+    /// The table.
+    public let table: Projection
+    /// The cells, in the order of `Projection.columns`.
+    public let cells: [Cell]
+}
+
+/// The catalogue's tables that follow from the statements alone.
+///
+/// The same function writes them when a statement is made and gives them again when a vault is verified. Rows are only
+/// ever added; the first column is the primary key.
+public enum Projection: String, Hashable, Sendable, CaseIterable {
+    case act, person, keybox, identity, wrap, pupil, document
+    case detailKey = "detail_key"
+
+    /// The columns, primary key first.
+    public var columns: [String] {
+        switch self {
+        case .act: ["idx", "kind", "author", "pupil_file", "recorded"]
+        case .person: ["id", "identity", "verifying_key", "name_tag", "roles", "row", "idx"]
+        case .keybox: ["item", "person", "idx"]
+        case .identity: ["id", "kind", "pupil_file", "idx"]
+        case .wrap: ["item", "identity", "holder", "idx"]
+        case .pupil: ["id", "pupil_file", "reference", "identity", "row", "idx"]
+        case .document: ["id", "pupil_file", "blob", "upload", "detail", "detail_key", "quarantine", "idx"]
+        case .detailKey: ["item", "pupil_file", "idx"]
+        }
+    }
+
+    /// The rows that follow from one statement.
+    public static func rows(of statement: Statement) -> [ProjectedRow] {
+        let index = Cell.integer(Int64(statement.index))
+        let pupilFile = statement.pupilFile.map { Cell.blob($0.bytes) } ?? .null
+        let author: Cell =
+            switch statement.author {
+            case .service: .null
+            case .person(let id): .blob(id.bytes)
+            }
+        var rows = [
+            ProjectedRow(
+                table: .act,
+                cells: [
+                    index, .text(statement.act.kind.rawValue), author, pupilFile,
+                    .integer(statement.time.milliseconds),
+                ])
+        ]
+        func add(_ table: Projection, _ cells: Cell...) { rows.append(ProjectedRow(table: table, cells: cells)) }
+        func add(_ wraps: [WrapEdge]) {
+            for wrap in wraps {
+                add(.wrap, .blob(wrap.item.bytes), .blob(wrap.identity.bytes), .blob(wrap.holder.bytes), index)
+            }
+        }
+        func add(_ act: PersonAct) {
+            add(
+                .person, .blob(act.person.bytes), .blob(act.identity.bytes), .blob(act.verifyingKey),
+                .blob(act.nameTag), .text(act.roles.map(\.rawValue).sorted().joined(separator: " ")),
+                .blob(act.row.bytes), index)
+            add(.identity, .blob(act.identity.bytes), .text(IdentityKind.person.rawValue), .null, index)
+            add(.keybox, .blob(act.keybox.bytes), .blob(act.person.bytes), index)
+            add(act.wraps)
+        }
+        switch statement.act {
+        case .vaultFounded(let act):
+            add(.identity, .blob(act.register.bytes), .text(IdentityKind.register.rawValue), .null, index)
+            add(.identity, .blob(act.team.bytes), .text(IdentityKind.team.rawValue), .null, index)
+            add(act.founder)
+        case .personAdded(let act): add(act)
+        case .personEnrolled(let person, let keybox): add(.keybox, .blob(keybox.bytes), .blob(person.bytes), index)
+        case .pupilRegistered(let act):
+            add(.identity, .blob(act.identity.bytes), .text(IdentityKind.pupilFile.rawValue), pupilFile, index)
+            add(
+                .pupil, .blob(act.pupil.bytes), pupilFile, .text(act.reference), .blob(act.identity.bytes),
+                .blob(act.row.bytes), index)
+            add(act.wraps)
+        case .documentFiled(let act):
+            add(
+                .document, .blob(act.document.bytes), pupilFile, .blob(act.blob.bytes), .blob(act.upload.bytes),
+                .blob(act.detail.bytes), .blob(act.detailKey.bytes), act.quarantine.map { .text($0) } ?? .null, index)
+            for item in statement.items where item.kind == .detailKey {
+                add(.detailKey, .blob(item.id.bytes), pupilFile, index)
+            }
+        default: break
+        }
+        return rows
+    }
+}

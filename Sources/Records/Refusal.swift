@@ -1,0 +1,63 @@
+/// A decision not to do something: what was wrong, what would be right. Not an error.
+public struct Refusal: Error, Hashable, Sendable {
+    /// A stable code, such as `upload.too-large`.
+    public let code: String
+    /// For people: what was wrong. Never a child's name, a key or content.
+    public let message: String
+    /// For people: what would be right, or what to do now.
+    public let hint: String
+
+    /// A refusal with its code, what was wrong, and what would be right.
+    public init(code: String, message: String, hint: String) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+}
+
+extension Refusal {
+    /// A date that cannot be read.
+    public static let dateUnreadable = Refusal(
+        code: "date.unreadable", message: "That date cannot be read.",
+        hint: "Write a day (2009-03-04), a month (2009-03), a year (2009), two of these with / between, or undated.")
+    /// The pupil is not on the register.
+    public static let pupilUnknown = Refusal(
+        code: "pupil.unknown", message: "There is no pupil with that reference on the register.",
+        hint: "Check the reference, or ask the safeguarding lead to add the pupil first.")
+    /// The summary is blank.
+    public static let summaryBlank = Refusal(
+        code: "summary.blank", message: "The summary is blank.",
+        hint: "Write in a few words what the document is, 1 to 500 characters.")
+    /// The summary is too long, or holds control characters.
+    public static let summaryTooLong = Refusal(
+        code: "summary.too-long", message: "The summary is longer than 500 characters or not plain text.",
+        hint: "Write in a few words what the document is, 1 to 500 characters.")
+    /// The summary is only the file's name.
+    public static let summaryIsFilename = Refusal(
+        code: "summary.file-name", message: "The summary is only the file's name.",
+        hint: "Write in a few words what the document is, 1 to 500 characters.")
+    /// A received date without a reason for being late.
+    public static let lateReasonMissing = Refusal(
+        code: "received.late", message: "This reached the school more than 24 hours ago.",
+        hint: "Say in a few words why it is recorded late.")
+    /// A received date after today.
+    public static let receivedInFuture = Refusal(
+        code: "received.in-future", message: "The date it was received lies in the future.",
+        hint: "Give the day on which the school received it.")
+    /// The signed field is none of the three words.
+    public static let signedUnknownWord = Refusal(
+        code: "signed.unreadable", message: "Whether the document is signed was not understood.",
+        hint: "Answer yes, no or unknown.")
+    /// The category is not in the policy.
+    public static let categoryUnknown = Refusal(
+        code: "category.unknown", message: "There is no such category.",
+        hint: "Choose one of the list, which is in policies/categories.yaml.")
+    /// A role that may not do this.
+    public static let notEntitled = Refusal(
+        code: "access.not-entitled", message: "Your role does not include this.",
+        hint: "Ask the safeguarding lead.")
+    /// The sign-in is not finished.
+    public static let enrolmentUnfinished = Refusal(
+        code: "access.enrolment-unfinished", message: "Your first sign-in is not finished.",
+        hint: "Choose your own password and set up your authenticator first.")
+}

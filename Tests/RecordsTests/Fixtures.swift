@@ -1,0 +1,140 @@
+import Foundation
+import Ledger
+import Records
+import Sealing
+
+/// The texts of `policies/`, as they are shipped.
+func policyFiles() throws -> [String: String] {
+    let root = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "policies")
+    var files: [String: String] = [:]
+    for name in Policies.fileNames {
+        files[name] = try String(contentsOf: root.appending(path: name), encoding: .utf8)
+    }
+    return files
+}
+
+/// The code of the refusal that some work throws; nil where it does not.
+func refusalCode(_ body: () throws -> Void) -> String? {
+    do {
+        try body()
+        return nil
+    } catch let refusal as Refusal {
+        return refusal.code
+    } catch {
+        return "\(error)"
+    }
+}
+
+func digest(_ text: String) -> Digest { sha256(Array(text.utf8)) }
+
+/// A ledger of invented people, as replay sees it: signatures are somebody else's matter.
+struct School {
+    var authority = Authority()
+    var index: UInt64 = 0
+    var time: Int64 = 1_000
+    let policy = digest("policy")
+    let abilities: Abilities
+    let founder = PersonID.random()
+    let register = IdentityID.random()
+    let team = IdentityID.random()
+
+    /// A founded vault under the shipped access policy.
+    init() throws {
+        abilities = try Policies(files: policyFiles()).access.abilities
+        let (act, items) = try Self.person(founder, roles: [.dsl])
+        let founding = FoundingAct(
+            vault: .random(), origin: "strongroom.invalid/x", serviceKey: [UInt8](repeating: 1, count: 32),
+            checkpointKey: [UInt8](repeating: 2, count: 32), register: register, team: team, abilities: abilities,
+            founder: act)
+        try say(
+            .vaultFounded(founding), by: founder, items: items + [Self.recipient(register), Self.recipient(team)])
+    }
+
+    static func recipient(_ identity: IdentityID) -> Item {
+        // An identity and the item that holds its recipient share their 128 bits.
+        Item(id: ItemID(identity.bytes) ?? .random(), kind: .recipient, digest: digest(identity.text))
+    }
+
+    static func person(
+        _ id: PersonID, roles: Set<Role>, nameTag: [UInt8] = Randomness.bytes(32)
+    ) throws -> (PersonAct, [Item]) {
+        let identity = IdentityID.random()
+        let keybox = Item(id: .random(), kind: .keybox, digest: digest("keybox"))
+        let row = Item(id: .random(), kind: .personRow, digest: digest("row"))
+        let act = PersonAct(
+            person: id, identity: identity,
+            verifyingKey: try SigningKey.generate().verifyingKey.rawRepresentation, nameTag: nameTag, roles: roles,
+            keybox: keybox.id, row: row.id, wraps: [])
+        return (act, [recipient(identity), keybox, row])
+    }
+
+    static func pupil(
+        _ reference: String, heldBy holder: IdentityID
+    ) -> (PupilAct, [Item]) {
+        let identity = IdentityID.random()
+        let row = Item(id: .random(), kind: .registerRow, digest: digest("row"))
+        let wrap = Item(id: .random(), kind: .wrap, digest: digest("wrap"))
+        let act = PupilAct(
+            pupil: .random(), reference: reference, identity: identity, row: row.id,
+            wraps: [WrapEdge(item: wrap.id, identity: identity, holder: holder)])
+        return (act, [recipient(identity), row, wrap])
+    }
+
+    func statement(
+        _ act: Act, by author: Author, pupilFile: PupilFileID? = nil, items: [Item] = [], policy: Digest? = nil
+    ) -> Records.Statement {
+        Statement(
+            index: index, time: Timestamp(milliseconds: time), author: author, root: digest("root"),
+            policy: policy ?? self.policy, pupilFile: pupilFile, items: items, fields: [:], act: act)
+    }
+
+    /// Takes a statement, or throws and changes nothing.
+    mutating func say(
+        _ act: Act, by author: Author, pupilFile: PupilFileID? = nil, items: [Item] = [], policy: Digest? = nil
+    ) throws(StatementError) {
+        try authority.apply(statement(act, by: author, pupilFile: pupilFile, items: items, policy: policy))
+        index += 1
+        time += 1
+    }
+
+    mutating func say(
+        _ act: Act, by person: PersonID, pupilFile: PupilFileID? = nil, items: [Item] = []
+    ) throws(StatementError) {
+        try say(act, by: .person(person), pupilFile: pupilFile, items: items)
+    }
+
+    /// Adds somebody, and finishes their first sign-in where asked.
+    mutating func add(_ roles: Set<Role>, enrolled: Bool = true) throws -> PersonID {
+        let id = PersonID.random()
+        let (act, items) = try Self.person(id, roles: roles)
+        try say(.personAdded(act), by: founder, items: items)
+        if enrolled {
+            let keybox = Item(id: .random(), kind: .keybox, digest: digest("own"))
+            try say(.personEnrolled(id, keybox: keybox.id), by: id, items: [keybox])
+        }
+        return id
+    }
+
+    /// Puts a pupil on the register.
+    mutating func register(_ reference: String = "P-7F3KQ") throws -> PupilFileID {
+        let file = PupilFileID.random()
+        let (act, items) = Self.pupil(reference, heldBy: team)
+        try say(.pupilRegistered(act), by: founder, pupilFile: file, items: items)
+        return file
+    }
+
+    /// Why a statement is not lawful; nil where it is.
+    func unlawful(
+        _ act: Act, by author: Author, pupilFile: PupilFileID? = nil, items: [Item] = [], policy: Digest? = nil
+    ) -> String? {
+        var copy = self
+        do throws(StatementError) {
+            try copy.say(act, by: author, pupilFile: pupilFile, items: items, policy: policy)
+            return nil
+        } catch {
+            guard case .unlawful(let why) = error else { return "\(error)" }
+            return why
+        }
+    }
+}

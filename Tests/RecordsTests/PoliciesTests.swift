@@ -1,0 +1,115 @@
+import Foundation
+import Records
+import Sealing
+import Testing
+
+@Suite struct PoliciesTests {
+    private func code(_ name: String, replacing old: String, with new: String) throws -> String? {
+        var files = try policyFiles()
+        let text = try #require(files[name])
+        #expect(text.contains(old), "\(name) no longer says \(old)")
+        files[name] = text.replacingOccurrences(of: old, with: new)
+        return refusalCode { _ = try Policies(files: files) }
+    }
+
+    @Test func `The shipped policies are read, and say what they say`() throws {
+        let policies = try Policies(files: policyFiles())
+        #expect(policies.sessions.argon2MemoryMiB == 256 && policies.sessions.argon2Passes == 3)
+        #expect(policies.sessions.hashing.memoryBytes == 256 << 20)
+        #expect(policies.sessions.idleMinutes == 15 && policies.sessions.lifetimeHours == 8)
+        #expect(policies.school.timezone == "Europe/London")
+        #expect(policies.categories.title(of: "health") == "Health report")
+        #expect(policies.categories.title(of: "nothing") == nil)
+        #expect(policies.access.roles[.accountManager] == [])
+        #expect(policies.access.abilities.allow(.read, to: [.deputy]))
+        #expect(!policies.access.abilities.allow(.read, to: [.admin, .staff, .panel, .accountManager]))
+        #expect(policies.fileTypes.types.contains { $0.mediaType == "application/pdf" && $0.mostPages == 5_000 })
+        #expect(policies.limits.keepFreeMiB == 1_024)
+    }
+
+    @Test func `Every byte counts in the digest, in every file`() throws {
+        let whole = try Policies(files: policyFiles()).digest
+        #expect(try Policies(files: policyFiles()).digest == whole)
+        for name in Policies.fileNames {
+            var files = try policyFiles()
+            files[name] = (files[name] ?? "") + "# one more remark\n"
+            #expect(try Policies(files: files).digest != whole, "\(name)")
+        }
+    }
+
+    @Test func `A missing or empty file is refused by name`() throws {
+        for name in Policies.fileNames {
+            for text in [nil, "", "- not a mapping", "{"] {
+                var files = try policyFiles()
+                files[name] = text
+                do throws(Refusal) {
+                    _ = try Policies(files: files)
+                    Issue.record("\(name) as \(text ?? "nothing") was taken")
+                } catch {
+                    #expect(error.code == "policy.unreadable" && error.message.contains(name))
+                }
+            }
+        }
+    }
+
+    @Test func `An unknown key is refused, at the top and deeper down`() throws {
+        for name in Policies.fileNames {
+            var files = try policyFiles()
+            files[name] = (files[name] ?? "") + "\nsurprise: 1\n"
+            #expect(refusalCode { _ = try Policies(files: files) } == "policy.unreadable", "\(name)")
+        }
+        #expect(
+            try code("categories.yaml", replacing: "{ id: health,", with: "{ id: health, colour: red,")
+                == "policy.unreadable")
+        #expect(
+            try code("file-types.yaml", replacing: "{ title: JPEG,", with: "{ title: JPEG, most-page: 1,")
+                == "policy.unreadable")
+        #expect(
+            try code("access.yaml", replacing: "  panel:", with: "  governor: [read]\n  panel:") == "policy.unreadable")
+        #expect(
+            try code("access.yaml", replacing: "admin: [file]", with: "admin: [file, erase]") == "policy.unreadable")
+        #expect(try code("school.yaml", replacing: "timezone:", with: "time-zone:") == "policy.unreadable")
+    }
+
+    @Test(arguments: [
+        ("argon2-memory-mib: 256", "argon2-memory-mib: 63"), ("argon2-memory-mib: 256", "argon2-memory-mib: 1025"),
+        ("argon2-passes: 3", "argon2-passes: 2"), ("argon2-passes: 3", "argon2-passes: 11"),
+        ("idle-minutes: 15", "idle-minutes: 16"), ("idle-minutes: 15", "idle-minutes: 0"),
+        ("lifetime-hours: 8", "lifetime-hours: 9"),
+        ("password-minimum-characters: 15", "password-minimum-characters: 14"),
+        ("hashes-at-once: 2", "hashes-at-once: 0"), ("hashes-waiting: 20", "hashes-waiting: -1"),
+        ("failures-before-slowing: 10", "failures-before-slowing: 0"), ("idle-minutes: 15", "idle-minutes: soon"),
+    ])
+    func `Sign-in is never weaker than the requirements allow`(_ old: String, _ new: String) throws {
+        #expect(try code("sessions.yaml", replacing: old, with: new) == "policy.unreadable")
+    }
+
+    @Test func `The lowest profile that is allowed is taken`() throws {
+        #expect(try code("sessions.yaml", replacing: "argon2-memory-mib: 256", with: "argon2-memory-mib: 64") == nil)
+    }
+
+    @Test func `The lead can always add people`() throws {
+        #expect(
+            try code("access.yaml", replacing: "dsl: [file, read, manage-people,", with: "dsl: [file, read,")
+                == "policy.unreadable")
+    }
+
+    @Test(arguments: [
+        ("limits.yaml", "keep-free-mib: 1024", "keep-free-mib: -1"),
+        ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: 101"),
+        ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: -5"),
+        ("limits.yaml", "inspection-memory-mib: 4096", "inspection-memory-mib: 0"),
+        ("limits.yaml", "pending-upload-days: 7", "pending-upload-days: 0"),
+        ("limits.yaml", "pending-uploads-per-person: 400", "pending-uploads-per-person: -1"),
+        ("file-types.yaml", "extensions: [png], largest-mib: 100", "extensions: [png], largest-mib: -100"),
+        ("file-types.yaml", "largest-mib: 2048, most-pages: 5000", "largest-mib: 2048, most-pages: 0"),
+        ("file-types.yaml", "extensions: [png]", "extensions: [pdf]"),
+        ("file-types.yaml", "extensions: [png]", "extensions: [.PNG]"),
+        ("categories.yaml", "id: health", "id: police"), ("school.yaml", "Europe/London", "Europe/Londn"),
+    ])
+    func `A number or word that makes no sense is refused when it is read, not when it is used`(
+        _ name: String, _ old: String, _ new: String
+    ) throws {
+        #expect(try code(name, replacing: old, with: new) == "policy.unreadable")
+    }
+}

@@ -1,0 +1,160 @@
+import Ledger
+import Records
+import Sealing
+import Testing
+
+/// One act of every kind, and a second one where a part can be left out.
+private func everyAct() throws -> [Act] {
+    let abilities = Abilities(byRole: [.dsl: [.file, .read], .panel: [], .accountManager: [.managePeople]])
+    func edge() -> WrapEdge { WrapEdge(item: .random(), identity: .random(), holder: .random()) }
+    let person = PersonAct(
+        person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), nameTag: Randomness.bytes(32),
+        roles: [.staff, .admin], keybox: .random(), row: .random(), wraps: [edge(), edge()])
+    func filing(_ quarantine: String?) -> Act {
+        .documentFiled(
+            FilingAct(
+                document: .random(), upload: .random(), blob: .random(), payload: digest("p"),
+                payloadLength: 1 << 40, nonce: Randomness.bytes(16), commitment: digest("c"), detail: .random(),
+                detailKey: .random(), quarantine: quarantine))
+    }
+    return [
+        .vaultFounded(
+            FoundingAct(
+                vault: .random(), origin: "strongroom.invalid/v", serviceKey: Randomness.bytes(32),
+                checkpointKey: Randomness.bytes(32), register: .random(), team: .random(), abilities: abilities,
+                founder: person)),
+        .personAdded(person), .personEnrolled(.random(), keybox: .random()),
+        .pupilRegistered(
+            PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
+        .policyAdopted(abilities), .signedIn(.random()), .signedOut(.random()), .signInFailed(.random(), count: 3),
+        .signInFailed(nil, count: 1), filing(nil), filing("pdf.javascript"),
+        .uploadRefused(.random(), code: "type.empty"), .uploadWaiting(.random(), code: "sandbox.unavailable"),
+        .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
+        .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
+        .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
+        .accessRefused(code: "access.not-entitled"), .orphanFound(.random()),
+    ]
+}
+
+private func statement(_ act: Act, full: Bool = true) -> Records.Statement {
+    Statement(
+        index: 41, time: Timestamp(milliseconds: 1_795_426_200_042), author: full ? .person(.random()) : .service,
+        root: digest("root"), policy: digest("policy"), pupilFile: full ? .random() : nil,
+        items: full ? ItemKind.allCases.map { Item(id: .random(), kind: $0, digest: digest($0.rawValue)) } : [],
+        fields: full ? ["summary": digest("s"), "date": digest("d")] : [:], act: act)
+}
+
+private func object(_ value: CanonicalValue?) throws -> [String: CanonicalValue] {
+    guard case .object(let object) = value else { throw StatementError.malformed("object") }
+    return object
+}
+
+private func parse(_ object: [String: CanonicalValue]) throws -> Records.Statement {
+    try Statement(parsing: CanonicalValue.object(object).encoded())
+}
+
+@Suite struct StatementTests {
+    @Test func `A statement of every kind survives its encoding`() throws {
+        let acts = try everyAct()
+        #expect(Set(acts.map(\.kind)) == Set(Act.Kind.allCases))
+        for act in acts {
+            for full in [true, false] {
+                let statement = statement(act, full: full)
+                let bytes = try statement.encoded()
+                #expect(bytes.allSatisfy { (32...126).contains($0) })
+                let read = try Statement(parsing: bytes)
+                #expect(read == statement)
+                #expect(try read.encoded() == bytes)
+            }
+        }
+    }
+
+    @Test func `A statement that lacks a key, or has one more, is refused`() throws {
+        let optional: Set = ["pupil_file", "items", "fields"]
+        for act in try everyAct() {
+            let whole = try object(CanonicalValue(parsing: statement(act).encoded()))
+            for key in whole.keys where !optional.contains(key) {
+                #expect(throws: StatementError.self, "\(act.kind) without \(key)") {
+                    try parse(whole.filter { $0.key != key })
+                }
+            }
+            #expect(throws: StatementError.self) { try parse(whole.merging(["note": .string("x")]) { $1 }) }
+            let inner = try object(whole["act"])
+            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine"]
+            for key in inner.keys where !mayLack.contains(key) {
+                #expect(throws: StatementError.self, "\(act.kind) without act.\(key)") {
+                    try parse(whole.merging(["act": .object(inner.filter { $0.key != key })]) { $1 })
+                }
+            }
+            let more = inner.merging(["note": .string("x")]) { $1 }
+            #expect(throws: StatementError.self, "\(act.kind) with act.note") {
+                try parse(whole.merging(["act": .object(more)]) { $1 })
+            }
+            for key in inner.keys {
+                #expect(throws: StatementError.self, "\(act.kind) with a nonsensical act.\(key)") {
+                    try parse(whole.merging(["act": .object(inner.merging([key: .array([7])]) { $1 })]) { $1 })
+                }
+            }
+        }
+    }
+
+    @Test func `What encoding would not write is refused, though it says the same`() throws {
+        let small = try object(CanonicalValue(parsing: statement(.accessRefused(code: "c"), full: false).encoded()))
+        #expect(try parse(small).items.isEmpty)
+        #expect(throws: StatementError.self) { try parse(small.merging(["items": .array([])]) { $1 }) }
+        #expect(throws: StatementError.self) { try parse(small.merging(["fields": .object([:])]) { $1 }) }
+        #expect(throws: StatementError.self) { try parse(small.merging(["index": .integer(-1)]) { $1 }) }
+        #expect(throws: StatementError.self) { try parse(small.merging(["v": .integer(2)]) { $1 }) }
+        #expect(throws: StatementError.self) { try parse(small.merging(["kind": .string("access.granted")]) { $1 }) }
+        #expect(throws: StatementError.self) { try parse(small.merging(["author": .string("root")]) { $1 }) }
+
+        let added = try #require(try everyAct().first { $0.kind == .personAdded })
+        let person = try object(CanonicalValue(parsing: statement(added, full: false).encoded()))
+        let act = try object(person["act"])
+        for roles in [["staff", "admin"], ["admin", "admin", "staff"], ["admin", "headteacher"]] {
+            let roles = CanonicalValue.array(roles.map { .string($0) })
+            #expect(throws: StatementError.self) {
+                try parse(person.merging(["act": .object(act.merging(["roles": roles]) { $1 })]) { $1 })
+            }
+        }
+        let adopted = Act.policyAdopted(Abilities(byRole: [.dsl: [.file, .read]]))
+        let policy = try object(CanonicalValue(parsing: statement(adopted, full: false).encoded()))
+        for words in [["read", "file"], ["file", "file", "read"], ["file", "erase"]] {
+            let abilities = CanonicalValue.object(["dsl": .array(words.map { .string($0) })])
+            #expect(throws: StatementError.self) {
+                try parse(policy.merging(["act": .object(["abilities": abilities])]) { $1 })
+            }
+        }
+    }
+
+    @Test func `Bytes that are not canonical JSON are refused`() throws {
+        let bytes = try statement(.accessRefused(code: "c")).encoded()
+        #expect(throws: StatementError.malformed("json")) { try Statement(parsing: bytes + [32]) }
+        #expect(throws: StatementError.malformed("json")) { try Statement(parsing: Array(bytes.dropLast())) }
+        #expect(throws: StatementError.malformed("json")) { try Statement(parsing: []) }
+        #expect(throws: StatementError.self) { try Statement(parsing: Array("[]".utf8)) }
+    }
+
+    @Test func `The service may say only what no person does`() {
+        let said = Set(Act.Kind.allCases.filter(\.isService))
+        #expect(said == [.signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed])
+    }
+
+    @Test func `The rows of a statement are the same every time and fit their tables`() throws {
+        for act in try everyAct() {
+            let statement = statement(act)
+            let rows = Projection.rows(of: statement)
+            #expect(try rows == Projection.rows(of: Statement(parsing: statement.encoded())))
+            #expect(rows.first?.table == .act)
+            #expect(rows.count(where: { $0.table == .act }) == 1)
+            for row in rows { #expect(row.cells.count == row.table.columns.count, "\(row.table)") }
+            // Primary keys differ, and each row says which statement it is from.
+            for table in Projection.allCases {
+                let own = rows.filter { $0.table == table }
+                #expect(Set(own.map { $0.cells[0] }).count == own.count)
+                let place = table.columns.firstIndex(of: "idx") ?? 0
+                for row in own { #expect(row.cells[place] == .integer(41)) }
+            }
+        }
+    }
+}
