@@ -12,6 +12,7 @@ let swift: [SwiftSetting] = [
 let package = Package(
     name: "strongroom",
     products: [
+        .executable(name: "strongroom-inspector", targets: ["strongroom-inspector"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -20,7 +21,10 @@ let package = Package(
     targets: [
         // System libraries, and the few Linux calls that Swift's Glibc module does not import.
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CMagic", pkgConfig: "libmagic", providers: [.apt(["libmagic-dev"])]),
+        .systemLibrary(name: "CQPDF", pkgConfig: "libqpdf", providers: [.apt(["libqpdf-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CLinux"),
 
         // Leaves: pure and synchronous.
         .target(
@@ -34,10 +38,22 @@ let package = Package(
             name: "Records", dependencies: ["Sealing", "Ledger", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
+        // Bytes to verdict; pure; runs inside strongroom-inspector.
+        .target(name: "Inspection", dependencies: ["CMagic", "CQPDF", "CZlib"], swiftSettings: swift),
+        .target(
+            name: "Sandbox",
+            dependencies: ["CLinux", "Inspection"],
+            swiftSettings: swift),
+        .executableTarget(
+            name: "strongroom-inspector", dependencies: ["CLinux", "Inspection", "Sandbox"], swiftSettings: swift),
+
         .testTarget(name: "SealingTests", dependencies: ["CZlib", "Sealing"], swiftSettings: swift),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(name: "MultipartTests", dependencies: ["Multipart"], swiftSettings: swift),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Ledger", "Sealing"], swiftSettings: swift),
+        .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
+        .testTarget(
+            name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
         .testTarget(name: "ArchitectureTests", swiftSettings: swift),
     ]
 )

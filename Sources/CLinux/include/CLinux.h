@@ -1,0 +1,46 @@
+// The few Linux calls that Swift's Glibc module does not import: memory files, descriptors over sockets, programs
+// started with chosen descriptors, limits and system call filters. Each returns 0 or more, or -errno.
+#ifndef STRONGROOM_CLINUX_H
+#define STRONGROOM_CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// A memory file: no name in any directory, closed on exec, sealable.
+int strongroom_memory_file(void);
+// Forbids every later change of a memory file's bytes and size, for every holder of it.
+int strongroom_memory_file_seal(int descriptor);
+
+// A connected pair of stream sockets, closed on exec.
+int strongroom_socket_pair(int pair[2]);
+// A pipe, closed on exec.
+int strongroom_pipe(int ends[2]);
+// Sends bytes, and a descriptor beside the first of them unless it is negative. Never raises SIGPIPE.
+ssize_t strongroom_send(int socket, const void *bytes, size_t count, int descriptor);
+// Receives bytes; `descriptor` becomes the one that came with them, or -1. 0 is the other end's close. More than one
+// descriptor, or any where `descriptor` is NULL, is -EBADMSG, and none of them is opened here.
+ssize_t strongroom_receive(int socket, void *bytes, size_t count, int *descriptor);
+
+// Starts a program with exactly these descriptors as 0 to 4, an empty environment, default signals and a session of its
+// own. Of the standard ones a negative one is /dev/null; of the others the first negative one ends the list.
+int strongroom_spawn(pid_t *process, const char *path, char *const arguments[], const int descriptors[5]);
+
+// Limits this process: both bounds of one resource.
+int strongroom_limit_files(uint64_t count);
+int strongroom_limit_file_size(uint64_t bytes);
+int strongroom_limit_processes(uint64_t count);
+int strongroom_limit_address_space(uint64_t bytes);
+int strongroom_limit_data(uint64_t bytes);
+int strongroom_limit_cpu_seconds(uint64_t soft, uint64_t hard);
+int strongroom_no_core_dumps(void);
+
+// From here on this thread may read, write, map files and private memory, and receive descriptors, and nothing else: no
+// opening, no sockets, no programs, no new processes. Other calls fail with EPERM.
+int strongroom_confine(void);
+// A new memory file with the system call filter of renderers, as bubblewrap reads it: no sockets, no processes (threads
+// only), no namespaces, no memory beside what the limits count, and none of the calls that administer a machine or look
+// into other processes. Other calls are left.
+int strongroom_renderer_filter(void);
+
+#endif
