@@ -16,6 +16,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -44,6 +45,15 @@ let package = Package(
             name: "Sandbox",
             dependencies: ["CLinux", "Inspection"],
             swiftSettings: swift),
+
+        // The only importer of GRDB.
+        .target(
+            name: "Custody",
+            dependencies: [
+                "Sealing", "Ledger", "Records", "Inspection", "Sandbox",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swift),
         .executableTarget(
             name: "strongroom-inspector", dependencies: ["CLinux", "Inspection", "Sandbox"], swiftSettings: swift),
 
@@ -54,6 +64,13 @@ let package = Package(
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
+        .testTarget(
+            name: "CustodyTests",
+            dependencies: [
+                "Custody", "Records", "Ledger", "Sealing", "strongroom-inspector",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swift),
         .testTarget(name: "ArchitectureTests", swiftSettings: swift),
     ]
 )

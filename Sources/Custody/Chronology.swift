@@ -1,0 +1,387 @@
+import Foundation
+import GRDB
+import Glibc
+import Ledger
+public import Records
+import Sealing
+
+/// Which part of a chronology is read.
+public enum ChronologyLane: String, Hashable, Sendable {
+    /// Documents and entries.
+    case records
+    /// These, and every reading and refusal too.
+    case everything
+}
+
+/// A pupil's chronology, or a part of it.
+public struct Chronology: Sendable {
+    /// Whose.
+    public let pupil: Pupil
+    /// How many entries there are in all, in this lane.
+    public let total: Int
+    /// The part that was asked for.
+    public let entries: [ChronologyEntry]
+    /// The names of those who can reach the pupil file's key.
+    public let readers: [String]
+}
+
+/// One line of a chronology: a statement about the pupil, opened.
+public struct ChronologyEntry: Hashable, Sendable {
+    /// Its place in the ledger.
+    public let index: UInt64
+    /// The statement's kind.
+    public let kind: String
+    /// The kind, for people.
+    public let title: String
+    /// When it happened: EDTF.
+    public let occurred: String
+    /// When the school received it, where that was said.
+    public let received: String?
+    /// When it was recorded.
+    public let recorded: Timestamp
+    /// Who recorded it, by the name they had then.
+    public let author: String
+    /// The brief summary, or what was done.
+    public let summary: String
+    /// The document, where there is one.
+    public let document: DocumentFacts?
+    /// Whether it is kept apart as evidence.
+    public var isQuarantined: Bool { document?.quarantine != nil }
+}
+
+/// How an entry proves itself without this software.
+public struct EntryProof: Hashable, Sendable {
+    /// The statement's bytes, as text.
+    public let statement: String
+    /// The author's Ed25519 signature, base64url.
+    public let signature: String
+    /// The author's public key, base64url.
+    public let verifyingKey: String
+    /// The leaf's RFC 6962 hash, hex.
+    public let leafHash: String
+    /// C2SP tlog-proof, checkpoint included.
+    public let proof: String
+}
+
+/// A chronology's order, remembered for a session.
+struct ChronologyOrder: Sendable {
+    struct Place: Sendable, Comparable {
+        let day: Int
+        let index: UInt64
+        let isRecord: Bool
+
+        static func < (left: Place, right: Place) -> Bool { (left.day, left.index) < (right.day, right.index) }
+    }
+    var acts = 0
+    var places: [Place] = []
+}
+
+extension Vault {
+    /// A part of a pupil's chronology, ordered by when it happened and then by ledger index.
+    ///
+    /// Recorded as a reading, once a session, before anything is opened.
+    public func chronology(
+        of pupilFile: PupilFileID, lane: ChronologyLane = .records, newestFirst: Bool = false, from first: Int = 0,
+        count: Int = 100, as acting: Acting
+    ) throws(VaultError) -> Chronology {
+        try rethrowing("chronology") {
+            _ = try decide(.readChronology(pupilFile), acting)
+            guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.refused(.pupilUnknown) }
+            try recordChronologyRead(pupilFile, acting)
+            return try recorder.read(pool) { db, head in
+                let file = try openFile(pupilFile, acting, db)
+                let order = try order(of: pupilFile, head.size, acting, file, db)
+                var places = lane == .records ? order.places.filter(\.isRecord) : order.places
+                let total = places.count
+                if newestFirst { places.reverse() }
+                let wanted = places.dropFirst(max(0, first)).prefix(max(0, count))
+                return Chronology(
+                    pupil: try pupil(state, registerKey(as: acting, db), db), total: total,
+                    entries: try wanted.map { try entryOrDamage($0.index, pupilFile, acting, file, db) },
+                    readers: try readers(of: state.identity, head.authority, db))
+            }
+        }
+    }
+
+    /// Reading what stands in a chronology is a statement, once a session and before anything is opened.
+    func recordChronologyRead(_ pupilFile: PupilFileID, _ acting: Acting) throws {
+        guard !acting.memory.with({ $0.chronologiesRead.contains(pupilFile) }) else { return }
+        try say(.chronologyRead(acting.session), .person(acting), about: pupilFile)
+        acting.memory.with { _ = $0.chronologiesRead.insert(pupilFile) }
+    }
+
+    /// One entry with its proof.
+    public func entry(_ index: UInt64, as acting: Acting) throws(VaultError) -> (ChronologyEntry, EntryProof, Pupil) {
+        try rethrowing("entry") {
+            try requireReading(acting)
+            let pupilFile = try recorder.read(pool) { db, head in
+                guard index < head.size, let file = try recorder.statement(index, db).statement.pupilFile else {
+                    throw VaultError.notFound
+                }
+                return file
+            }
+            _ = try decide(.readChronology(pupilFile), acting)
+            guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.notFound }
+            try recordChronologyRead(pupilFile, acting)
+            return try recorder.read(pool) { db, head in
+                let file = try openFile(pupilFile, acting, db)
+                return (
+                    try entryOrDamage(index, pupilFile, acting, file, db), try proof(index, head, db),
+                    try pupil(state, registerKey(as: acting, db), db)
+                )
+            }
+        }
+    }
+
+    /// Documents that are kept apart as evidence, of every pupil, newest first. Recorded as reading each chronology.
+    public func quarantined(as acting: Acting) throws(VaultError) -> [(Pupil, ChronologyEntry)] {
+        try rethrowing("quarantine") {
+            _ = try decide(.seeFigures, acting)
+            try requireReading(acting)
+            let found = try recorder.read(pool) { db, _ in
+                let rows = try Row.fetchAll(
+                    db, sql: "SELECT idx FROM document WHERE quarantine IS NOT NULL ORDER BY idx DESC LIMIT 500")
+                return try rows.compactMap { row -> (UInt64, PupilState)? in
+                    let index = try row.index("idx")
+                    let pupilFile = try recorder.statement(index, db).statement.pupilFile
+                    return pupilFile.flatMap { recorder.authority.pupils[$0] }.map { (index, $0) }
+                }
+            }
+            for pupilFile in Set(found.map(\.1.pupilFile)).sorted() { try recordChronologyRead(pupilFile, acting) }
+            return try recorder.read(pool) { db, _ in
+                let register = try registerKey(as: acting, db)
+                return try found.map { index, state in
+                    let file = try openFile(state.pupilFile, acting, db)
+                    return (
+                        try pupil(state, register, db), try entryOrDamage(index, state.pupilFile, acting, file, db)
+                    )
+                }
+            }
+        }
+    }
+
+    // MARK: - Order
+
+    private func order(
+        of pupilFile: PupilFileID, _ size: UInt64, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
+    ) throws -> ChronologyOrder {
+        let acts = recorder.acts(about: pupilFile, below: size)
+        var order = acting.memory.with { $0.orders[pupilFile] } ?? ChronologyOrder()
+        // Another request of the session may have read further than this snapshot goes.
+        if order.acts > acts.indices.count { order = ChronologyOrder() }
+        if order.acts == acts.indices.count { return order }
+        let newer = order.acts..<acts.indices.count
+        let days = try documentDays(of: pupilFile, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        let school = SchoolDays(policies.school)
+        for place in newer {
+            let index = acts.indices[place]
+            if let day = days[UInt64(index)] {
+                order.places.append(.init(day: day, index: UInt64(index), isRecord: true))
+            } else {
+                let day = Self.number(school.day(of: acts.times[place]))
+                order.places.append(.init(day: day, index: UInt64(index), isRecord: false))
+            }
+        }
+        order.acts = acts.indices.count
+        guard order.places.count(where: \.isRecord) == acts.documents.count else {
+            throw VaultError.tampered(code: "chronology.document-missing")
+        }
+        order.places.sort()
+        let remembered = order
+        acting.memory.with { $0.orders[pupilFile] = remembered }
+        return order
+    }
+
+    /// The earliest day of each document, by the index of its filing: of a row only that its filing commits to. Opens
+    /// every detail, but reads only the date; one that does not open stands last, and its entry says so.
+    private func documentDays(
+        of pupilFile: PupilFileID, from index: UInt64, _ acting: Acting, _ file: borrowing HybridIdentity,
+        _ db: Database
+    ) throws -> [UInt64: Int] {
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes, statement.leaf
+                FROM document JOIN item ON item.id = document.detail JOIN statement ON statement.idx = document.idx
+                WHERE document.pupil_file = ? AND document.idx >= ? ORDER BY document.idx
+                """, arguments: [Data(pupilFile.bytes), Int64(index)])
+        var days: [UInt64: Int] = [:]
+        let prefix = rowContext("detail", pupilFile.bytes)
+        let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
+        // Read here, then opened on two cores; some at a time, so that memory does not grow with the chronology.
+        var some: [KeptDetail] = []
+        var isLast = false
+        while !isLast {
+            if let row = try rows.next() {
+                some.append(try KeptDetail(row))
+                if some.count < 1024 { continue }
+            } else {
+                isLast = true
+            }
+            let read = some
+            let opened = try Cores.map(read.count, from: 64) { place in
+                let kept = read[place]
+                try recorder.checkHash(of: kept.leaf, kept.index)
+                return try? kept.day(keys, prefix)
+            }
+            for (kept, day) in zip(some, opened) { days[kept.index] = day ?? Int.max }
+            some.removeAll(keepingCapacity: true)
+        }
+        return days
+    }
+
+    private static func number(_ day: String) -> Int { Int(day.filter { $0 != "-" }) ?? Int.max }
+
+    // MARK: - Entries
+
+    /// An entry, or in its place what is wrong with it: one that is damaged must not hide the others.
+    private func entryOrDamage(
+        _ index: UInt64, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
+    ) throws -> ChronologyEntry {
+        do {
+            return try entry(index, pupilFile, acting, file, db)
+        } catch {
+            guard case .tampered(let code) = VaultError(error, code: "entry"), index < recorder.size else {
+                throw error
+            }
+            let statement = try recorder.statement(index, db).statement
+            guard statement.pupilFile == pupilFile else { throw error }
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue, title: "Damaged", occurred: "undated", received: nil,
+                recorded: statement.time, author: try author(of: statement, db),
+                summary: "This entry differs from its record, so it is not shown (\(code)).", document: nil)
+        }
+    }
+
+    /// Who said a statement, by name.
+    func author(of statement: Statement, _ db: Database) throws -> String {
+        switch statement.author {
+        case .service: return "The vault"
+        case .person(let id):
+            guard let person = recorder.authority.people[id] else { throw VaultError.tampered(code: "author.unknown") }
+            return try name(of: person, db)
+        }
+    }
+
+    private func entry(
+        _ index: UInt64, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
+    ) throws -> ChronologyEntry {
+        let statement = try recorder.statement(index, db).statement
+        guard statement.pupilFile == pupilFile else { throw VaultError.tampered(code: "chronology.other-pupil") }
+        if case .documentFiled(let act) = statement.act {
+            let facts = try facts(statement, act, as: acting, file: file, db)
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue,
+                title: policies.categories.title(of: facts.fields["category"] ?? "") ?? facts.fields["category"] ?? "",
+                occurred: facts.fields["date"] ?? "undated", received: facts.fields["received"],
+                recorded: statement.time, author: facts.uploader, summary: facts.summary,
+                document: facts)
+        }
+        let (title, summary) = Self.words(for: statement.act)
+        return ChronologyEntry(
+            index: index, kind: statement.act.kind.rawValue, title: title,
+            occurred: SchoolDays(policies.school).day(of: statement.time), received: nil, recorded: statement.time,
+            author: try author(of: statement, db), summary: summary, document: nil)
+    }
+
+    private static func words(for act: Act) -> (title: String, summary: String) {
+        switch act {
+        case .pupilRegistered: ("Register", "The pupil was put on the register.")
+        case .chronologyRead: ("Read", "This chronology was read.")
+        case .documentOpened(let document, _, .view): ("Read", "Pages of document \(document.text) were looked at.")
+        case .documentOpened(let document, _, .download):
+            ("Copy taken", "The original of document \(document.text) was taken.")
+        case .documentOpened(let document, _, .sealedDownload):
+            ("Copy taken", "The original of document \(document.text) was taken, sealed to a recipient.")
+        case .documentClosed(let document, _, let bytes, let pages, let complete):
+            (
+                "Reading ended",
+                "Document \(document.text): \(pages > 0 ? "\(pages) pages" : "\(bytes) bytes")\(complete ? "" : ", interrupted")."
+            )
+        case .uploadRefused(_, let code): ("Refused", "An upload was refused (\(code)).")
+        case .uploadWaiting(_, let code): ("Waiting", "An upload had to wait (\(code)).")
+        default: (act.kind.rawValue, act.kind.rawValue)
+        }
+    }
+
+    /// Who can reach an identity, by walking the key graph outward from it.
+    private func readers(of identity: IdentityID, _ authority: Authority, _ db: Database) throws -> [String] {
+        var holders: Set<IdentityID> = []
+        var open = [identity]
+        while let next = open.popLast() {
+            for edge in authority.wraps[next] ?? [] where holders.insert(edge.holder).inserted {
+                open.append(edge.holder)
+            }
+        }
+        return try authority.people.values.filter { holders.contains($0.identity) }
+            .map { try name(of: $0, db) }.sorted()
+    }
+
+    private func proof(_ index: UInt64, _ head: Recorder.Head, _ db: Database) throws -> EntryProof {
+        let (statement, signed) = try recorder.statement(index, db)
+        guard let key = recorder.authority.verifyingKey(for: statement) else {
+            throw VaultError.tampered(code: "author.unknown")
+        }
+        let path = try Proofs.inclusion(index: index, size: head.size) { try Recorder.node($0, $1, db) }
+        let proof = try TlogProof(index: index, path: path, checkpoint: SignedNote(parsing: head.checkpoint))
+        return EntryProof(
+            statement: String(decoding: signed.statement, as: UTF8.self), signature: Base64.encode(signed.signature),
+            verifyingKey: Base64.encode(key.rawRepresentation), leafHash: leafHash(signed.leaf).hex,
+            proof: proof.encoded)
+    }
+}
+
+/// A document's detail as the catalogue has it, beside the leaf that has to commit to it.
+private struct KeptDetail: Sendable {
+    let index: UInt64
+    let leaf: [UInt8]
+    let document: DocumentID
+    let detail: ItemID
+    let key: ItemID
+    let sealed: Data
+
+    init(_ row: Row) throws {
+        index = try row.index("idx")
+        leaf = [UInt8](try row.value("leaf") as Data)
+        sealed = try row.value("bytes")
+        guard let document = DocumentID(try row.value("id") as Data),
+            let detail = ItemID(try row.value("detail") as Data), let key = ItemID(try row.value("detail_key") as Data)
+        else { throw VaultError.tampered(code: "document.row") }
+        (self.document, self.detail, self.key) = (document, detail, key)
+    }
+
+    /// The earliest day, if the filing commits to this detail and it opens.
+    func day(_ keys: borrowing DetailKeys, _ context: [UInt8]) throws -> Int {
+        let digest = sealed.withUnsafeBytes { sha256($0) }
+        let committed = [
+            "\"detail\":\"\(detail.text)\",\"detail_key\":\"\(key.text)\",\"document\":\"\(document.text)\"",
+            "{\"id\":\"\(detail.text)\",\"kind\":\"detail\",\"sha256\":\"\(digest.base64)\"}",
+        ]
+        guard committed.allSatisfy({ leaf.contains($0) }), let place = keys.places[key] else {
+            throw VaultError.tampered(code: "detail.differs")
+        }
+        var plain = try sealed.withUnsafeBytes {
+            try SealedRow.open(
+                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + document.bytes)
+        }
+        defer { plain.withUnsafeMutableBytes { wipe($0) } }
+        let date = try Detail.value(of: "date", in: plain) ?? []
+        return try DocumentDate(parsing: String(decoding: date, as: UTF8.self)).orderingKey
+    }
+}
+
+extension [UInt8] {
+    /// Whether a text stands somewhere in the bytes.
+    fileprivate func contains(_ text: String) -> Bool {
+        let text = Array<UInt8>(text.utf8)
+        return withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while rest.count >= text.count, let start = rest.firstIndex(of: text[0]) {
+                rest = rest[start...]
+                if rest.starts(with: text) { return true }
+                rest = rest.dropFirst()
+            }
+            return false
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import GRDB
+public import Records
+
+/// How the vault stands, without content.
+public struct Figures: Hashable, Sendable {
+    /// Statements in the ledger.
+    public let statements: UInt64
+    /// Documents filed.
+    public let documents: Int
+    /// Documents kept apart as evidence.
+    public let quarantined: Int
+    /// Pupils on the register.
+    public let pupils: Int
+    /// People.
+    public let people: Int
+    /// The newest checkpoint, a signed note.
+    public let checkpoint: String
+    /// Bytes left for uploads.
+    public let room: UInt64
+}
+
+extension Vault {
+    /// How the vault stands.
+    public func figures(as acting: Acting) throws(VaultError) -> Figures {
+        try rethrowing("figures") {
+            _ = try decide(.seeFigures, acting)
+            return try figures()
+        }
+    }
+
+    /// The same for whoever runs the machine.
+    func figures() throws -> Figures {
+        let (documents, quarantined, head) = try recorder.read(pool) { db, head in
+            (
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM document") ?? 0,
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM document WHERE quarantine IS NOT NULL") ?? 0, head
+            )
+        }
+        let authority = head.authority
+        return Figures(
+            statements: head.size, documents: documents, quarantined: quarantined, pupils: authority.pupils.count,
+            people: authority.people.count, checkpoint: head.checkpoint, room: try blobs.room(policies.limits))
+    }
+
+    /// Puts changed policies into force: a statement, signed by somebody who manages people. Durable on return.
+    ///
+    /// The vault has to be opened anew to work under them.
+    public func adoptPolicies(as acting: Acting) throws(VaultError) {
+        try rethrowing("policy") {
+            guard recorder.authority.allows(.managePeople, acting.person) else { throw Refusal.notEntitled }
+            try say(.policyAdopted(policies.access.abilities), .person(acting))
+        }
+    }
+}
+
+extension Acting {
+    /// Whether the roles include an ability under the policies in force.
+    public func may(_ ability: Ability, in vault: Vault) -> Bool {
+        vault.recorder.authority.allows(ability, person)
+    }
+}

@@ -1,0 +1,277 @@
+import Foundation
+import GRDB
+import Ledger
+public import Records
+import Sandbox
+import Sealing
+import Synchronization
+
+// Filing is the statement: one signed ledger statement is the filing and is the chronology reference.
+// 1 the details are decided          pure
+// 2 the payload gets its place       rename, both directories synced
+// 3 ONE transaction                  header, detail, statement, projections, checkpoint; synchronous=FULL
+// 4 the witness copy is synced
+// 5 the staged header is destroyed, and only then there is a receipt
+
+/// What an uploader holds after filing: enough to prove later what was filed, when, and as what.
+public struct Receipt: Hashable, Sendable {
+    /// The document.
+    public let document: DocumentID
+    /// The pupil's reference.
+    public let pupilReference: String
+    /// The file's own name.
+    public let filename: String
+    /// When it was recorded.
+    public let recorded: Timestamp
+    /// SHA-256 of the content, hex.
+    public let sha256: String
+    /// Its statement's place in the ledger.
+    public let index: UInt64
+    /// A signed checkpoint of a ledger that holds it.
+    public let checkpoint: String
+    /// The type found.
+    public let mediaType: String
+    /// Pages, where the type has pages.
+    public let pages: Int?
+    /// Bytes.
+    public let size: UInt64
+    /// Whether it is kept apart as evidence.
+    public let quarantined: Bool
+}
+
+/// An upload with what is said of it.
+public struct Filing: Sendable {
+    /// The held upload.
+    public let upload: UploadID
+    /// What it is.
+    public let details: FilingDetails
+
+    /// An upload to be filed.
+    public init(upload: UploadID, details: FilingDetails) {
+        self.upload = upload
+        self.details = details
+    }
+}
+
+/// What became of one filing.
+public enum FilingOutcome: Sendable {
+    /// It is filed.
+    case filed(UploadID, Receipt)
+    /// It is not; a held upload stays held.
+    case refused(UploadID, Refusal)
+}
+
+/// A filing whose every part is ready to be written.
+private struct Prepared {
+    let received: Received
+    let draft: Draft
+    let act: FilingAct
+    let receipt: (Recorded) -> Receipt
+}
+
+extension Vault {
+    /// Files uploads whose bytes were just received: the statement is the filing. Durable on return.
+    ///
+    /// All that are in order go into one transaction; one that is not does not stop the others, and its staged bytes
+    /// stay as they were.
+    public func file(
+        _ filings: [(received: Received, details: FilingDetails)], as acting: Acting
+    ) throws(VaultError) -> [FilingOutcome] {
+        try rethrowing("file") {
+            var outcomes: [FilingOutcome?] = Array(repeating: nil, count: filings.count)
+            var prepared: [(Int, Prepared)] = []
+            var keys: [PupilFileID: FilingKey] = [:]
+            for (offset, filing) in filings.enumerated() {
+                do {
+                    _ = try decide(.file(filing.received.pupilFile), acting)
+                    prepared.append((offset, try prepare(filing.received, filing.details, acting, &keys)))
+                } catch {
+                    let failed = VaultError(error, code: "file")
+                    switch failed {
+                    case .waiting: break
+                    case .refused(let refusal):
+                        try say(
+                            .uploadRefused(filing.received.upload, code: refusal.code), .person(acting),
+                            about: filing.received.pupilFile)
+                    default: throw failed
+                    }
+                    outcomes[offset] = .refused(filing.received.upload, failed.refusal)
+                }
+            }
+            for (offset, receipt) in try commit(prepared, acting, keys) {
+                outcomes[offset] = .filed(filings[offset].received.upload, receipt)
+            }
+            return outcomes.compactMap { $0 }
+        }
+    }
+
+    private func commit(
+        _ prepared: [(Int, Prepared)], _ acting: Acting, _ keys: [PupilFileID: FilingKey]
+    ) throws -> [(Int, Receipt)] {
+        guard !prepared.isEmpty else { return [] }
+        var placed: [Prepared] = []
+        let recorded: [Recorded]
+        do {
+            for (_, filing) in prepared {
+                try blobs.keep(filing.act.blob)
+                filing.received.keep()
+                placed.append(filing)
+            }
+            recorded = try recorder.record(prepared.map(\.1.draft), in: pool)
+        } catch VaultError.unwitnessed {
+            // It is recorded: only the receipt has to wait.
+            try remember(keys, acting)
+            for (_, filing) in prepared { try? settle(filing.received, acting) }
+            throw VaultError.unwitnessed
+        } catch VaultError.uncertain {
+            // The payloads stay where a filing that was recorded looks for them; if none was, they are orphans.
+            throw VaultError.uncertain
+        } catch {
+            for filing in placed {
+                blobs.putBack(filing.act.blob)
+                filing.received.keep(filing.received.isHeld)
+            }
+            throw error
+        }
+        try remember(keys, acting)
+        // A staged header that outlives its filing opens only what its uploader sent; the next look at it destroys it.
+        for (_, filing) in prepared { try? settle(filing.received, acting) }
+        return zip(prepared, recorded).map { filing, recorded in (filing.0, filing.1.receipt(recorded)) }
+    }
+
+    // MARK: - Preparing
+
+    /// The detail key that a session files into a pupil file with.
+    fileprivate final class FilingKey {
+        let item: ItemID
+        let key: DetailKey
+        var fresh: SealedItem?
+
+        init(item: ItemID, key: consuming DetailKey, fresh: SealedItem?) {
+            self.item = item
+            self.key = key
+            self.fresh = fresh
+        }
+    }
+
+    private func filingKey(
+        for pupilFile: PupilFileID, _ recipient: HybridRecipient, _ acting: Acting,
+        _ keys: inout [PupilFileID: FilingKey]
+    ) throws -> FilingKey {
+        if let key = keys[pupilFile] { return key }
+        let key: FilingKey
+        if let kept = acting.memory.with({ $0.filingKeys[pupilFile] }) {
+            key = FilingKey(item: kept.item, key: try acting.openSealed(kept.sealed, row: kept.item), fresh: nil)
+        } else {
+            let item = ItemID.random()
+            let secret = try DetailKey.random()
+            let wrap = try Wrap.seal(
+                secret.secretCopy(), context: Self.detailKeyContext(recorder.vault, item, pupilFile), to: recipient)
+            key = FilingKey(item: item, key: secret, fresh: SealedItem(item, .detailKey, wrap))
+        }
+        keys[pupilFile] = key
+        return key
+    }
+
+    private func remember(_ keys: [PupilFileID: FilingKey], _ acting: Acting) throws {
+        for (pupilFile, key) in keys {
+            let sealed = try acting.seal(key.key, row: key.item)
+            acting.memory.with { $0.filingKeys[pupilFile] = (key.item, sealed) }
+        }
+    }
+
+    private func prepare(
+        _ received: Received, _ details: FilingDetails, _ acting: Acting, _ keys: inout [PupilFileID: FilingKey]
+    ) throws -> Prepared {
+        let facts = received.facts
+        let inspected = received.verdict
+        switch inspected.outcome {
+        case .accepted, .quarantined: break
+        case .waiting: throw VaultError.waiting(code: inspected.code ?? "sandbox.unavailable")
+        case .refused: throw refusal(inspected)
+        }
+        let days = SchoolDays(policies.school)
+        let checked = try Records.decide(
+            details, filename: facts.filename, proposed: inspected.proposedSummary, policies: policies,
+            today: days.day(of: clock.now()), yesterday: days.dayBefore(clock.now()))
+        guard let pupil = recorder.authority.pupils[facts.pupilFile] else { throw Refusal.pupilUnknown }
+        let recipient = try pool.read { db in try self.recipient(of: pupil.identity, db) }
+        let key = try filingKey(for: facts.pupilFile, recipient, acting, &keys)
+        let document = DocumentID.random()
+        let detailItem = ItemID.random()
+        let detail = Detail(values: [
+            "filename": Self.ending(of: facts.filename).name, "summary": checked.details.summary,
+            "summary_origin": checked.origin.rawValue, "category": checked.details.category,
+            "date": checked.date.text, "signed": checked.details.signed, "signed_by": checked.details.signedBy,
+            "received": checked.details.received, "late_reason": checked.details.lateReason,
+            "media_type": inspected.mediaType, "pages": inspected.pages.map { String($0) } ?? "",
+            "size": String(facts.size), "sha256": facts.digest.hex, "uploader": acting.name,
+        ])
+        let sealedDetail = try SealedRow.seal(
+            detail.encoded, key: key.key, row: detailItem.bytes,
+            associatedData: rowContext("detail", facts.pupilFile.bytes + document.bytes))
+        let header = try Header.seal(received.fileKey, to: [.hybrid(recipient)])
+        let act = FilingAct(
+            document: document, upload: received.upload, blob: facts.blob, payload: facts.payload,
+            payloadLength: facts.payloadLength, nonce: facts.nonce.bytes,
+            commitment: keyCommitment(received.fileKey, nonce: facts.nonce, document: document.bytes),
+            detail: detailItem, detailKey: key.item,
+            quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil)
+        var items = [
+            SealedItem(document.shared(as: Kind.Item.self), .header, header.bytes),
+            SealedItem(detailItem, .detail, sealedDetail),
+        ]
+        if let fresh = key.fresh {
+            items.append(fresh)
+            key.fresh = nil
+        }
+        let draft = Draft(
+            signer: .person(acting), pupilFile: facts.pupilFile, items: items, fields: detail.commitments,
+            act: .documentFiled(act))
+        return Prepared(received: received, draft: draft, act: act) { recorded in
+            Receipt(
+                document: document, pupilReference: pupil.reference, filename: Self.ending(of: facts.filename).name,
+                recorded: recorded.statement.time, sha256: facts.digest.hex, index: recorded.statement.index,
+                checkpoint: recorded.checkpoint, mediaType: inspected.mediaType, pages: inspected.pages,
+                size: facts.size, quarantined: inspected.outcome == .quarantined)
+        }
+    }
+}
+
+/// One filing of held uploads at a time for each person, so that a second press of the button finds what the first did.
+final class FilingTurns: Sendable {
+    private let turns = Mutex<[PersonID: DispatchSemaphore]>([:])
+
+    func run<Result>(for person: PersonID, _ body: () throws -> Result) rethrows -> Result {
+        let turn = turns.withLock { turns in
+            if let turn = turns[person] { return turn }
+            let turn = DispatchSemaphore(value: 1)
+            turns[person] = turn
+            return turn
+        }
+        turn.wait()
+        defer { turn.signal() }
+        return try body()
+    }
+}
+
+/// Reckons days in the school's time zone.
+struct SchoolDays {
+    private var calendar = Calendar(identifier: .gregorian)
+
+    init(_ policy: SchoolPolicy) {
+        calendar.timeZone = TimeZone(identifier: policy.timezone) ?? .gmt
+    }
+
+    func day(of instant: Timestamp) -> String { text(instant.date) }
+
+    func dayBefore(_ instant: Timestamp) -> String {
+        text(calendar.date(byAdding: .day, value: -1, to: instant.date) ?? instant.date)
+    }
+
+    private func text(_ date: Date) -> String {
+        let parts = calendar.dateComponents([.year, .month, .day], from: date)
+        func two(_ number: Int?) -> String { String(100 + (number ?? 0)).suffix(2).description }
+        return "\(parts.year ?? 0)-\(two(parts.month))-\(two(parts.day))"
+    }
+}

@@ -1,0 +1,447 @@
+import Foundation
+import GRDB
+import Ledger
+public import Records
+import Sandbox
+import Sealing
+import Synchronization
+
+// A retrieval, from the request to the last byte.
+// 1 decide      a Grant, or a Refusal that is recorded
+// 2 check       statement under the checkpoint, header and detail as committed, payload of the committed length
+// 3 walk        person → team → pupil file → file key; the key commitment agrees, or nothing is let out
+// 4 record      the statement is committed before the first byte
+// 5 release     each chunk authenticated as it goes; a second statement says how it ended
+
+/// A document's facts, as its detail has them.
+public struct DocumentFacts: Hashable, Sendable {
+    /// The document.
+    public let id: DocumentID
+    /// The pupil's file.
+    public let pupilFile: PupilFileID
+    /// The filing statement's place in the ledger.
+    public let index: UInt64
+    /// When it was recorded.
+    public let recorded: Timestamp
+    /// Why it is kept apart, when it is.
+    public let quarantine: String?
+    /// Who filed it: who signed the statement.
+    public let uploader: String
+    /// The detail's fields by name.
+    public let fields: [String: String]
+
+    /// The type found.
+    public var mediaType: String { fields["media_type"] ?? "application/octet-stream" }
+    /// Pages, where the type has pages.
+    public var pages: Int? { fields["pages"].flatMap { Int($0) } }
+    /// Bytes.
+    public var size: UInt64 { fields["size"].flatMap { UInt64($0) } ?? 0 }
+    /// The file's own name.
+    public var filename: String { fields["filename"] ?? "" }
+    /// SHA-256 of the content, hex.
+    public var sha256: String { fields["sha256"] ?? "" }
+    /// The brief summary.
+    public var summary: String { fields["summary"] ?? "" }
+}
+
+/// A document that was opened: what the grant gives, and nothing else.
+public final class DocumentReading: Sendable {
+    /// The document's facts.
+    public let facts: DocumentFacts
+    /// This reading.
+    public let id: ReadingID
+    private let vault: Vault
+    private let acting: Acting
+    private let manner: ReadingManner
+    private let file: PayloadFile
+    private let reader: EnvelopeReader
+    private let fileKey: FileKey
+    private let nonce: PayloadNonce
+    private struct Progress: ~Copyable {
+        var bytes: UInt64 = 0
+        /// Closed until the statement that opens it is in the ledger.
+        var closed = true
+        /// How far pieces were asked for one after the other, and their hash.
+        var next: UInt64 = 0
+        var hasher = SHA256Hasher()
+    }
+
+    private let progress = Mutex(Progress())
+
+    fileprivate init(
+        _ grant: Grant, _ document: Vault.CheckedDocument, id: ReadingID, manner: ReadingManner, vault: Vault,
+        acting: Acting
+    ) throws {
+        facts = document.facts
+        self.id = id
+        self.manner = manner
+        self.vault = vault
+        self.acting = acting
+        nonce = document.nonce
+        fileKey = try FileKey(document.fileKey.secretCopy())
+        file = try PayloadFile(
+            path: vault.blobs.path(of: document.act.blob), length: document.act.payloadLength, nonce: nonce)
+        reader = try EnvelopeReader(fileKey: fileKey, nonce: nonce, payloadLength: document.act.payloadLength)
+    }
+
+    deinit { close(complete: false) }
+
+    fileprivate func begin() { progress.withLock { $0.closed = false } }
+
+    /// Gives a range of the plaintext in pieces, each authenticated before it is given.
+    ///
+    /// A full read compares the content's SHA-256 with the record at its end.
+    public func read(
+        _ range: Range<UInt64>? = nil, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws(VaultError) {
+        try rethrowing("read") {
+            var hasher = SHA256Hasher()
+            let wanted = range.map { $0.clamped(to: 0..<reader.plaintextLength) } ?? 0..<reader.plaintextLength
+            try file.read(reader, wanted) { plaintext in
+                if range == nil { hasher.update(plaintext) }
+                progress.withLock { $0.bytes += UInt64(plaintext.count) }
+                try body(plaintext)
+            }
+            if range == nil, hasher.digestSoFar().hex != facts.sha256 {
+                throw VaultError.tampered(code: "document.content-differs")
+            }
+        }
+    }
+
+    /// The next piece from an offset, at most 1 MiB; empty at the end.
+    ///
+    /// Asked for one after the other from 0, the last is given only if the content's SHA-256 is the recorded one.
+    public func piece(at offset: UInt64) throws(VaultError) -> [UInt8] {
+        var out: [UInt8] = []
+        guard offset < reader.plaintextLength else { return [] }
+        try read(offset..<min(offset + 1 << 20, reader.plaintextLength)) { out += $0 }
+        let differs = progress.withLock { progress in
+            guard progress.next == offset else { return false }
+            progress.hasher.update(out)
+            progress.next += UInt64(out.count)
+            return progress.next == reader.plaintextLength && progress.hasher.digestSoFar().hex != facts.sha256
+        }
+        if differs { throw .tampered(code: "document.content-differs") }
+        return out
+    }
+
+    /// A page as a picture, made in the sandbox; pages count from 1.
+    public func picture(page: Int, width: Int) throws(VaultError) -> [UInt8] {
+        try rethrowing("picture") {
+            guard facts.quarantine == nil else {
+                throw Refusal(
+                    code: "document.quarantined", message: "This file is kept as evidence and is not shown.",
+                    hint: "It can be released only by the safeguarding lead.")
+            }
+            guard page >= 1, page <= facts.pages ?? 1 else { throw VaultError.notFound }
+            let picture = try looking {
+                try inMemory { memory in
+                    try vault.sandbox().picture(of: memory, mediaType: facts.mediaType, page: page, width: width)
+                }
+            }
+            noteShown(page: page, bytes: picture.count)
+            return picture
+        }
+    }
+
+    /// The whole text of a document that is looked at as text.
+    public func text() throws(VaultError) -> String {
+        try rethrowing("text") {
+            guard facts.quarantine == nil else {
+                throw Refusal(
+                    code: "document.quarantined", message: "This file is kept as evidence and is not shown.",
+                    hint: "It can be released only by the safeguarding lead.")
+            }
+            let text = try looking {
+                try inMemory { memory in
+                    try vault.sandbox().text(
+                        of: memory, mediaType: facts.mediaType, pages: 1...max(1, facts.pages ?? 1))
+                }
+            }
+            noteShown(page: 1, bytes: text.utf8.count)
+            return text
+        }
+    }
+
+    /// Tells a page that cannot be drawn from a sandbox that is not there.
+    private func looking<Result>(_ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch let error as SandboxError {
+            switch error {
+            case .timedOut, .crashed, .tooLarge, .noPictures, .unsealed:
+                throw Refusal(
+                    code: "page.not-shown", message: "This page cannot be made into a picture.",
+                    hint: "The document itself is safe. Download the original to look at it.")
+            case .outOfRange: throw VaultError.notFound
+            case .memory, .unavailable: throw error
+            }
+        }
+    }
+
+    /// What a view has let out, for the statement that ends it.
+    private func noteShown(page: Int, bytes: Int) {
+        let document = facts.id
+        acting.memory.with { memory in
+            memory.readings[document]?.pages.insert(page)
+            memory.readings[document]?.bytes += UInt64(bytes)
+        }
+    }
+
+    /// The document as an age file for a recipient of the reader's own: header and payload, in pieces.
+    public func ageFile(for recipient: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws(VaultError) {
+        try rethrowing("age-file") {
+            let reader = try? Recipient(parsing: recipient)
+            guard let reader else {
+                throw Refusal(
+                    code: "recipient.unreadable", message: "That is not an age recipient.",
+                    hint: "It begins with age1. Ask whoever keeps the identity for it.")
+            }
+            // A file key of its own: what leaves the vault never carries the key of what stays.
+            let key = try FileKey.random()
+            var writer = try EnvelopeWriter(fileKey: key, nonce: .random())
+            try Header.seal(key, to: [reader]).bytes.withUnsafeBytes(body)
+            var hasher = SHA256Hasher()
+            try file.read(self.reader, 0..<self.reader.plaintextLength) { plaintext in
+                hasher.update(plaintext)
+                progress.withLock { $0.bytes += UInt64(plaintext.count) }
+                try writer.write(plaintext, to: body)
+            }
+            guard hasher.digestSoFar().hex == facts.sha256 else {
+                throw VaultError.tampered(code: "document.content-differs")
+            }
+            try writer.finish(to: body)
+        }
+    }
+
+    /// Says how the reading ended. A view stays open until its session ends; what else was opened ends here.
+    public func close(complete: Bool) {
+        guard manner != .view else { return }
+        let bytes = progress.withLock { progress -> UInt64? in
+            if progress.closed { return nil }
+            progress.closed = true
+            return progress.bytes
+        }
+        guard let bytes else { return }
+        _ = try? vault.say(
+            .documentClosed(facts.id, id, bytes: bytes, pages: 0, complete: complete), .person(acting),
+            about: facts.pupilFile)
+    }
+
+    private func inMemory<Result>(_ body: (borrowing MemoryFile) throws -> Result) throws -> Result {
+        var copy = try InspectionCopy.whole(reader.plaintextLength, in: vault.budget)
+        try file.read(reader, 0..<reader.plaintextLength) { plaintext in
+            progress.withLock { $0.bytes += UInt64(plaintext.count) }
+            try copy.append(plaintext)
+        }
+        try copy.seal()
+        return try body(copy.memory)
+    }
+}
+
+extension Vault {
+    /// A document whose every commitment was checked, with its file key.
+    final class CheckedDocument {
+        let facts: DocumentFacts
+        let act: FilingAct
+        let nonce: PayloadNonce
+        let fileKey: FileKey
+
+        init(facts: DocumentFacts, act: FilingAct, nonce: PayloadNonce, fileKey: consuming FileKey) {
+            self.facts = facts
+            self.act = act
+            self.nonce = nonce
+            self.fileKey = fileKey
+        }
+    }
+
+    /// A document's facts, for the page about it: recorded as reading the chronology, not the content.
+    public func document(_ id: DocumentID, as acting: Acting) throws(VaultError) -> DocumentFacts {
+        try rethrowing("document") {
+            let (statement, act) = try filing(of: id, acting)
+            guard let pupilFile = statement.pupilFile else { throw VaultError.notFound }
+            _ = try decide(.readDocument(id, in: pupilFile, .view), acting)
+            try recordChronologyRead(pupilFile, acting)
+            return try pool.read { db in
+                try facts(statement, act, as: acting, file: openFile(pupilFile, acting, db), db)
+            }
+        }
+    }
+
+    /// Opens a document. The statement is in the ledger before this returns.
+    ///
+    /// Looking at pages is one statement for a person, session and document; every copy taken is its own.
+    public func openDocument(
+        _ id: DocumentID, manner: ReadingManner, as acting: Acting
+    ) throws(VaultError) -> DocumentReading {
+        try rethrowing("open") {
+            let (statement, act) = try filing(of: id, acting)
+            guard let pupilFile = statement.pupilFile else { throw VaultError.notFound }
+            let grant = try decide(.readDocument(id, in: pupilFile, manner), acting)
+            let checked = try pool.read { db in try check(statement, act, acting, db) }
+            if manner == .view, let open = acting.memory.with({ $0.readings[id] }) {
+                return try DocumentReading(grant, checked, id: open.id, manner: manner, vault: self, acting: acting)
+            }
+            let reading = ReadingID.random()
+            let opened = try DocumentReading(
+                grant, checked, id: reading, manner: manner, vault: self, acting: acting)
+            try say(.documentOpened(id, reading, manner), .person(acting), about: pupilFile)
+            opened.begin()
+            if manner == .view {
+                acting.memory.with { $0.readings[id] = .init(id: reading, pupilFile: pupilFile) }
+            }
+            return opened
+        }
+    }
+
+    /// Ends the views of a session: one statement each, with the pages that were shown.
+    func closeReadings(of acting: Acting) throws {
+        let open = acting.memory.with { $0.readings }
+        let drafts = open.sorted { $0.key < $1.key }.map { document, reading in
+            Draft(
+                signer: .person(acting), pupilFile: reading.pupilFile,
+                act: .documentClosed(
+                    document, reading.id, bytes: reading.bytes, pages: UInt64(reading.pages.count), complete: true))
+        }
+        guard !drafts.isEmpty else { return }
+        try recorder.record(drafts, in: pool)
+        let closed = Array(open.keys)
+        acting.memory.with { memory in for document in closed { memory.readings[document] = nil } }
+    }
+
+    /// The statement that filed a document, for somebody whose role includes reading; else as if there were none.
+    func filing(of id: DocumentID, _ acting: Acting) throws -> (Statement, FilingAct) {
+        try requireReading(acting)
+        return try recorder.read(pool) { db, _ in
+            guard
+                let index = try UInt64.fetchIndex(
+                    db, sql: "SELECT idx FROM document WHERE id = ?", arguments: [Data(id.bytes)])
+            else { throw VaultError.notFound }
+            let statement = try recorder.statement(index, db).statement
+            guard case .documentFiled(let act) = statement.act, act.document == id else {
+                throw VaultError.tampered(code: "document.other-statement")
+            }
+            return (statement, act)
+        }
+    }
+
+    func openFile(_ pupilFile: PupilFileID, _ acting: Acting, _ db: Database) throws -> HybridIdentity {
+        guard let pupil = recorder.authority.pupils[pupilFile] else { throw VaultError.notFound }
+        return try open(pupil.identity, as: acting, db)
+    }
+
+    private func check(
+        _ statement: Statement, _ act: FilingAct, _ acting: Acting, _ db: Database
+    ) throws -> CheckedDocument {
+        guard let pupilFile = statement.pupilFile,
+            let header = statement.items.first(where: { $0.kind == .header && $0.id.bytes == act.document.bytes }),
+            let nonce = PayloadNonce(act.nonce)
+        else { throw VaultError.tampered(code: "document.statement") }
+        let file = try openFile(pupilFile, acting, db)
+        let fileKey = try Header(parsing: Self.item(header, db)).open(with: file)
+        guard keyCommitment(fileKey, nonce: nonce, document: act.document.bytes) == act.commitment else {
+            throw VaultError.tampered(code: "document.key-commitment")
+        }
+        return CheckedDocument(
+            facts: try facts(statement, act, as: acting, file: file, db), act: act, nonce: nonce, fileKey: fileKey)
+    }
+
+    func facts(
+        _ statement: Statement, _ act: FilingAct, as acting: Acting, file: borrowing HybridIdentity, _ db: Database
+    ) throws -> DocumentFacts {
+        guard let pupilFile = statement.pupilFile,
+            let item = statement.items.first(where: { $0.kind == .detail && $0.id == act.detail })
+        else { throw VaultError.tampered(code: "document.detail") }
+        let key = try detailKey(act.detailKey, pupilFile, acting, file, db)
+        let bytes = try Self.item(item, db)
+        let row = try bytes.withUnsafeBytes {
+            try SealedRow.open(
+                $0, key: key, row: act.detail.bytes,
+                associatedData: rowContext("detail", pupilFile.bytes + act.document.bytes))
+        }
+        let detail = try Detail(parsing: row)
+        guard detail.commitments == statement.fields else { throw VaultError.tampered(code: "detail.fields") }
+        let uploader = try author(of: statement, db)
+        guard detail["uploader"] == uploader else { throw VaultError.tampered(code: "detail.uploader") }
+        return DocumentFacts(
+            id: act.document, pupilFile: pupilFile, index: statement.index, recorded: statement.time,
+            quarantine: act.quarantine, uploader: uploader,
+            fields: detail.fields.mapValues { String(decoding: $0.value, as: UTF8.self) })
+    }
+
+    /// A detail key of a pupil file, as the statement that brought it commits to it; remembered for the session.
+    func detailKey(
+        _ id: ItemID, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
+    ) throws -> DetailKey {
+        if let sealed = acting.memory.with({ $0.detailKeys[id] }) { return try acting.openSealed(sealed, row: id) }
+        let secret = try Wrap.open(
+            checkedWrap(id, keptDetailKey(id, pupilFile, db), pupilFile), secretCount: 32,
+            context: Self.detailKeyContext(recorder.vault, id, pupilFile), with: file)
+        let key = try DetailKey(secret)
+        let sealed = try acting.seal(key, row: id)
+        acting.memory.with { $0.detailKeys[id] = sealed }
+        return key
+    }
+
+    /// Every detail key that a pupil file's documents from an index on need, opened together on two cores; remembered for
+    /// the session.
+    func detailKeys(
+        of pupilFile: PupilFileID, from index: UInt64, _ acting: Acting, _ file: borrowing HybridIdentity,
+        _ db: Database
+    ) throws -> DetailKeys {
+        let ids = try Data.fetchAll(
+            db, sql: "SELECT DISTINCT detail_key FROM document WHERE pupil_file = ? AND idx >= ?",
+            arguments: [Data(pupilFile.bytes), Int64(index)])
+        var places: [ItemID: Int] = [:]
+        let kept = try ids.map { id -> (ItemID, KeptDetailKey) in
+            guard let id = ItemID(id) else { throw VaultError.tampered(code: "document.row") }
+            places[id] = places.count
+            return (id, try keptDetailKey(id, pupilFile, db))
+        }
+        let wraps = try Cores.map(kept.count, from: 16) { place in
+            let (id, kept) = kept[place]
+            return (
+                wrap: try checkedWrap(id, kept, pupilFile),
+                context: Self.detailKeyContext(recorder.vault, id, pupilFile)
+            )
+        }
+        let keys = DetailKeys(block: try Wrap.openAll(wraps, with: file), places: places)
+        try acting.remember(keys)
+        return keys
+    }
+
+    /// A detail key as the catalogue has it, nothing of it checked.
+    private struct KeptDetailKey: Sendable {
+        let index: UInt64
+        let leaf: [UInt8]
+        let wrap: [UInt8]
+    }
+
+    private func keptDetailKey(_ id: ItemID, _ pupilFile: PupilFileID, _ db: Database) throws -> KeptDetailKey {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT detail_key.idx, statement.leaf, item.bytes
+                    FROM detail_key JOIN statement ON statement.idx = detail_key.idx JOIN item ON item.id = detail_key.item
+                    WHERE detail_key.item = ? AND detail_key.pupil_file = ?
+                    """), arguments: [Data(id.bytes), Data(pupilFile.bytes)])
+        guard let row else { throw VaultError.tampered(code: "detail-key.missing") }
+        return KeptDetailKey(
+            index: try row.index("idx"), leaf: [UInt8](try row.value("leaf") as Data),
+            wrap: [UInt8](try row.value("bytes") as Data))
+    }
+
+    /// The wrap of a detail key, if it is what the statement that brought it commits to.
+    private func checkedWrap(_ id: ItemID, _ kept: KeptDetailKey, _ pupilFile: PupilFileID) throws -> [UInt8] {
+        let statement = try recorder.statement(in: kept.leaf, kept.index).statement
+        guard statement.pupilFile == pupilFile, let item = statement.items.first(where: { $0.id == id }) else {
+            throw VaultError.tampered(code: "detail-key.uncommitted")
+        }
+        guard sha256(kept.wrap) == item.digest else { throw VaultError.tampered(code: "\(item.kind.rawValue).differs") }
+        return kept.wrap
+    }
+}
+
+/// Detail keys of one pupil file in one guarded block: a long chronology has more of them than there may be blocks.
+struct DetailKeys: ~Copyable {
+    let block: KeyBlock<DetailPurpose>
+    let places: [ItemID: Int]
+}

@@ -1,0 +1,469 @@
+import Foundation
+import GRDB
+import Ledger
+import Records
+import Sealing
+import Synchronization
+
+// Rules of this file.
+// 1. The head is read, signed and written in one BEGIN IMMEDIATE; what this process remembers is only a head start.
+// 2. Nothing is signed that replay would refuse: every statement goes through `Authority.apply` before it is written.
+// 3. What is remembered was checked: each leaf hashed, the root compared with a checkpoint signed by our key.
+// 4. Order: commit, witness copy synced, then the caller may tell somebody.
+
+/// Who signs a statement.
+enum Signer: Sendable {
+    case service
+    case person(Acting)
+}
+
+/// A statement to be: all but its place and time.
+struct Draft: Sendable {
+    let signer: Signer
+    var pupilFile: PupilFileID?
+    var items: [SealedItem] = []
+    var fields: [String: Digest] = [:]
+    let act: Act
+}
+
+/// A sealed item with its bytes.
+struct SealedItem: Sendable {
+    let item: Item
+    let bytes: [UInt8]
+
+    init(_ id: ItemID, _ kind: ItemKind, _ bytes: [UInt8]) {
+        item = Item(id: id, kind: kind, digest: sha256(bytes))
+        self.bytes = bytes
+    }
+}
+
+/// A statement as it was written.
+struct Recorded: Sendable {
+    let statement: Statement
+    /// The note of the ledger that ends with it.
+    let checkpoint: String
+}
+
+/// The ledger as this process knows it: appends statements, and answers what the ledger says of people and keys.
+final class Recorder: Sendable {
+    struct State: Sendable {
+        var tree = MerkleTree()
+        var hashes: [Digest] = []
+        var authority = Authority()
+        var vault: VaultID?
+        var checkpoint = ""
+        /// The statements about each pupil file, read from leaves that are under the checkpoint.
+        var acts: [PupilFileID: FileActs] = [:]
+    }
+
+    /// Which statements are about a pupil file, in order, and which of them filed a document.
+    struct FileActs: Sendable {
+        var indices: [UInt32] = []
+        /// When each was recorded.
+        var times: [Timestamp] = []
+        var documents: [UInt32] = []
+
+        mutating func add(_ index: UInt64, _ kind: Act.Kind, at time: Timestamp) {
+            indices.append(UInt32(index))
+            times.append(time)
+            if kind == .documentFiled { documents.append(UInt32(index)) }
+        }
+
+        /// Those that a ledger of this size holds.
+        func below(_ size: UInt64) -> FileActs {
+            var acts = self
+            while let last = acts.indices.last, UInt64(last) >= size {
+                acts.indices.removeLast()
+                acts.times.removeLast()
+            }
+            while let last = acts.documents.last, UInt64(last) >= size { acts.documents.removeLast() }
+            return acts
+        }
+    }
+
+    /// The ledger as one snapshot of the catalogue has it.
+    struct Head: Sendable {
+        let size: UInt64
+        let checkpoint: String
+        let authority: Authority
+    }
+
+    private let state = Mutex(State())
+    private let secrets: SecretFiles
+    private let clock: any Clock
+    private let witness: Witness
+    private let policy: Digest
+
+    init(secrets: SecretFiles, clock: any Clock, witness: Witness, policy: Digest) {
+        self.secrets = secrets
+        self.clock = clock
+        self.witness = witness
+        self.policy = policy
+    }
+
+    /// What the ledger says now, as far as this process has read it.
+    var authority: Authority { state.withLock { $0.authority } }
+    /// The newest checkpoint.
+    var checkpoint: String { state.withLock { $0.checkpoint } }
+    /// How many statements there are.
+    var size: UInt64 { state.withLock { $0.tree.size } }
+    /// The vault.
+    var vault: VaultID? { state.withLock { $0.vault } }
+
+    /// Reads in a snapshot that holds all this process knows of, and gives the ledger as that snapshot has it.
+    ///
+    /// A snapshot taken just before another thread's commit lacks what that thread has told the memory already; such a
+    /// one is taken anew. A catalogue that still lacks it was cut.
+    func read<Result>(_ pool: DatabasePool, _ body: (Database, Head) throws -> Result) throws -> Result {
+        for _ in 0..<16 {
+            let result: Result? = try pool.read { db in
+                guard let head = try catchUp(db) else { return nil }
+                return try body(db, head)
+            }
+            if let result { return result }
+        }
+        throw VaultError.tampered(code: "ledger.truncated")
+    }
+
+    /// Refuses a catalogue that is behind its witness. The witness is read before the snapshot is taken: it follows
+    /// the commits of other processes.
+    func checkWitness(_ pool: DatabasePool) throws {
+        let kept = try witness.kept()
+        try read(pool) { db, head in try Witness.check(kept, head.size) { try Self.root(at: $0, db) } }
+    }
+
+    /// Reads what was written since, and checks it against the newest checkpoint.
+    @discardableResult
+    func refresh(_ db: Database) throws -> Head {
+        guard let head = try catchUp(db) else { throw VaultError.tampered(code: "ledger.truncated") }
+        return head
+    }
+
+    /// The same; nil where this process knows more than the snapshot holds.
+    private func catchUp(_ db: Database) throws -> Head? {
+        try state.withLock { state in
+            try Self.catchUp(&state, secrets, db)
+                ? Head(size: state.tree.size, checkpoint: state.checkpoint, authority: state.authority) : nil
+        }
+    }
+
+    private static func catchUp(_ state: inout State, _ secrets: SecretFiles, _ db: Database) throws -> Bool {
+        guard let last = try Row.fetchOne(db, sql: "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        else { return state.tree.size == 0 }
+        let size = try last.index("size")
+        guard size >= state.tree.size else { return false }
+        if size == state.tree.size { return true }
+        var next = state
+        state.hashes = []  // so that `next` alone holds the array and appends in place
+        defer { if state.hashes.isEmpty { state.hashes = Array(next.hashes.prefix(Int(state.tree.size))) } }
+        try Self.extend(&next, db)
+        guard next.tree.size == size, let founding = next.authority.founding else {
+            throw VaultError.tampered(code: "ledger.size")
+        }
+        let text: String = try last.value("note")
+        let note = try SignedNote(parsing: text)
+        let verifier = try NoteVerifier(name: founding.origin, verifyingKey: secrets.checkpoint.verifyingKey)
+        let checkpoint = try Checkpoint(note.verified(by: [verifier]), origin: founding.origin)
+        guard checkpoint.size == next.tree.size, checkpoint.root == next.tree.root else {
+            throw VaultError.tampered(code: "ledger.root")
+        }
+        guard founding.serviceKey == secrets.service.verifyingKey.rawRepresentation,
+            founding.checkpointKey == secrets.checkpoint.verifyingKey.rawRepresentation
+        else { throw VaultError.tampered(code: "secrets.other-vault") }
+        next.checkpoint = text
+        state = next
+        return true
+    }
+
+    private static func extend(_ next: inout State, _ db: Database) throws {
+        let rows = try Row.fetchCursor(
+            db, sql: "SELECT idx, leaf FROM statement WHERE idx >= ? ORDER BY idx",
+            arguments: [Int64(next.tree.size)])
+        while let row = try rows.next() {
+            let index = try row.index("idx")
+            let leaf: [UInt8] = try row.withUnsafeData(named: "leaf") { [UInt8]($0 ?? Data()) }
+            guard index == next.tree.size else { throw VaultError.tampered(code: "ledger.gap") }
+            let hash = leafHash(leaf)
+            _ = next.tree.append(hash)
+            next.hashes.append(hash)
+            let mark = try Self.mark(leaf)
+            if let file = mark.pupilFile {
+                next.acts[file, default: FileActs()].add(index, mark.kind, at: mark.time)
+            }
+            if !mark.kind.concernsAuthority {
+                try next.authority.pass(mark.kind, by: mark.author, at: mark.time)
+                if mark.bringsDetailKey {
+                    try next.authority.learnDetailKeys(of: Statement(parsing: SignedStatement(leaf: leaf).statement))
+                }
+                continue
+            }
+            let signed = try SignedStatement(leaf: leaf)
+            let statement = try Statement(parsing: signed.statement)
+            if case .vaultFounded(let act) = statement.act { next.vault = act.vault }
+            guard let vault = next.vault, let key = next.authority.verifyingKey(for: statement),
+                signed.isSigned(by: key, vault: vault.bytes), statement.index == index
+            else { throw VaultError.tampered(code: "ledger.signature") }
+            try next.authority.apply(statement)
+        }
+    }
+
+    /// What a leaf says that concerns everybody, without parsing it.
+    private struct Mark {
+        let kind: Act.Kind
+        let author: Author
+        let time: Timestamp
+        let pupilFile: PupilFileID?
+        let bringsDetailKey: Bool
+    }
+
+    /// In canonical order a statement's own `author`, `kind`, `pupil_file` and `time` are the last keys of these names,
+    /// and no string holds a bare quotation mark.
+    private static func mark(_ leaf: [UInt8]) throws -> Mark {
+        try leaf.withUnsafeBytes { leaf in
+            let end = leaf.count - SignedStatement.signatureByteCount
+            guard end > 5 else { throw VaultError.tampered(code: "ledger.leaf") }
+            let statement = UnsafeRawBufferPointer(rebasing: leaf[5..<end])
+            guard let kind = lastValue(of: "\"kind\":\"", in: statement).flatMap({ Act.Kind(rawValue: $0) }),
+                let time = lastValue(of: "\"time\":", in: statement).flatMap({ Int64($0) }),
+                let author = lastValue(of: "\"author\":\"", in: statement).flatMap({ Author(text: $0) })
+            else { throw VaultError.tampered(code: "ledger.statement") }
+            return Mark(
+                kind: kind, author: author, time: Timestamp(milliseconds: time),
+                pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
+                bringsDetailKey: kind == .documentFiled
+                    && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
+        }
+    }
+
+    private static func lastValue(of key: StaticString, in statement: UnsafeRawBufferPointer) -> String? {
+        let mark = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+        var at = statement.count - mark.count
+        while at >= 0 {
+            if statement[at] == mark[0],
+                UnsafeRawBufferPointer(rebasing: statement[at..<at + mark.count]).elementsEqual(mark)
+            {
+                let word = statement[(at + mark.count)...].prefix {
+                    $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",")
+                }
+                return String(decoding: word, as: UTF8.self)
+            }
+            at -= 1
+        }
+        return nil
+    }
+
+    /// The statements about a pupil file in a ledger of this size.
+    func acts(about pupilFile: PupilFileID, below size: UInt64) -> FileActs {
+        state.withLock { $0.acts[pupilFile] ?? FileActs() }.below(size)
+    }
+
+    /// A statement with its signature: believed only if its leaf is the one under the checkpoint and its author's key
+    /// signed it. (That the author might say it was checked when the ledger was read.)
+    func statement(_ index: UInt64, _ db: Database) throws -> (statement: Statement, signed: SignedStatement) {
+        guard let leaf = try [UInt8].fetchLeaf(db, index) else { throw VaultError.tampered(code: "ledger.gap") }
+        return try statement(in: leaf, index)
+    }
+
+    /// The same of a leaf as the catalogue has it.
+    func statement(in leaf: [UInt8], _ index: UInt64) throws -> (statement: Statement, signed: SignedStatement) {
+        try checkHash(of: leaf, index)
+        let signed = try SignedStatement(leaf: leaf)
+        let statement = try Statement(parsing: signed.statement)
+        guard statement.index == index else { throw VaultError.tampered(code: "ledger.index") }
+        let (authority, vault) = state.withLock { ($0.authority, $0.vault) }
+        guard let vault, let key = authority.verifyingKey(for: statement),
+            signed.isSigned(by: key, vault: vault.bytes)
+        else { throw VaultError.tampered(code: "ledger.signature") }
+        return (statement, signed)
+    }
+
+    /// Refuses a leaf that is not the one under the checkpoint.
+    func checkHash(of leaf: [UInt8], _ index: UInt64) throws {
+        let hash = state.withLock { index < $0.hashes.count ? $0.hashes[Int(index)] : nil }
+        guard hash == leafHash(leaf) else { throw VaultError.tampered(code: "ledger.leaf") }
+    }
+
+    /// Writes statements, items, projections and a checkpoint in one transaction, then the witness copy.
+    ///
+    /// Durable on return. When it throws, nothing was written, but after `VaultError.uncertain`.
+    @discardableResult
+    func record(_ drafts: [Draft], in pool: DatabasePool) throws -> [Recorded] {
+        var recorded: [Recorded] = []
+        var next: State?
+        var base: UInt64 = 0
+        var isCommitting = false
+        do {
+            try pool.writeWithoutTransaction { db in
+                try db.inTransaction(.immediate) {
+                    try refresh(db)
+                    var state = self.state.withLock { state in
+                        State(
+                            tree: state.tree, hashes: [], authority: state.authority, vault: state.vault,
+                            checkpoint: state.checkpoint)
+                    }
+                    base = state.tree.size
+                    recorded = try append(drafts, to: &state, db)
+                    next = state
+                    isCommitting = true
+                    return .commit
+                }
+            }
+        } catch let error as DatabaseError where isCommitting && error.resultCode != .SQLITE_FULL {
+            // The log may hold all of it, its end included, and only the sync failed: then a crash brings it back.
+            throw VaultError.uncertain
+        }
+        guard let next else { return [] }
+        state.withLock { state in
+            // Since the commit another thread may have read these statements from the catalogue, and more.
+            guard state.tree.size == base else { return }
+            state.tree = next.tree
+            state.hashes += next.hashes
+            for statement in recorded.map(\.statement) {
+                guard let file = statement.pupilFile else { continue }
+                state.acts[file, default: FileActs()].add(
+                    statement.index, statement.act.kind, at: statement.time)
+            }
+            state.authority = next.authority
+            state.vault = next.vault
+            state.checkpoint = next.checkpoint
+        }
+        do {
+            try witness.write(next.checkpoint, size: next.tree.size)
+        } catch is SystemCallError {
+            throw VaultError.unwitnessed
+        }
+        return recorded
+    }
+
+    private func append(_ drafts: [Draft], to state: inout State, _ db: Database) throws -> [Recorded] {
+        let now = clock.now()
+        guard now >= state.authority.newest else { throw VaultError.clockBehind }
+        if state.tree.size > 0 { try Witness.check(witness.kept(), state.tree.size) { try Self.root(at: $0, db) } }
+        var recorded: [Recorded] = []
+        for draft in drafts {
+            let author: Author
+            switch draft.signer {
+            case .service: author = .service
+            case .person(let acting): author = .person(acting.person)
+            }
+            // Changed policy files count from the statement that adopts them on.
+            let inForce = draft.act.kind == .policyAdopted ? policy : state.authority.policy ?? policy
+            let statement = Statement(
+                index: state.tree.size, time: now, author: author, root: state.tree.root, policy: inForce,
+                pupilFile: draft.pupilFile, items: draft.items.map(\.item), fields: draft.fields, act: draft.act)
+            if case .vaultFounded(let act) = draft.act { state.vault = act.vault }
+            guard let vault = state.vault else { throw VaultError.tampered(code: "ledger.unfounded") }
+            let bytes = try statement.encoded()
+            let signed: SignedStatement
+            switch draft.signer {
+            case .service:
+                signed = try SignedStatement(signing: bytes, vault: vault.bytes, key: secrets.service)
+            case .person(let acting):
+                signed = try SignedStatement(signing: bytes, vault: vault.bytes, key: acting.keys.signing)
+            }
+            guard let key = state.authority.verifyingKey(for: statement), signed.isSigned(by: key, vault: vault.bytes)
+            else { throw VaultError.tampered(code: "ledger.wrong-key") }
+            try state.authority.apply(statement)
+            let leaf = signed.leaf
+            let hash = leafHash(leaf)
+            try db.cachedStatement(sql: "INSERT INTO statement (idx, leaf) VALUES (?, ?)")
+                .execute(arguments: [Int64(statement.index), Data(leaf)])
+            for node in state.tree.append(hash) {
+                try db.cachedStatement(sql: "INSERT INTO node (level, idx, hash) VALUES (?, ?, ?)")
+                    .execute(arguments: [node.level, Int64(node.index), Data(node.hash.bytes)])
+            }
+            state.hashes.append(hash)
+            for sealed in draft.items {
+                try db.cachedStatement(sql: "INSERT INTO item (id, kind, idx, bytes) VALUES (?, ?, ?, ?)")
+                    .execute(arguments: [
+                        Data(sealed.item.id.bytes), sealed.item.kind.rawValue, Int64(statement.index),
+                        Data(sealed.bytes),
+                    ])
+            }
+            for row in Projection.rows(of: statement) { try row.insert(db) }
+            // One for each size, so that a missing one shows.
+            guard let founding = state.authority.founding else { throw VaultError.tampered(code: "ledger.unfounded") }
+            let checkpoint = try Checkpoint(origin: founding.origin, size: state.tree.size, root: state.tree.root)
+            state.checkpoint = try checkpoint.signed(by: secrets.checkpoint).encoded
+            try db.cachedStatement(sql: "INSERT INTO checkpoint (size, note) VALUES (?, ?)")
+                .execute(arguments: [Int64(state.tree.size), state.checkpoint])
+            recorded.append(Recorded(statement: statement, checkpoint: state.checkpoint))
+        }
+        return recorded
+    }
+
+    /// The root at an earlier size, from the stored nodes.
+    static func root(at size: UInt64, _ db: Database) throws -> Digest {
+        try Proofs.root(size: size) { level, index in try node(level, index, db) }
+    }
+
+    /// A stored node of the tree.
+    static func node(_ level: Int, _ index: UInt64, _ db: Database) throws -> Digest {
+        let bytes = try Data.fetchOne(
+            db, sql: "SELECT hash FROM node WHERE level = ? AND idx = ?", arguments: [level, Int64(index)])
+        guard let digest = bytes.flatMap({ Digest($0) }) else { throw VaultError.tampered(code: "ledger.node") }
+        return digest
+    }
+}
+
+extension [UInt8] {
+    /// A statement's leaf.
+    static func fetchLeaf(_ db: Database, _ index: UInt64) throws -> [UInt8]? {
+        let statement = try db.cachedStatement(sql: "SELECT leaf FROM statement WHERE idx = ?")
+        return try Data.fetchOne(statement, arguments: [Int64(index)]).map { [UInt8]($0) }
+    }
+}
+
+extension Row {
+    /// A column's value; a catalogue that holds another type there was damaged.
+    func value<Value: DatabaseValueConvertible>(_ column: String) throws -> Value {
+        let stored: DatabaseValue = self[column]
+        guard let value = Value.fromDatabaseValue(stored) else { throw VaultError.tampered(code: "catalogue.row") }
+        return value
+    }
+
+    /// A place in the ledger.
+    func index(_ column: String) throws -> UInt64 {
+        let stored: Int64 = try value(column)
+        guard let index = UInt64(exactly: stored) else { throw VaultError.tampered(code: "catalogue.row") }
+        return index
+    }
+}
+
+extension UInt64 {
+    /// A place in the ledger from the catalogue; nil where there is none.
+    static func fetchIndex(_ db: Database, sql: String, arguments: StatementArguments) throws -> UInt64? {
+        try Row.fetchOne(db, sql: sql, arguments: arguments)?.index("idx")
+    }
+}
+
+extension ProjectedRow {
+    func insert(_ db: Database) throws {
+        let columns = table.columns
+        let marks = Array(repeating: "?", count: columns.count).joined(separator: ", ")
+        try db.cachedStatement(
+            sql: "INSERT INTO \(table.rawValue) (\(columns.joined(separator: ", "))) VALUES (\(marks))"
+        ).execute(arguments: StatementArguments(cells.map(\.databaseValue)))
+    }
+}
+
+extension Cell {
+    var databaseValue: DatabaseValue {
+        switch self {
+        case .null: .null
+        case .integer(let value): value.databaseValue
+        case .text(let value): value.databaseValue
+        case .blob(let value): Data(value).databaseValue
+        }
+    }
+
+    init(_ value: DatabaseValue) {
+        switch value.storage {
+        case .null: self = .null
+        case .int64(let value): self = .integer(value)
+        case .string(let value): self = .text(value)
+        case .blob(let value): self = .blob([UInt8](value))
+        case .double(let value): self = .text("double \(value)")
+        }
+    }
+}

@@ -1,0 +1,353 @@
+import Foundation
+import GRDB
+import Ledger
+import Records
+import Sealing
+
+// `verify` believes nothing: it reads every statement, signature, tree node and checkpoint, replays authority, makes the
+// projections again in memory and compares them row by row, and hashes every sealed item and payload.
+
+/// Something that verification found.
+public struct Finding: Hashable, Sendable {
+    /// How bad it is.
+    public enum Weight: String, Hashable, Sendable {
+        /// The vault is not what its ledger says.
+        case broken
+        /// Lawful, and worth knowing: an orphan payload, a witness that is behind.
+        case note
+    }
+    /// How bad it is.
+    public let weight: Weight
+    /// A stable code.
+    public let code: String
+    /// Where: a statement's index, an id or a file.
+    public let place: String
+}
+
+/// What verification came to.
+public struct Verification: Sendable {
+    /// Statements read.
+    public let statements: UInt64
+    /// Documents whose payload was hashed.
+    public let documents: Int
+    /// What was found, in the order it was found; the first broken one is where to look first.
+    public let findings: [Finding]
+    /// Whether nothing is broken.
+    public var holds: Bool { !findings.contains { $0.weight == .broken } }
+}
+
+extension Vault {
+    /// Verifies a vault without opening anything: no password is needed, only its files.
+    ///
+    /// - Parameter progress: told from time to time how many of how many payloads are hashed.
+    /// - Throws: only where the vault cannot be read at all; what is wrong with it is a finding.
+    public static func verify(
+        _ location: Location, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws(VaultError) -> Verification {
+        try checkPresent(location)
+        var verifier = Verifier(location: location)
+        verifier.run(progress: progress)
+        return Verification(
+            statements: verifier.statements, documents: verifier.documents.count, findings: verifier.findings)
+    }
+}
+
+private struct Verifier {
+    let location: Vault.Location
+    var findings: [Finding] = []
+    var statements: UInt64 = 0
+    var documents: [BlobID: FilingAct] = [:]
+    private var tree = MerkleTree()
+    private var authority = Authority()
+    private var nodes: [NodePosition: Digest] = [:]
+    private var roots: [UInt64: Digest] = [:]
+    private var rows: [Projection: Set<[Cell]>] = [:]
+    private var items: [ItemID: (item: Item, index: UInt64)] = [:]
+
+    init(location: Vault.Location) { self.location = location }
+
+    mutating func found(_ code: String, _ place: String, _ weight: Finding.Weight = .broken) {
+        findings.append(Finding(weight: weight, code: code, place: place))
+    }
+
+    /// Runs one part; a part that cannot be read is a finding, and the next is tried.
+    private mutating func part(_ code: String, _ body: (inout Verifier) throws -> Void) {
+        do { try body(&self) } catch { found(code, (error as? VaultError)?.code ?? "unreadable") }
+    }
+
+    mutating func run(progress: (Int, Int) -> Void) {
+        // Before the snapshot: other processes write it after they commit.
+        let witness = Result { try readWitness() }
+        let catalogue: any DatabaseReader
+        do { catalogue = try Catalogue.openToVerify(location.catalogue) } catch {
+            found("catalogue.unreadable", "catalogue.sqlite")
+            return
+        }
+        part("catalogue.unreadable") { verifier in
+            try catalogue.read { db in
+                verifier.part("catalogue.damaged") { try $0.checkDatabase(db) }
+                verifier.part("schema.differs") { try $0.checkSchema(db) }
+                verifier.part("ledger.unreadable") { try $0.readStatements(db) }
+                verifier.part("ledger.unreadable") { try $0.checkNodes(db) }
+                verifier.part("ledger.unreadable") { try $0.checkCheckpoints(db) }
+                verifier.part("projection.unreadable") { try $0.checkProjections(db) }
+                verifier.part("item.unreadable") { try $0.checkItems(db) }
+                verifier.part("witness.unreadable") { try $0.checkWitness(witness.get()) }
+            }
+        }
+        part("policies.unreadable") { try $0.checkPolicies() }
+        part("secrets.unreadable") { try $0.checkSecrets() }
+        part("blob.unreadable") { try $0.checkBlobs(progress) }
+        part("workspace.unreadable") { try $0.checkWorkspace() }
+        try? catalogue.close()
+    }
+
+    private mutating func checkDatabase(_ db: Database) throws {
+        for line in try String.fetchAll(db, sql: "PRAGMA integrity_check(20)") where line != "ok" {
+            found("catalogue.integrity", String(line.prefix(200)))
+        }
+        if try Row.fetchOne(db, sql: "PRAGMA foreign_key_check") != nil { found("catalogue.foreign-key", "catalogue") }
+        let version = try Int.fetchOne(db, sql: "PRAGMA user_version")
+        if version != Schema.version { found("schema.version", "user_version \(version ?? -1)") }
+    }
+
+    /// The schema is what this program would make: a missing trigger or constraint is a finding.
+    private mutating func checkSchema(_ db: Database) throws {
+        let query = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name"
+        let wanted = try DatabaseQueue().write { db in
+            try Schema.create(db)
+            return try String.fetchAll(db, sql: query)
+        }
+        let given = try String.fetchAll(db, sql: query)
+        for line in Set(given).symmetricDifference(wanted).sorted() {
+            found("schema.differs", String(line.prefix(60)))
+        }
+    }
+
+    private mutating func readStatements(_ db: Database) throws {
+        let cursor = try Row.fetchCursor(db, sql: "SELECT idx, leaf FROM statement ORDER BY idx")
+        while let row = try cursor.next() {
+            guard let index = try? row.index("idx"), index == tree.size, let leaf = try? row.value("leaf") as Data
+            else {
+                found("statement.missing", "statement \(tree.size)")
+                break
+            }
+            read([UInt8](leaf), index)
+        }
+        statements = tree.size
+        if statements == 0 { found("ledger.empty", "statement 0") }
+    }
+
+    private mutating func read(_ leaf: [UInt8], _ index: UInt64) {
+        let place = "statement \(index)"
+        let root = tree.root
+        defer {
+            for node in tree.append(leafHash(leaf)) { nodes[node.position] = node.hash }
+            roots[tree.size] = tree.root
+        }
+        let signed: SignedStatement
+        let statement: Statement
+        do {
+            signed = try SignedStatement(leaf: leaf)
+            statement = try Statement(parsing: signed.statement)
+        } catch {
+            found("statement.malformed", place)
+            return
+        }
+        guard statement.index == index else { return found("statement.index", place) }
+        guard statement.root == root else { return found("statement.root", place) }
+        var vault = authority.founding?.vault
+        if case .vaultFounded(let act) = statement.act { vault = act.vault }
+        guard let key = authority.verifyingKey(for: statement), let vault, signed.isSigned(by: key, vault: vault.bytes)
+        else { return found("statement.signature", place) }
+        do throws(StatementError) { try authority.apply(statement) } catch {
+            if case .unlawful(let why) = error { found("statement.unlawful", "\(place): \(why)") }
+            return
+        }
+        for row in Projection.rows(of: statement) { rows[row.table, default: []].insert(row.cells) }
+        for item in statement.items where items.updateValue((item, index), forKey: item.id) != nil {
+            found("item.named-twice", item.id.text)
+        }
+        if case .documentFiled(let act) = statement.act { documents[act.blob] = act }
+    }
+
+    private mutating func checkNodes(_ db: Database) throws {
+        var left = nodes
+        let cursor = try Row.fetchCursor(db, sql: "SELECT level, idx, hash FROM node")
+        while let row = try cursor.next() {
+            guard let level = try? row.value("level") as Int, let index = try? row.index("idx"),
+                let hash = try? row.value("hash") as Data
+            else {
+                found("node.differs", "(no place)")
+                continue
+            }
+            if left.removeValue(forKey: NodePosition(level: level, index: index))?.bytes != [UInt8](hash) {
+                found("node.differs", "node \(level)/\(index)")
+            }
+        }
+        if let missing = left.keys.first { found("node.missing", "node \(missing.level)/\(missing.index)") }
+    }
+
+    private mutating func checkCheckpoints(_ db: Database) throws {
+        guard let founding = authority.founding,
+            let key = VerifyingKey(rawRepresentation: founding.checkpointKey)
+        else { return }
+        let verifier = try NoteVerifier(name: founding.origin, verifyingKey: key)
+        var last: UInt64 = 0
+        let cursor = try Row.fetchCursor(db, sql: "SELECT size, note FROM checkpoint ORDER BY size")
+        while let row = try cursor.next() {
+            guard let size = try? row.index("size"), let text = try? row.value("note") as String else {
+                found("checkpoint.differs", "after checkpoint \(last)")
+                continue
+            }
+            if size != last + 1 { found("checkpoint.missing", "checkpoint \(last + 1)") }
+            last = size
+            do {
+                let note = try SignedNote(parsing: text)
+                let checkpoint = try Checkpoint(note.verified(by: [verifier]), origin: founding.origin)
+                guard checkpoint.size == size, roots[size] == checkpoint.root, note.encoded == text
+                else { throw StatementError.malformed("checkpoint") }
+            } catch { found("checkpoint.differs", "checkpoint \(size)") }
+        }
+        if last != tree.size { found("checkpoint.missing", "checkpoint \(tree.size)") }
+    }
+
+    private mutating func checkProjections(_ db: Database) throws {
+        for table in Projection.allCases {
+            var left = rows[table] ?? []
+            let cursor = try Row.fetchCursor(
+                db, sql: "SELECT \(table.columns.joined(separator: ", ")) FROM \(table.rawValue)")
+            while let row = try cursor.next() {
+                let cells = Array(row.databaseValues.map { Cell($0) })
+                if left.remove(cells) == nil { found("projection.differs", "\(table.rawValue) \(Self.name(cells))") }
+            }
+            for cells in left.prefix(20) { found("projection.missing", "\(table.rawValue) \(Self.name(cells))") }
+        }
+    }
+
+    private static func name(_ cells: [Cell]) -> String {
+        switch cells.first {
+        case .integer(let value): String(value)
+        case .blob(let bytes): ItemID(bytes)?.text ?? "(no id)"
+        default: "(no id)"
+        }
+    }
+
+    private mutating func checkItems(_ db: Database) throws {
+        var left = items
+        let cursor = try Row.fetchCursor(db, sql: "SELECT id, kind, idx, bytes FROM item")
+        while let row = try cursor.next() {
+            guard let data = try? row.value("id") as Data, let id = ItemID(data),
+                let kind = try? row.value("kind") as String
+            else {
+                found("item.differs", "(no id)")
+                continue
+            }
+            guard let (item, index) = left.removeValue(forKey: id), item.kind.rawValue == kind,
+                index == (try? row.index("idx")),
+                try row.withUnsafeData(named: "bytes", { ($0 ?? Data()).withUnsafeBytes { sha256($0) } }) == item.digest
+            else {
+                found("item.differs", "\(kind.prefix(40)) \(id.text)")
+                continue
+            }
+        }
+        for (id, entry) in left.prefix(20) { found("item.missing", "\(entry.item.kind.rawValue) \(id.text)") }
+    }
+
+    private func readWitness() throws -> [UInt8]? {
+        let witness = Witness(directory: location.vault + "/witness")
+        return Files.exists(witness.path) ? try Files.read(witness.path) : nil
+    }
+
+    private mutating func checkWitness(_ bytes: [UInt8]?) throws {
+        guard let bytes else { return found("witness.missing", "witness/checkpoint") }
+        let note = try SignedNote(parsing: bytes)
+        guard let founding = authority.founding, let key = VerifyingKey(rawRepresentation: founding.checkpointKey)
+        else {
+            return
+        }
+        let verifier = try NoteVerifier(name: founding.origin, verifyingKey: key)
+        let kept: Checkpoint
+        do { kept = try Checkpoint(note.verified(by: [verifier]), origin: founding.origin) } catch {
+            return found("witness.signature", "witness/checkpoint")
+        }
+        if kept.size > tree.size {
+            found("ledger.behind-witness", "the witness has seen \(kept.size) statements, the ledger has \(tree.size)")
+        } else if roots[kept.size] != kept.root {
+            found("ledger.differs-from-witness", "checkpoint \(kept.size)")
+        } else if kept.size < tree.size {
+            found("witness.behind", "witness/checkpoint", .note)
+        }
+    }
+
+    private mutating func checkPolicies() throws {
+        let policies = try Vault.readPolicies(location.vault + "/policies")
+        if let policy = authority.policy, policies.digest != policy { found("policies.differ", "policies") }
+        let known = Set(Policies.fileNames)
+        for name in try Files.names(in: location.vault + "/policies") where !known.contains(name) {
+            found("policies.unknown-file", String(name.prefix(60)), .note)
+        }
+    }
+
+    private mutating func checkSecrets() throws {
+        guard Files.exists(location.secrets) else { return found("secrets.absent", "secrets", .note) }
+        let secrets = try SecretFiles(in: location.secrets)
+        guard let founding = authority.founding else { return }
+        if founding.serviceKey != secrets.service.verifyingKey.rawRepresentation {
+            found("secrets.service-key", "service-key")
+        }
+        if founding.checkpointKey != secrets.checkpoint.verifyingKey.rawRepresentation {
+            found("secrets.checkpoint-key", "checkpoint-key")
+        }
+    }
+
+    private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
+        let store = BlobStore(root: location.vault)
+        let present = Set(try store.blobs())
+        for (done, entry) in documents.sorted(by: { $0.key < $1.key }).enumerated() {
+            let (blob, act) = entry
+            progress(done, documents.count)
+            guard present.contains(blob) else {
+                found("blob.missing", "document \(act.document.text)")
+                continue
+            }
+            do {
+                let (length, digest) = try Self.hash(store.path(of: blob))
+                if length != act.payloadLength || digest != act.payload {
+                    found("blob.differs", "document \(act.document.text)")
+                }
+            } catch { found("blob.unreadable", "document \(act.document.text)") }
+        }
+        progress(documents.count, documents.count)
+        for blob in present.subtracting(documents.keys).sorted() { found("blob.orphan", blob.text, .note) }
+        for directory in try Files.names(in: location.vault + "/blobs") {
+            for name in try Files.names(in: location.vault + "/blobs/" + directory)
+            where BlobID(text: name)?.text.prefix(2) != directory[...] {
+                found("blob.misplaced", String(name.prefix(60)))
+            }
+        }
+    }
+
+    private static func hash(_ path: String) throws -> (UInt64, Digest) {
+        var hasher = SHA256Hasher()
+        var length: UInt64 = 0
+        guard let file = FileHandle(forReadingAtPath: path) else { throw SystemCallError("open") }
+        defer { try? file.close() }
+        while let data = try file.read(upToCount: 4 << 20), !data.isEmpty {
+            data.withUnsafeBytes { hasher.update($0) }
+            length += UInt64(data.count)
+        }
+        return (length, hasher.finish())
+    }
+
+    private mutating func checkWorkspace() throws {
+        let path = location.vault + "/workspace.sqlite"
+        guard Files.exists(path) else { return found("workspace.missing", "workspace.sqlite", .note) }
+        var configuration = Configuration()
+        // What a crash left half written has to be taken back before it can be read.
+        configuration.readonly = !Files.exists(path + "-journal")
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        let lines = try queue.read { db in try String.fetchAll(db, sql: "PRAGMA integrity_check(5)") }
+        for line in lines where line != "ok" { found("workspace.integrity", String(line.prefix(200))) }
+    }
+}

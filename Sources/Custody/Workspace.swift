@@ -1,0 +1,176 @@
+import Foundation
+import GRDB
+import Records
+
+/// What the service needs from day to day and no record rests on: uploads that wait to be filed, sealed to their
+/// uploaders, and the last authenticator step each person used. Not backed up; `secure_delete` on.
+struct Workspace: Sendable {
+    let queue: DatabaseQueue
+
+    init(path: String) throws {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        queue = try DatabaseQueue(path: path + "/workspace.sqlite", configuration: configuration)
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS authenticator_step (
+                        person BLOB PRIMARY KEY NOT NULL, step INTEGER NOT NULL) STRICT;
+                    CREATE TABLE IF NOT EXISTS upload (
+                        id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
+                        owner BLOB NOT NULL CHECK (length(owner) = 16), blob BLOB NOT NULL CHECK (length(blob) = 16),
+                        state TEXT NOT NULL
+                            CHECK (state IN (\(UploadState.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")))),
+                        touched INTEGER NOT NULL, length INTEGER NOT NULL CHECK (length >= 0),
+                        held INTEGER NOT NULL CHECK (held BETWEEN 0 AND length),
+                        torn INTEGER NOT NULL CHECK (torn IN (0, 1)), header BLOB NOT NULL, facts BLOB NOT NULL,
+                        tail BLOB NOT NULL) STRICT;
+                    CREATE INDEX IF NOT EXISTS upload_owner ON upload (owner, state);
+                    """)
+        }
+    }
+
+    /// Takes an authenticator step, once: false where it, or a later one, was used before. Durable on return.
+    func use(step: UInt64, of person: PersonID) throws -> Bool {
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO authenticator_step (person, step) VALUES (?, ?)
+                    ON CONFLICT (person) DO UPDATE SET step = excluded.step WHERE excluded.step > authenticator_step.step
+                    """, arguments: [Data(person.bytes), Int64(step)])
+            return db.changesCount == 1
+        }
+    }
+
+    /// An upload's row. What is personal in it is sealed to its owner.
+    struct Upload: Sendable {
+        let id: UploadID
+        let owner: PersonID
+        var blob: BlobID
+        var state: UploadState
+        /// When anything last happened to it; what is not touched for long is given up.
+        var touched: Timestamp
+        /// Plaintext bytes in all, and how many of them are durable.
+        let length: UInt64
+        var held: UInt64
+        /// A chunk after those may have been sealed: the payload goes on only under a fresh file key.
+        var torn: Bool
+        var header: [UInt8]
+        var facts: [UInt8]
+        /// The held bytes that are in no whole chunk, sealed apart.
+        var tail: [UInt8]
+    }
+
+    /// Writes a row, new or changed. Durable on return.
+    func put(_ upload: Upload) throws {
+        try queue.write { db in
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO upload (id, owner, blob, state, touched, length, held, torn, header, facts, tail)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (id) DO UPDATE SET
+                        blob = excluded.blob, state = excluded.state, touched = excluded.touched,
+                        held = excluded.held, torn = excluded.torn, header = excluded.header, facts = excluded.facts,
+                        tail = excluded.tail
+                    """
+            ).execute(arguments: [
+                Data(upload.id.bytes), Data(upload.owner.bytes), Data(upload.blob.bytes), upload.state.rawValue,
+                upload.touched.milliseconds, Int64(upload.length), Int64(upload.held), upload.torn,
+                Data(upload.header), Data(upload.facts), Data(upload.tail),
+            ])
+        }
+    }
+
+    /// A person's uploads in some states, oldest first.
+    func uploads(of owner: PersonID, in states: Set<UploadState>) throws -> [Upload] {
+        try queue.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM upload WHERE owner = ? ORDER BY rowid", arguments: [Data(owner.bytes)]
+            ).compactMap(Self.upload).filter { states.contains($0.state) }
+        }
+    }
+
+    /// How many uploads of a person are not filed or over, and their bytes.
+    func open(of owner: PersonID) throws -> (count: Int, bytes: UInt64) {
+        try queue.read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*) AS n, coalesce(sum(length), 0) AS bytes FROM upload
+                    WHERE owner = ? AND state NOT IN ('filed', 'gone')
+                    """, arguments: [Data(owner.bytes)])
+            return (row?["n"] ?? 0, UInt64((row?["bytes"] as Int64?) ?? 0))
+        }
+    }
+
+    func upload(_ id: UploadID, of owner: PersonID) throws -> Upload? {
+        try queue.read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM upload WHERE id = ? AND owner = ?",
+                arguments: [Data(id.bytes), Data(owner.bytes)])
+        }.flatMap(Self.upload)
+    }
+
+    /// Those that nothing happened to since an instant.
+    func untouched(since instant: Timestamp) throws -> [Upload] {
+        try queue.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM upload WHERE touched < ?", arguments: [instant.milliseconds])
+        }.compactMap(Self.upload)
+    }
+
+    /// The payloads that rows point at.
+    func blobs() throws -> Set<BlobID> {
+        Set(try queue.read { db in try Data.fetchAll(db, sql: "SELECT blob FROM upload") }.compactMap { BlobID($0) })
+    }
+
+    /// Ends an upload: its keys and all that was said of it are overwritten; that there was one stays known for a while.
+    func end(_ id: UploadID, at now: Timestamp) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    UPDATE upload SET state = 'gone', touched = ?, header = x'', facts = x'', tail = x'' WHERE id = ?
+                    """, arguments: [now.milliseconds, Data(id.bytes)])
+        }
+    }
+
+    func remove(_ ids: [UploadID]) throws {
+        guard !ids.isEmpty else { return }
+        try queue.write { db in
+            for id in ids { try db.execute(sql: "DELETE FROM upload WHERE id = ?", arguments: [Data(id.bytes)]) }
+        }
+    }
+
+    private static func upload(_ row: Row) -> Upload? {
+        guard let id = UploadID(row["id"] as Data), let owner = PersonID(row["owner"] as Data),
+            let blob = BlobID(row["blob"] as Data), let state = UploadState(rawValue: row["state"])
+        else { return nil }
+        return Upload(
+            id: id, owner: owner, blob: blob, state: state, touched: Timestamp(milliseconds: row["touched"]),
+            length: UInt64(row["length"] as Int64), held: UInt64(row["held"] as Int64), torn: row["torn"],
+            header: [UInt8](row["header"] as Data), facts: [UInt8](row["facts"] as Data),
+            tail: [UInt8](row["tail"] as Data))
+    }
+}
+
+/// How far an upload is.
+enum UploadState: String, CaseIterable {
+    /// Bytes are still to come.
+    case receiving
+    /// All is here and can be filed.
+    case inspected
+    /// The same, as evidence.
+    case quarantined
+    /// All is here, and could not be inspected yet.
+    case waiting
+    /// It is a document; the row keeps what the receipt says.
+    case filed
+    /// It was discarded, refused or given up.
+    case gone
+
+    /// Whether all is here and its uploader has to decide.
+    static let held: Set<UploadState> = [.inspected, .quarantined, .waiting]
+}
