@@ -1,0 +1,257 @@
+import Custody
+import HTTPTypes
+import Records
+
+private let detailNames: Set<String> = [
+    "summary", "category", "date", "signed", "signed-by", "received", "late-reason",
+]
+
+let checkRoutes: [Route] = [
+    Route(.get, "/check/{pupil}", .file) { visit in
+        let pupil = try visit.pupil()
+        try visit.vault.inspectWaiting(as: visit.acting)
+        return try checkPage(visit, pupil)
+    },
+    Route(
+        .post, "/check/{pupil}", .file, body: .form([], many: ["upload"], perUpload: detailNames), handle: fileUploads),
+    Route(.get, "/check/{pupil}/picture/{upload}", .file, leadsToSignIn: false) { visit in
+        guard let id = UploadID(text: try visit.parameter("upload")) else { throw Fault.noSuchPage }
+        return .bytes(try visit.vault.picture(ofUpload: id, width: 300, as: visit.acting), "image/jpeg")
+    },
+    Route(.get, "/check/{pupil}/discard/{upload}", .file) { visit in try discardPage(visit) },
+    Route(.post, "/check/{pupil}/discard/{upload}", .file, body: .form([]), handle: discard),
+    Route(.get, "/receipt/{documents}", .file, handle: showReceipts),
+]
+
+struct CheckPage {
+    struct Row {
+        let upload: String
+        let number: Int
+        let filename: String
+        let facts: String
+        let isQuarantined: Bool
+        let isWaiting: Bool
+        let canBeFiled: Bool
+        let message: String?
+        let proposed: String?
+        let summary: Field
+        let category: Field
+        let categories: [Choice]
+        let date: Field
+        let signed: Field
+        let signedChoices: [Choice]
+        let signedBy: Field
+        let received: Field
+        let lateReason: Field
+        let receivedOpen: Bool
+        let discard: String
+        let picture: String?
+    }
+    let chrome: Chrome
+    let pupil: PupilBanner
+    let action: String
+    let csrf: String
+    let rows: [Row]
+    let isEmpty: Bool
+    let canFile: Bool
+    let fileButton: String
+    let leftBehind: String?
+    let filed: Link?
+    let more: String
+    let several: Bool
+}
+
+/// Which field of a row a refusal is about.
+private func fieldName(of refusal: Refusal) -> String? {
+    switch refusal.code.split(separator: ".").first {
+    case "summary": "summary"
+    case "date": "date"
+    case "category": "category"
+    case "signed": "signed"
+    case "received": refusal == .lateReasonMissing ? "late-reason" : "received"
+    default: nil
+    }
+}
+
+/// The page on which uploads are checked before they are filed.
+///
+/// - Parameters:
+///   - given: what was typed, by upload, where the form comes back.
+///   - refusals: what stood in the way, by upload.
+///   - notTaken: files that never became uploads.
+///   - filed: receipts of those that went through.
+func checkPage(
+    _ visit: Visit, _ pupil: Pupil, given: [UploadID: FilingDetails] = [:], refusals: [UploadID: Refusal] = [:],
+    notTaken: [NotTaken] = [], filed: [Receipt] = []
+) throws -> Reply {
+    let uploads = try visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }
+    var problems = notTaken.map { file in
+        ProblemLink(href: "#more", text: "\(visible(file.filename)): \(file.refusal.message) \(file.refusal.hint)")
+    }
+    var rows: [CheckPage.Row] = []
+    for (offset, upload) in uploads.enumerated() {
+        let refusal = refusals[upload.id]
+        if let refusal {
+            let place = fieldName(of: refusal) ?? "row"
+            problems.append(
+                ProblemLink(
+                    href: "#\(place).\(upload.id.text)",
+                    text: "\(visible(upload.filename)): \(refusal.message) \(refusal.hint)"))
+        }
+        rows.append(row(offset + 1, upload, given[upload.id] ?? upload.details, refusal, visit, pupil))
+    }
+    let ready = rows.count(where: \.canBeFiled)
+    let left = rows.count - ready
+    let reply = visit.page(
+        .check,
+        CheckPage(
+            chrome: visit.chrome("Check before filing", back: Link(href: "/", text: "Home"), problems: problems),
+            pupil: PupilBanner(pupil, visit.words), action: "/check/\(pupil.reference)",
+            csrf: visit.session?.csrf ?? "", rows: rows, isEmpty: rows.isEmpty, canFile: ready > 0,
+            fileButton: "File \(visit.words.count(ready, "document"))",
+            leftBehind: left == 0
+                ? nil : "\(visit.words.count(left, "file")) cannot be filed yet and will be left here.",
+            filed: filed.isEmpty
+                ? nil
+                : Link(
+                    href: "/receipt/" + filed.map(\.document.text).joined(separator: ","),
+                    text: "\(visit.words.count(filed.count, "document")) filed: see the receipt"),
+            more: "/file/\(pupil.reference)", several: ready > 1))
+    return reply.with { if !problems.isEmpty { $0.status = .unprocessableContent } }
+}
+
+private func row(
+    _ number: Int, _ upload: PendingUpload, _ details: FilingDetails, _ refusal: Refusal?, _ visit: Visit,
+    _ pupil: Pupil
+) -> CheckPage.Row {
+    let (found, policies) = (upload.inspected, visit.vault.policies)
+    let words = refusal.map { "\($0.message) \($0.hint)" }
+    let place = refusal.map { fieldName(of: $0) }
+    func field(_ name: String, _ value: String) -> Field { Field(value: value, error: place == name ? words : nil) }
+    let general = place == .some(nil) ? words : nil
+    return CheckPage.Row(
+        upload: upload.id.text, number: number, filename: visible(upload.filename),
+        facts: visit.words.facts(found.mediaType, found.pages, upload.size, policies),
+        isQuarantined: found.outcome == .quarantined, isWaiting: found.outcome == .waiting,
+        canBeFiled: found.outcome == .accepted || found.outcome == .quarantined, message: general ?? found.message,
+        proposed: found.proposedSummary, summary: field("summary", details.summary),
+        category: field("category", details.category), categories: categoryChoices(policies, details.category),
+        date: field("date", details.date), signed: field("signed", details.signed),
+        signedChoices: signedChoices(details.signed), signedBy: field("signed-by", details.signedBy),
+        received: field("received", details.received), lateReason: field("late-reason", details.lateReason),
+        receivedOpen: !details.received.isEmpty || place == "received" || place == "late-reason",
+        discard: "/check/\(pupil.reference)/discard/\(upload.id.text)",
+        picture: found.outcome == .accepted && !textTypes.contains(found.mediaType)
+            ? "/check/\(pupil.reference)/picture/\(upload.id.text)" : nil)
+}
+
+private func fileUploads(_ visit: Visit) throws -> Reply {
+    let (pupil, form) = (try visit.pupil(), visit.form)
+    var filings: [Filing] = []
+    var given: [UploadID: FilingDetails] = [:]
+    for text in form.all("upload") {
+        guard let upload = UploadID(text: text), given[upload] == nil else { throw Fault.unknownField }
+        func value(_ name: String) -> String { trimmed(form["\(name).\(text)"]) }
+        let details = FilingDetails(
+            summary: value("summary"), category: value("category"), date: value("date"), signed: value("signed"),
+            signedBy: value("signed-by"), received: value("received"), lateReason: value("late-reason"))
+        given[upload] = details
+        filings.append(Filing(upload: upload, details: details))
+    }
+    guard !filings.isEmpty else { return .redirect("/check/\(pupil.reference)") }
+    var receipts: [Receipt] = []
+    var refusals: [UploadID: Refusal] = [:]
+    for outcome in try visit.vault.file(filings, as: visit.acting) {
+        switch outcome {
+        case .filed(_, let receipt): receipts.append(receipt)
+        case .refused(let upload, let refusal): refusals[upload] = refusal
+        }
+    }
+    if refusals.isEmpty { return .redirect("/receipt/" + receipts.map(\.document.text).joined(separator: ",")) }
+    return try checkPage(visit, pupil, given: given, refusals: refusals, filed: receipts)
+}
+
+struct DiscardPage {
+    let chrome: Chrome
+    let pupil: PupilBanner
+    let filename: String
+    let facts: String
+    let action: String
+    let csrf: String
+    let keep: String
+}
+
+private func discardPage(_ visit: Visit) throws -> Reply {
+    let pupil = try visit.pupil()
+    let id = UploadID(text: try visit.parameter("upload"))
+    guard let upload = try visit.vault.pendingUploads(as: visit.acting).first(where: { $0.id == id }) else {
+        throw Fault.vault(.notFound)
+    }
+    let keep = "/check/\(pupil.reference)"
+    return visit.page(
+        .discard,
+        DiscardPage(
+            chrome: visit.chrome("Discard this file?", back: Link(href: keep, text: "Check before filing")),
+            pupil: PupilBanner(pupil, visit.words), filename: visible(upload.filename),
+            facts: visit.words.facts(
+                upload.inspected.mediaType, upload.inspected.pages, upload.size, visit.vault.policies),
+            action: "\(keep)/discard/\(upload.id.text)", csrf: visit.session?.csrf ?? "", keep: keep))
+}
+
+private func discard(_ visit: Visit) throws -> Reply {
+    guard let id = UploadID(text: try visit.parameter("upload")) else { throw Fault.noSuchPage }
+    try visit.vault.discard(id, as: visit.acting)
+    return .redirect("/check/\(try visit.pupil().reference)")
+}
+
+struct ReceiptPage {
+    struct Line {
+        let reference: String
+        let filename: String
+        let facts: String
+        let recorded: String
+        let recordedExactly: String
+        let sha256: String
+        let index: String
+        let document: String
+        let isQuarantined: Bool
+    }
+    let chrome: Chrome
+    let heading: String
+    let pupil: String
+    let by: String
+    let lines: [Line]
+    let checkpoint: String
+    let next: Link
+    let another: Link
+    let waiting: Link?
+}
+
+private func showReceipts(_ visit: Visit) throws -> Reply {
+    let acting = try visit.acting
+    let receipts = try visit.parameter("documents").split(separator: ",").prefix(400).map { text in
+        guard let id = DocumentID(text: String(text)) else { throw Fault.noSuchPage }
+        return try visit.vault.receipt(of: id, as: acting)
+    }
+    guard let last = receipts.max(by: { $0.index < $1.index }) else { throw Fault.noSuchPage }
+    let left = try visit.vault.pendingUploads(as: acting).count
+    return visit.page(
+        .receipt,
+        ReceiptPage(
+            chrome: visit.chrome("Receipt", back: Link(href: "/", text: "Home")),
+            heading: receipts.count == 1 ? "Filed" : "\(receipts.count) documents filed", pupil: last.pupilReference,
+            by: acting.name,
+            lines: receipts.map { receipt in
+                ReceiptPage.Line(
+                    reference: visit.words.reference(receipt.document), filename: visible(receipt.filename),
+                    facts: visit.words.facts(receipt.mediaType, receipt.pages, receipt.size, visit.vault.policies),
+                    recorded: visit.words.moment(receipt.recorded),
+                    recordedExactly: receipt.recorded.iso8601, sha256: receipt.sha256,
+                    index: visit.words.grouped(receipt.index), document: receipt.document.text,
+                    isQuarantined: receipt.quarantined)
+            }, checkpoint: last.checkpoint,
+            next: Link(href: "/file/\(last.pupilReference)", text: "File more for \(last.pupilReference)"),
+            another: Link(href: "/file", text: "File for another pupil"),
+            waiting: left == 0
+                ? nil : Link(href: "/", text: "\(visit.words.count(left, "file")) still waiting to be filed")))
+}

@@ -1,0 +1,141 @@
+import Custody
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Records
+
+let documentRoutes: [Route] = [
+    Route(.get, "/documents/{document}", .read, query: ["page", "width"], handle: showDocument),
+    Route(
+        .get, "/documents/{document}/pages/{page}", .read, query: ["width"], leadsToSignIn: false, handle: showPicture),
+    Route(.post, "/documents/{document}/download", .read, body: .form([]), handle: download),
+]
+
+private let widths = [600, 900, 1200, 1600, 2200]
+private let usualWidth = 900
+
+/// Types that are looked at as text.
+let textTypes: Set<String> = [
+    "text/plain", "message/rfc822", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+]
+
+struct DocumentPage {
+    struct Zoom {
+        let href: String
+        let text: String
+        let isCurrent: Bool
+    }
+    struct Sheet {
+        let picture: String
+        let alternative: String
+        let page: Int
+        let pages: Int
+        let width: Int
+        let widthClass: String
+        let previous: String?
+        let next: String?
+        let several: Bool
+        let zooms: [Zoom]
+    }
+    let chrome: Chrome
+    let pupil: PupilBanner
+    let reference: String
+    let path: String
+    let summary: String
+    let kind: String
+    let date: String
+    let signed: String
+    let found: String
+    let filename: String
+    let recorded: String
+    let recordedBy: String
+    let sha256: String
+    let quarantine: String?
+    let sheet: Sheet?
+    let text: String?
+    let seen: String
+    let marks: [String]
+    let entry: String
+    let csrf: String
+    let size: String
+}
+
+private func showDocument(_ visit: Visit) throws -> Reply {
+    let (id, words) = (try visit.documentID(), visit.words)
+    let facts = try visit.vault.document(id, as: visit.acting)
+    let pupil = try visit.vault.pupil(facts.pupilFile, as: visit.acting)
+    let reference = words.reference(id)
+    let isText = textTypes.contains(facts.mediaType)
+    let pages = max(facts.pages ?? 1, 1)
+    let page = try visit.number("page", in: 1...pages, otherwise: 1)
+    let width = try visit.number("width", in: 300...3000, otherwise: usualWidth)
+    let path = "/documents/\(id.text)"
+    func address(_ page: Int, _ width: Int) -> String {
+        "\(path)?page=\(page)" + (width == usualWidth ? "" : "&width=\(width)") + "#sheet"
+    }
+    let text =
+        facts.quarantine == nil && isText
+        ? try visit.vault.openDocument(id, manner: .view, as: visit.acting).text() : nil
+    let sheet =
+        facts.quarantine == nil && !isText
+        ? DocumentPage.Sheet(
+            picture: "\(path)/pages/\(page)?width=\(width)", alternative: "Page \(page) of \(pages) of \(reference)",
+            page: page, pages: pages, width: width, widthClass: "w\(widths.last { $0 <= width } ?? 600)",
+            previous: page > 1 ? address(page - 1, width) : nil, next: page < pages ? address(page + 1, width) : nil,
+            several: pages > 1,
+            zooms: zip(widths, ["Smaller", "Fit", "Larger", "Very large", "Largest"]).map { each, name in
+                DocumentPage.Zoom(href: address(page, each), text: name, isCurrent: each == width)
+            }) : nil
+    let acting = try visit.acting
+    let seen = "Seen by \(acting.name), \(words.moment(visit.now)), \(reference)"
+    let policies = visit.vault.policies
+    return visit.page(
+        .document,
+        DocumentPage(
+            chrome: visit.chrome(
+                "Document \(reference)" + (sheet.map { $0.several ? ", page \(page) of \(pages)" : "" } ?? ""),
+                back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)"), wide: true),
+            pupil: PupilBanner(pupil, words), reference: reference, path: path, summary: facts.summary,
+            kind: policies.categories.title(of: facts.fields["category"] ?? "") ?? "",
+            date: words.date(facts.fields["date"] ?? ""),
+            signed: words.signed(facts.fields["signed"] ?? "", by: facts.fields["signed_by"] ?? ""),
+            found: words.facts(facts.mediaType, facts.pages, facts.size, policies), filename: visible(facts.filename),
+            recorded: words.moment(facts.recorded), recordedBy: facts.uploader, sha256: facts.sha256,
+            quarantine: facts.quarantine.map(words.quarantine), sheet: sheet, text: text, seen: seen,
+            marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
+            entry: "/entries/\(facts.index)", csrf: visit.session?.csrf ?? "", size: words.size(facts.size)))
+}
+
+private func showPicture(_ visit: Visit) throws -> Reply {
+    guard let page = Int(try visit.parameter("page")), page >= 1 else { throw Fault.noSuchPage }
+    let width = try visit.number("width", in: 300...3000, otherwise: usualWidth)
+    let reading = try visit.vault.openDocument(try visit.documentID(), manner: .view, as: visit.acting)
+    let picture = try reading.picture(page: page, width: width)
+    return .bytes(picture, picture.starts(with: [0xFF, 0xD8]) ? "image/jpeg" : "image/png")
+}
+
+/// Streams the original: recorded before its first byte, checked as it goes; what fails midway is cut off.
+private func download(_ visit: Visit) throws -> Reply {
+    let id = try visit.documentID()
+    let reading = try visit.vault.openDocument(id, manner: .download, as: visit.acting)
+    let size = reading.facts.size
+    let threads = visit.site.threads
+    var reply = Reply(contentType: "application/octet-stream")
+    reply.body = ResponseBody(contentLength: Int(size)) { writer in
+        var offset: UInt64 = 0
+        while offset < size {
+            let piece = try await withTaskExecutorPreference(threads) { try reading.piece(at: offset) }
+            guard !piece.isEmpty else { throw Fault.unexpected }
+            offset += UInt64(piece.count)
+            try await writer.write(ByteBuffer(bytes: piece))
+        }
+        reading.close(complete: true)
+        try await writer.finish(nil)
+    }
+    // Browsers show a download's name in lists and notices: so not the file's own, which may hold a child's.
+    let ending = visit.vault.policies.fileTypes.types.first { $0.mediaType == reading.facts.mediaType }?.extensions
+        .first
+    reply.headers[.contentDisposition] =
+        "attachment; filename=\"\(visit.words.reference(id))\(ending.map { "." + $0 } ?? "")\""
+    return reply
+}

@@ -1,0 +1,85 @@
+import Custody
+import HTTPTypes
+import Records
+
+let homeRoutes: [Route] = [Route(.get, "/", .signedIn, handle: showHome)]
+
+struct HomePage {
+    struct Unfinished {
+        let href: String
+        let text: String
+        let pupil: String
+    }
+    struct Duty {
+        let href: String
+        let count: String
+        let text: String
+    }
+    struct Role {
+        let can: [String]
+        let cannot: [String]
+    }
+    let chrome: Chrome
+    let mayFile: Bool
+    let filesFirst: Bool
+    let mayRead: Bool
+    let mayManagePupils: Bool
+    let mayManagePeople: Bool
+    let maySeeFigures: Bool
+    let unfinished: [Unfinished]
+    let hasUnfinished: Bool
+    let waiting: [Duty]
+    let nothingWaits: Bool
+    let role: Role
+}
+
+private func showHome(_ visit: Visit) throws -> Reply {
+    let (vault, words) = (visit.vault, visit.words)
+    let acting = try visit.acting
+    let (mayFile, mayRead) = (acting.may(.file, in: vault), acting.may(.read, in: vault))
+    var unfinished: [HomePage.Unfinished] = []
+    if mayFile {
+        for (file, uploads) in Dictionary(grouping: try vault.pendingUploads(as: acting), by: \.pupilFile) {
+            let pupil = try vault.pupil(file, as: acting)
+            unfinished.append(
+                .init(
+                    href: "/check/\(pupil.reference)", text: words.count(uploads.count, "file"),
+                    pupil: "\(pupil.name), born \(pupil.yearOfBirth), \(pupil.reference)"))
+        }
+        unfinished.sort { $0.pupil < $1.pupil }
+    }
+    var waiting: [HomePage.Duty] = []
+    if mayRead, acting.may(.seeFigures, in: vault) {
+        let quarantined = try vault.figures(as: acting).quarantined
+        if quarantined > 0 {
+            waiting.append(
+                .init(
+                    href: "/quarantine", count: String(quarantined),
+                    text: quarantined == 1 ? "document in quarantine" : "documents in quarantine"))
+        }
+    }
+    return visit.page(
+        .home,
+        HomePage(
+            chrome: visit.chrome("Home"), mayFile: mayFile, filesFirst: mayFile && !mayRead, mayRead: mayRead,
+            mayManagePupils: acting.may(.managePupils, in: vault),
+            mayManagePeople: acting.may(.managePeople, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
+            unfinished: unfinished, hasUnfinished: !unfinished.isEmpty, waiting: waiting,
+            nothingWaits: waiting.isEmpty && unfinished.isEmpty, role: role(acting, vault)))
+}
+
+private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
+    let all: [(Ability, can: String, cannot: String)] = [
+        (.file, "upload and file documents for any pupil on the register", "upload or file documents"),
+        (
+            .read, "read pupils’ files, and each reading is recorded",
+            "read pupils’ files, not even what you filed yourself"
+        ),
+        (.managePupils, "put pupils on the register", "change the register of pupils"),
+        (.managePeople, "add people and give them a role", "add people"),
+        (.seeFigures, "see how the record stands, in figures", "see the record’s figures"),
+    ]
+    return HomePage.Role(
+        can: all.filter { acting.may($0.0, in: vault) }.map(\.can),
+        cannot: all.filter { !acting.may($0.0, in: vault) }.map(\.cannot))
+}

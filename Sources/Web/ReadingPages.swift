@@ -1,0 +1,208 @@
+import Custody
+import HTTPTypes
+import Records
+
+let readingRoutes: [Route] = [
+    Route(.get, "/pupils/{pupil}", .read, query: ["order", "from", "show"], handle: showPupilFile),
+    Route(.get, "/entries/{index}", .read, handle: showEntry),
+    Route(.get, "/quarantine", .read, handle: showQuarantine),
+]
+
+/// How many entries of a chronology stand on a page.
+private let entriesShown = 100
+
+/// One line of a chronology.
+struct EntryLine {
+    let occurred: String
+    let kind: String
+    let summary: String
+    let href: String
+    let document: Link?
+    let recorded: String
+    let author: String
+    let isQuarantined: Bool
+    let isRecord: Bool
+
+    init(_ entry: ChronologyEntry, _ words: Wording) {
+        occurred = words.date(entry.occurred)
+        kind = entry.title
+        summary = entry.summary.isEmpty ? entry.title : entry.summary
+        href = "/entries/\(entry.index)"
+        document = entry.document.map {
+            Link(href: "/documents/\($0.id.text)", text: "Look at \(words.reference($0.id))")
+        }
+        recorded = words.moment(entry.recorded)
+        author = entry.author
+        isQuarantined = entry.isQuarantined
+        isRecord = entry.document != nil
+    }
+}
+
+struct PupilFilePage {
+    let chrome: Chrome
+    let pupil: PupilBanner
+    let enrolled: String?
+    let readers: [String]
+    let total: String
+    let showing: String?
+    let entries: [EntryLine]
+    let isEmpty: Bool
+    let newestFirst: Bool
+    let everything: Bool
+    let otherOrder: Link
+    let otherLane: Link
+    let earlier: Link?
+    let later: Link?
+    let upload: String
+}
+
+private func showPupilFile(_ visit: Visit) throws -> Reply {
+    let (order, show) = (visit.query["order"], visit.query["show"])
+    guard ["", "newest", "oldest"].contains(order), ["", "records", "everything"].contains(show) else {
+        throw Fault.noSuchPage
+    }
+    let first = try visit.number("from", in: 1...10_000_000, otherwise: 1)
+    let (newestFirst, everything) = (order != "oldest", show == "everything")
+    let pupil = try visit.pupil()
+    let chronology = try visit.vault.chronology(
+        of: pupil.pupilFile, lane: everything ? .everything : .records, newestFirst: newestFirst, from: first - 1,
+        count: entriesShown, as: visit.acting)
+    func address(newest: Bool, all: Bool, from: Int = 1) -> String {
+        "/pupils/\(pupil.reference)?order=\(newest ? "newest" : "oldest")&show=\(all ? "everything" : "records")"
+            + (from > 1 ? "&from=\(from)" : "")
+    }
+    func part(_ from: Int, _ words: String) -> Link {
+        let last = min(from + entriesShown - 1, chronology.total)
+        return Link(
+            href: address(newest: newestFirst, all: everything, from: from), text: "\(words): \(from) to \(last)")
+    }
+    let last = first + chronology.entries.count - 1
+    return visit.page(
+        .pupilFile,
+        PupilFilePage(
+            chrome: visit.chrome(
+                "Pupil file \(pupil.reference)", back: Link(href: "/pupils", text: "Pupils"), wide: true),
+            pupil: PupilBanner(pupil, visit.words),
+            enrolled: pupil.enrolled.isEmpty ? nil : visit.words.date(pupil.enrolled), readers: chronology.readers,
+            total: visit.words.count(chronology.total, "entry", "entries"),
+            showing: chronology.total > chronology.entries.count && !chronology.entries.isEmpty
+                ? "Showing \(first) to \(last) of \(visit.words.grouped(UInt64(chronology.total)))" : nil,
+            entries: chronology.entries.map { EntryLine($0, visit.words) }, isEmpty: chronology.entries.isEmpty,
+            newestFirst: newestFirst, everything: everything,
+            otherOrder: Link(
+                href: address(newest: !newestFirst, all: everything),
+                text: newestFirst ? "Oldest first" : "Newest first"),
+            otherLane: Link(
+                href: address(newest: newestFirst, all: !everything),
+                text: everything ? "Only documents and entries" : "Also readings and refusals"),
+            earlier: first > 1 ? part(max(1, first - entriesShown), "Back") : nil,
+            later: last < chronology.total && !chronology.entries.isEmpty ? part(last + 1, "Next") : nil,
+            upload: "/file/\(pupil.reference)"))
+}
+
+struct EntryPage {
+    struct Fact {
+        let name: String
+        let value: String
+    }
+    let chrome: Chrome
+    let pupil: PupilBanner
+    let kind: String
+    let summary: String
+    let occurred: String
+    let received: String?
+    let receivedAfter: String?
+    let recorded: String
+    let recordedAfter: String?
+    let isLate: Bool
+    let author: String
+    let facts: [Fact]
+    let quarantine: String?
+    let document: Link?
+    let index: String
+    let statement: String
+    let signature: String
+    let verifyingKey: String
+    let leafHash: String
+    let proof: String
+}
+
+private func showEntry(_ visit: Visit) throws -> Reply {
+    guard let index = UInt64(try visit.parameter("index")) else { throw Fault.noSuchPage }
+    let (entry, proof, pupil) = try visit.vault.entry(index, as: visit.acting)
+    let words = visit.words
+    let recordedDay = words.day(entry.recorded)
+    let received = entry.received.flatMap { $0.isEmpty ? nil : $0 }
+    return visit.page(
+        .entry,
+        EntryPage(
+            chrome: visit.chrome(
+                "Entry \(words.grouped(entry.index))",
+                back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")),
+            pupil: PupilBanner(pupil, words), kind: entry.title, summary: entry.summary,
+            occurred: words.date(entry.occurred), received: received.map(words.date),
+            receivedAfter: received.flatMap { words.interval(from: entry.occurred, to: $0) },
+            recorded: words.moment(entry.recorded),
+            recordedAfter: entry.document == nil
+                ? nil : words.interval(from: received ?? entry.occurred, to: recordedDay),
+            isLate: received.flatMap { words.days(from: $0, to: recordedDay) }.map { $0 > 1 } ?? false,
+            author: entry.author, facts: facts(entry, visit),
+            quarantine: entry.document?.quarantine.map(words.quarantine),
+            document: entry.document.map {
+                Link(href: "/documents/\($0.id.text)", text: "Look at document \(words.reference($0.id))")
+            }, index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
+            verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
+}
+
+private func facts(_ entry: ChronologyEntry, _ visit: Visit) -> [EntryPage.Fact] {
+    guard let document = entry.document else { return [] }
+    var facts = [
+        EntryPage.Fact(
+            name: "Signed",
+            value: visit.words.signed(document.fields["signed"] ?? "", by: document.fields["signed_by"] ?? "")),
+        .init(name: "File", value: visible(document.filename)),
+        .init(
+            name: "Found",
+            value: visit.words.facts(document.mediaType, document.pages, document.size, visit.vault.policies)),
+        .init(name: "Summary", value: summaryOrigin(document.fields["summary_origin"])),
+    ]
+    if let reason = document.fields["late_reason"], !reason.isEmpty {
+        facts.append(.init(name: "Why recorded late", value: reason))
+    }
+    return facts.filter { !$0.value.isEmpty }
+}
+
+private func summaryOrigin(_ word: String?) -> String {
+    switch word.flatMap(SummaryOrigin.init) {
+    case .typed: "Written by the person who filed it"
+    case .changed: "Proposed by the system, then changed by the person who filed it"
+    case .accepted: "Proposed by the system, accepted by the person who filed it"
+    case nil: ""
+    }
+}
+
+struct QuarantinePage {
+    struct Line {
+        let pupil: PupilLine
+        let entry: EntryLine
+        let reason: String
+        let size: String
+    }
+    let chrome: Chrome
+    let lines: [Line]
+    let isEmpty: Bool
+}
+
+private func showQuarantine(_ visit: Visit) throws -> Reply {
+    let lines = try visit.vault.quarantined(as: visit.acting).map { pupil, entry in
+        QuarantinePage.Line(
+            pupil: PupilLine(pupil, under: "/pupils"), entry: EntryLine(entry, visit.words),
+            reason: visit.words.quarantine(entry.document?.quarantine ?? ""),
+            size: visit.words.size(entry.document?.size ?? 0))
+    }
+    return visit.page(
+        .quarantine,
+        QuarantinePage(
+            chrome: visit.chrome("Quarantine", back: Link(href: "/", text: "Home")), lines: lines,
+            isEmpty: lines.isEmpty))
+}

@@ -1,0 +1,91 @@
+package import HTTPTypes
+import Records
+
+/// Who may ask for an address. The vault decides again, and its answer counts; this only spares a page that would fail.
+package enum Access: String, Sendable, CaseIterable {
+    /// Anyone, signed in or not.
+    case anyone
+    /// Anyone who is signed in, even if the first sign-in is not finished.
+    case session
+    /// Only somebody whose first sign-in is not finished.
+    case enrolling
+    /// Anyone who is signed in.
+    case signedIn
+    /// Who may file.
+    case file
+    /// Who may read.
+    case read
+    /// Who may see pupils' names: to file or to read.
+    case seeRegister
+    /// Who may put pupils on the register.
+    case managePupils
+    /// Who may add people.
+    case managePeople
+    /// Who may see how the ledger stands.
+    case seeFigures
+}
+
+/// What a request may carry as its body.
+enum BodyRule: Sendable {
+    /// Nothing.
+    case none
+    /// `application/x-www-form-urlencoded` of these fields, each at most once, besides `csrf`.
+    ///
+    /// - Parameters:
+    ///   - many: fields that may come more than once.
+    ///   - perUpload: fields that carry an upload's id after a dot: `summary.5qk…`.
+    case form(Set<String>, many: Set<String> = [], perUpload: Set<String> = [])
+    /// A small `multipart/form-data`, held in memory.
+    case smallFile(fields: Set<String>, file: String)
+    /// `multipart/form-data` that the handler itself reads as it streams in, and checks as this rule would.
+    case stream
+    /// Bytes or JSON for programs: the handler reads it; the token is in a header.
+    case bytes
+}
+
+/// One address and method, who may use it, what it may carry, and what it does.
+package struct Route: Sendable {
+    /// GET answers HEAD too.
+    package let method: HTTPRequest.Method
+    /// `{name}` stands for one segment.
+    package let path: String
+    /// Who may.
+    package let access: Access
+    let query: Set<String>
+    let body: BodyRule
+    /// Whether a visitor who is not signed in is led to the sign-in page: pages yes, what pages fetch no.
+    let leadsToSignIn: Bool
+    let handle: @Sendable (Visit) async throws -> Reply
+    private let segments: [Substring]
+
+    init(
+        _ method: HTTPRequest.Method, _ path: String, _ access: Access, query: Set<String> = [],
+        body: BodyRule = .none, leadsToSignIn: Bool? = nil, handle: @escaping @Sendable (Visit) async throws -> Reply
+    ) {
+        self.method = method
+        self.path = path
+        self.access = access
+        self.query = query
+        self.body = body
+        self.leadsToSignIn = leadsToSignIn ?? (method == .get)
+        self.handle = handle
+        segments = path.split(separator: "/")
+    }
+
+    /// The values of the named segments; nil where the path is not this route's.
+    func parameters(of path: [Substring]) -> [Substring: String]? {
+        guard path.count == segments.count else { return nil }
+        var parameters: [Substring: String] = [:]
+        for (segment, given) in zip(segments, path) {
+            if segment.first == "{" {
+                parameters[segment.dropFirst().dropLast()] = String(given)
+            } else if segment != given {
+                return nil
+            }
+        }
+        return parameters
+    }
+
+    /// How many segments are fixed: `/pupils/import` goes before `/pupils/{pupil}`.
+    var fixedSegments: Int { segments.count { $0.first != "{" } }
+}

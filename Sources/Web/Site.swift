@@ -1,0 +1,268 @@
+package import Custody
+import HTTPTypes
+package import Hummingbird
+import Logging
+import Multipart
+import NIOCore
+package import Records
+
+// A request's way, in order. Nothing of a later step runs before an earlier one has passed.
+//  1 the session          from its cookie, so that every answer knows who asks
+//  2 address and method   a route of the table, or 404, or 405 with what is allowed
+//  3 names of the query   any other: 400
+//  4 where it came from   a form of another site: 403
+//  5 who may              not signed in: to the sign-in page; not this role: 403
+//  6 the form             counted, read strictly; its token compared in constant time
+//  7 the handler          which asks the vault; the vault decides
+//  8 the answer           strict headers on all of it, whatever it is
+
+/// The site: every address, and the one way through which each request goes.
+package struct Site: HTTPResponder {
+    package typealias Context = BasicRequestContext
+
+    let vault: Vault
+    let words: Wording
+    let templates: Templates
+    let assets: Assets
+    let threads: BlockingThreads
+    let interruptions = Interruptions()
+    private let clock: any Records.Clock
+
+    /// Every address.
+    package static let routes: [Route] =
+        (signInRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes + readingRoutes
+        + documentRoutes + pupilRoutes
+        + peopleRoutes + ledgerRoutes + healthRoutes + assetRoutes)
+        .sorted { $0.fixedSegments > $1.fixedSegments }
+
+    /// A site over a vault, with its own threads.
+    package init(vault: Vault, clock: any Records.Clock = SystemClock()) throws {
+        self.vault = vault
+        self.clock = clock
+        words = Wording(timezone: vault.policies.school.timezone)
+        templates = try Templates()
+        assets = Assets()
+        threads = BlockingThreads(count: 8)
+    }
+
+    /// Answers one request, on the site's own threads. Throws only where the connection itself is broken.
+    package func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+        await withTaskExecutorPreference(threads) {
+            await answer(request, context.logger)
+        }
+    }
+
+    private func answer(_ request: Request, _ logger: Logger) async -> Response {
+        let nonce = Self.nonce()
+        var session: Session?
+        var reply: Reply
+        do {
+            reply = try await handle(request, nonce: nonce, session: &session)
+        } catch {
+            let fault = Self.fault(error)
+            if case .unexpected = fault {
+                // The kind of error alone: its text may hold what a person wrote.
+                logger.error("unexpected", metadata: ["type": "\(type(of: error))", "method": "\(request.method)"])
+            }
+            reply = page(of: Problem(fault), for: request, nonce: nonce, session: session)
+        }
+        if Tus.method(of: request) == .head { reply.body = ResponseBody() }
+        var headers = reply.headers
+        let isPage = reply.contentType.hasPrefix("text/html")
+        headers[.contentType] = reply.contentType
+        StrictHeaders.put(on: &headers, nonce: isPage ? nonce : nil)
+        if Tus.owns(request.uri.path) {
+            headers[Tus.resumable] = Tus.version
+            if reply.status == .preconditionFailed { headers[Tus.versions] = Tus.version }
+        }
+        return Response(status: reply.status, headers: headers, body: reply.body)
+    }
+
+    private func handle(_ request: Request, nonce: String, session: inout Session?) async throws -> Reply {
+        // 1
+        let path = request.uri.path
+        if !path.hasPrefix("/static/") {
+            session = request.cookie(.session).flatMap { vault.sessions.resume($0) }
+        }
+        // 2
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let trimmed = segments == [""] ? [] : Array(segments)
+        let matches = Self.routes.compactMap { route in route.parameters(of: trimmed).map { (route, $0) } }
+        guard let fixed = matches.first?.0.fixedSegments else { throw Fault.noSuchPage }
+        let here = matches.filter { $0.0.fixedSegments == fixed }
+        let method = Tus.method(of: request)
+        guard
+            let (route, parameters) = here.first(where: { $0.0.method == method })
+                ?? (method == .head ? here.first { $0.0.method == .get } : nil)
+        else {
+            throw Fault.methodNotAllowed(here.flatMap { $0.0.method == .get ? [.get, .head] : [$0.0.method] })
+        }
+        let changes = ![.get, .head, .options].contains(method)
+        // 3
+        let query = try Form(urlEncoded: (request.uri.query ?? "")[...]) { route.query.contains($0) ? .once : .unknown }
+        // 4
+        if changes { guard request.isFromHere else { throw Fault.forged } }
+        // 5
+        if let reply = try admit(route, session) { return reply }
+        var visit = Visit(
+            site: self, request: request, route: route, parameters: parameters, query: query, session: session,
+            nonce: nonce, now: clock.now())
+        // 6
+        if changes {
+            visit.form = try await request.form(route.body)
+            switch route.body {
+            case .stream: break
+            case .bytes: try visit.checkToken(request.headers[.strongroomToken] ?? "")
+            case .none, .form, .smallFile: try visit.checkToken(visit.form["csrf"])
+            }
+        }
+        // 7
+        return try await route.handle(visit)
+    }
+
+    /// Nil where the route is open to who asks; else where they are led.
+    private func admit(_ route: Route, _ session: Session?) throws(Fault) -> Reply? {
+        if route.access == .anyone { return nil }
+        guard let acting = session?.acting else {
+            guard route.leadsToSignIn else { throw .sessionEnded }
+            return .redirect("/sign-in")
+        }
+        if route.access == .session { return nil }
+        if acting.mustEnrol != (route.access == .enrolling) {
+            guard route.leadsToSignIn || !route.path.hasPrefix("/api/") else {
+                throw .vault(.refused(.enrolmentUnfinished))
+            }
+            return .redirect(acting.mustEnrol ? "/first-time" : "/")
+        }
+        let may =
+            switch route.access {
+            case .anyone, .session, .enrolling, .signedIn: true
+            case .file: acting.may(.file, in: vault)
+            case .read: acting.may(.read, in: vault)
+            case .seeRegister: acting.may(.file, in: vault) || acting.may(.read, in: vault)
+            case .managePupils: acting.may(.managePupils, in: vault)
+            case .managePeople: acting.may(.managePeople, in: vault)
+            case .seeFigures: acting.may(.seeFigures, in: vault)
+            }
+        guard may else {
+            do { try vault.noteRefusal(of: acting) } catch { throw .vault(error) }
+            throw .vault(.refused(.notEntitled))
+        }
+        return nil
+    }
+
+    private static func fault(_ error: any Error) -> Fault {
+        switch error {
+        case let fault as Fault: fault
+        case let error as VaultError: .vault(error)
+        case let refusal as Refusal: .vault(.refused(refusal))
+        case is MultipartError: .formUnreadable
+        default: .unexpected
+        }
+    }
+
+    /// A page that says what was wrong and what to do, or for programs an RFC 9457 problem.
+    private func page(of problem: Problem, for request: Request, nonce: String, session: Session?) -> Reply {
+        var reply: Reply
+        if request.uri.path.hasPrefix("/api/") {
+            reply = .text(problem.json, "application/problem+json", status: problem.status)
+        } else {
+            let visit = Visit(
+                site: self, request: request, route: Self.errorRoute, parameters: [:], query: Form(), session: session,
+                nonce: nonce, now: clock.now())
+            reply = visit.page(
+                .problem,
+                ProblemPage(
+                    chrome: visit.chrome(problem.title), title: problem.title, advice: problem.advice,
+                    code: problem.code, contact: vault.policies.school.contact,
+                    home: session == nil
+                        ? Link(href: "/sign-in", text: "Go to sign in") : Link(href: "/", text: "Go to your home page")),
+                status: problem.status)
+        }
+        if let seconds = problem.retryAfterSeconds { reply.headers[.retryAfter] = String(seconds) }
+        if !problem.allowed.isEmpty {
+            reply.headers[.allow] = problem.allowed.map(\.rawValue).joined(separator: ", ")
+        }
+        return reply
+    }
+
+    private static let errorRoute = Route(.get, "/", .anyone) { _ in throw Fault.noSuchPage }
+
+    /// 128 random bits in hexadecimal, for one response.
+    static func nonce() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let half = String(generator.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - half.count) + half
+        }.joined()
+    }
+}
+
+/// What a page of an error shows.
+struct ProblemPage {
+    let chrome: Chrome
+    let title: String
+    let advice: String
+    let code: String
+    let contact: String
+    let home: Link
+}
+
+extension Problem {
+    /// RFC 9457. Codes, titles and advice are our own words and hold nothing that JSON would have to escape but quotes.
+    var json: String {
+        func quoted(_ text: String) -> String {
+            var out = "\""
+            for scalar in text.unicodeScalars {
+                switch scalar {
+                case "\"", "\\": out += "\\" + String(scalar)
+                case "\u{0}"..."\u{1F}": out += " "
+                default: out.unicodeScalars.append(scalar)
+                }
+            }
+            return out + "\""
+        }
+        return """
+            {"type":\(quoted("urn:strongroom:problem:" + code)),"title":\(quoted(title)),"status":\(status.code),\
+            "detail":\(quoted(advice)),"code":\(quoted(code))}
+            """
+    }
+}
+
+extension Visit {
+    /// The token that this session's forms carry, or before there is a session, the one in the form's own cookie.
+    func checkToken(_ given: String) throws(Fault) {
+        let expected = session?.csrf ?? request.cookie(.form) ?? ""
+        guard !expected.isEmpty else { throw .sessionEnded }
+        guard equalInConstantTime(given, expected) else { throw .forged }
+    }
+}
+
+extension HTTPField.Name {
+    /// Carries the token of the session's forms where there is no form: what a page's script or a program sends.
+    static let strongroomToken = HTTPField.Name("Strongroom-Token") ?? .authorization
+}
+
+extension Request {
+    func cookie(_ name: CookieName) -> String? {
+        for field in headers[values: .cookie] {
+            for pair in field.split(separator: ";") {
+                let halves = pair.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
+                if halves.count == 2, halves[0] == name.rawValue { return String(halves[1]) }
+            }
+        }
+        return nil
+    }
+
+    /// Whether a form was sent from this site.
+    ///
+    /// Browsers say so in Sec-Fetch-Site. Those that do not are held to Origin, which is `null` under our own
+    /// referrer policy and then proves nothing either way: the token decides.
+    var isFromHere: Bool {
+        if let site = headers.first(where: { $0.name.canonicalName == "sec-fetch-site" })?.value {
+            return site == "same-origin"
+        }
+        guard let origin = headers[.origin], origin != "null" else { return true }
+        return origin == "https://" + (head.authority ?? "")
+    }
+}

@@ -1,0 +1,23 @@
+import Custody
+import Logging
+import ServiceLifecycle
+
+/// Ends, once a minute, what ran out: idle sessions with what they had open, and uploads that nobody filed.
+struct Sweeping: Service {
+    let vault: Vault
+    let threads: BlockingThreads
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while (try? await Task.sleep(for: .seconds(60))) != nil {
+                do throws(VaultError) {
+                    try await withTaskExecutorPreference(threads) { () throws(VaultError) in try vault.sweep() }
+                } catch {
+                    // What is due stays due; the next minute tries again.
+                    logger.warning("sweep", metadata: ["code": "\(error.code)"])
+                }
+            }
+        }
+    }
+}

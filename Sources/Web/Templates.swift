@@ -1,0 +1,70 @@
+import Mustache
+
+/// The pages' templates, by file under `Pages/`.
+enum Template: String, CaseIterable {
+    case layout, problem
+    case signIn = "sign-in"
+    case firstTime = "first-time"
+    case enrolled, home, hidden
+    case choosePupil = "choose-pupil"
+    case upload, check, discard, receipt
+    case pupils
+    case pupilFile = "pupil-file"
+    case entry, document, quarantine
+    case people
+    case personAdded = "person-added"
+    case pupilAdd = "pupil-add"
+    case pupilImport = "pupil-import"
+    case pupilImported = "pupil-imported"
+    case ledger
+
+    var source: [UInt8] {
+        switch self {
+        case .layout: PackageResources.layout_mustache
+        case .problem: PackageResources.problem_mustache
+        case .signIn: PackageResources.sign_in_mustache
+        case .firstTime: PackageResources.first_time_mustache
+        case .enrolled: PackageResources.enrolled_mustache
+        case .home: PackageResources.home_mustache
+        case .hidden: PackageResources.hidden_mustache
+        case .choosePupil: PackageResources.choose_pupil_mustache
+        case .upload: PackageResources.upload_mustache
+        case .check: PackageResources.check_mustache
+        case .discard: PackageResources.discard_mustache
+        case .receipt: PackageResources.receipt_mustache
+        case .pupils: PackageResources.pupils_mustache
+        case .pupilFile: PackageResources.pupil_file_mustache
+        case .entry: PackageResources.entry_mustache
+        case .document: PackageResources.document_mustache
+        case .quarantine: PackageResources.quarantine_mustache
+        case .people: PackageResources.people_mustache
+        case .personAdded: PackageResources.person_added_mustache
+        case .pupilAdd: PackageResources.pupil_add_mustache
+        case .pupilImport: PackageResources.pupil_import_mustache
+        case .pupilImported: PackageResources.pupil_imported_mustache
+        case .ledger: PackageResources.ledger_mustache
+        }
+    }
+}
+
+/// Why a template cannot be used.
+enum TemplateError: Error { case unescaped(String) }
+
+/// All templates, parsed once. Nothing reaches a page unescaped: a template that asks for it is not loaded.
+struct Templates: Sendable {
+    private let library: MustacheLibrary
+
+    init() throws {
+        var library = MustacheLibrary()
+        for template in Template.allCases {
+            let text = String(decoding: template.source, as: UTF8.self)
+            guard !text.contains("{{{"), !text.contains("{{&") else { throw TemplateError.unescaped(template.rawValue) }
+            try library.register(text, named: template.rawValue)
+        }
+        self.library = library
+    }
+
+    func render(_ template: Template, _ contents: Any) -> String {
+        library.render(contents, withTemplate: template.rawValue) ?? ""
+    }
+}

@@ -1,0 +1,123 @@
+import Custody
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Records
+
+/// One request on its way through: what was asked, by whom, and with what.
+struct Visit: Sendable {
+    let site: Site
+    let request: Request
+    let route: Route
+    let parameters: [Substring: String]
+    let query: Form
+    let session: Session?
+    let nonce: String
+    let now: Timestamp
+    var form = Form()
+
+    var vault: Vault { site.vault }
+    var words: Wording { site.words }
+
+    /// Who acts. Routes that need a session are not reached without one.
+    var acting: Acting {
+        get throws(Fault) {
+            guard let session else { throw .sessionEnded }
+            return session.acting
+        }
+    }
+
+    /// A segment of the address.
+    func parameter(_ name: Substring) throws(Fault) -> String {
+        guard let value = parameters[name] else { throw .noSuchPage }
+        return value
+    }
+
+    func documentID() throws(Fault) -> DocumentID {
+        guard let id = DocumentID(text: try parameter("document")) else { throw .noSuchPage }
+        return id
+    }
+
+    /// A whole number of the address's query; the default where it is left out or empty.
+    func number(_ name: String, in range: ClosedRange<Int>, otherwise: Int) throws(Fault) -> Int {
+        let text = query[name]
+        if text.isEmpty { return otherwise }
+        guard let number = Int(text), range.contains(number) else { throw .noSuchPage }
+        return number
+    }
+
+    /// The pupil that the address names by reference.
+    func pupil() throws -> Pupil {
+        try vault.pupil(reference: parameter("pupil"), as: acting)
+    }
+
+    /// What stands around every page.
+    func chrome(_ title: String, back: Link? = nil, wide: Bool = false, problems: [ProblemLink] = []) -> Chrome {
+        Chrome(
+            title: (problems.isEmpty ? "" : "Error: ") + title, school: vault.policies.school.name,
+            styles: site.assets.stylesPath, script: site.assets.scriptPath, icon: site.assets.iconPath, nonce: nonce,
+            csrf: session?.csrf ?? "", back: back, wide: wide, problems: problems, hasProblems: !problems.isEmpty,
+            visitor: session.map { session in
+                let seconds = min(session.idleSecondsLeft, session.lifetimeSecondsLeft)
+                let until = Timestamp(milliseconds: now.milliseconds + Int64(seconds) * 1000)
+                return Visitor(
+                    name: session.acting.name, roles: words.roles(session.acting.roles), until: words.timeOfDay(until),
+                    moment: words.moment(now), secondsLeft: seconds)
+            })
+    }
+
+    /// A page from its template and its struct.
+    func page(_ template: Template, _ contents: Any, status: HTTPResponse.Status = .ok) -> Reply {
+        .text(site.templates.render(template, contents), "text/html; charset=utf-8", status: status)
+    }
+}
+
+/// What stands around every page.
+struct Chrome {
+    let title: String
+    let school: String
+    let styles: String
+    let script: String
+    let icon: String
+    let nonce: String
+    let csrf: String
+    let back: Link?
+    let wide: Bool
+    let problems: [ProblemLink]
+    let hasProblems: Bool
+    let visitor: Visitor?
+}
+
+/// Who is signed in, for the head of the page.
+struct Visitor {
+    let name: String
+    let roles: String
+    let until: String
+    let moment: String
+    let secondsLeft: Int
+}
+
+/// A link with its words.
+struct Link {
+    let href: String
+    let text: String
+}
+
+/// A line of the error summary, with the field it is about.
+struct ProblemLink {
+    let href: String
+    let text: String
+}
+
+/// A field of a form as it stands, with what is wrong with it.
+struct Field {
+    var value = ""
+    var error: String?
+}
+
+/// One of several answers.
+struct Choice {
+    let value: String
+    let title: String
+    var chosen = false
+}

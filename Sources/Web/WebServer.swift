@@ -1,0 +1,71 @@
+public import Custody
+import Hummingbird
+import HummingbirdHTTP2
+import HummingbirdTLS
+public import Logging
+import NIOCore
+import NIOSSL
+public import ServiceLifecycle
+
+/// The pages over HTTPS: TLS 1.2 or later, HTTP/2 and HTTP/1.1.
+///
+/// `run()` returns after a graceful shutdown: no new requests, those under way answered.
+public struct WebServer: Service {
+    /// Where it listens and who it says it is.
+    public struct Configuration: Sendable {
+        /// The address to listen on.
+        public var host: String
+        /// The port; 0 for any that is free.
+        public var port: Int
+        /// The certificate and those above it, PEM.
+        public var certificatePEM: String
+        /// Its key, PEM.
+        public var privateKeyPEM: String
+
+        /// A configuration.
+        public init(host: String = "127.0.0.1", port: Int = 8443, certificatePEM: String, privateKeyPEM: String) {
+            self.host = host
+            self.port = port
+            self.certificatePEM = certificatePEM
+            self.privateKeyPEM = privateKeyPEM
+        }
+    }
+
+    private let application: Application<Site>
+
+    /// A server over a vault; it prints nothing.
+    ///
+    /// - Parameters:
+    ///   - logger: gets kinds of errors and of requests, never names or content.
+    ///   - onRunning: is told the port once it listens.
+    /// - Throws: where certificate or key cannot be read.
+    public init(
+        _ configuration: Configuration, vault: Vault, logger: Logger, onRunning: @escaping @Sendable (Int) -> Void
+    ) throws {
+        let certificates = try NIOSSLCertificate.fromPEMBytes(Array(configuration.certificatePEM.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(configuration.privateKeyPEM.utf8), format: .pem)
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
+        tls.minimumTLSVersion = .tlsv12
+        let site = try Site(vault: vault)
+        application = Application(
+            responder: site,
+            server: try .http2Upgrade(
+                tlsConfiguration: tls,
+                configuration: HTTP2ChannelConfiguration(
+                    idleTimeout: .seconds(120), gracefulCloseTimeout: .seconds(30),
+                    streamConfiguration: .init(idleTimeout: .seconds(120)))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), reuseAddress: true),
+            services: [Sweeping(vault: vault, threads: site.threads, logger: logger)],
+            onServerRunning: { channel in onRunning(channel.localAddress?.port ?? configuration.port) },
+            logger: logger)
+    }
+
+    /// Serves until a graceful shutdown, or until its task is cancelled.
+    ///
+    /// - Throws: NIO's error where the port cannot be had.
+    public func run() async throws {
+        try await application.run()
+    }
+}

@@ -1,0 +1,157 @@
+import Custody
+import Foundation
+import HTTPTypes
+import HummingbirdTesting
+import NIOCore
+import Records
+import Testing
+import Web
+
+/// Who may ask for what (W-04, A-07). A route that is not here fails the first test.
+private let table: [String: Access] = [
+    "GET /": .signedIn,
+    "GET /sign-in": .anyone,
+    "POST /sign-in": .anyone,
+    "GET /first-time": .enrolling,
+    "POST /first-time": .enrolling,
+    "GET /first-time/done": .anyone,
+    "POST /sign-out": .session,
+    "GET /hidden": .anyone,
+    "OPTIONS /api/v1/uploads": .anyone,
+    "OPTIONS /api/v1/uploads/{upload}": .anyone,
+    "GET /api/v1/uploads": .file,
+    "POST /api/v1/uploads": .file,
+    "HEAD /api/v1/uploads/{upload}": .file,
+    "PATCH /api/v1/uploads/{upload}": .file,
+    "DELETE /api/v1/uploads/{upload}": .file,
+    "POST /api/v1/documents": .file,
+    "GET /api/v1/openapi.json": .anyone,
+    "GET /file": .file,
+    "POST /file": .file,
+    "GET /file/{pupil}": .file,
+    "POST /file/{pupil}": .file,
+    "GET /check/{pupil}": .file,
+    "POST /check/{pupil}": .file,
+    "GET /check/{pupil}/picture/{upload}": .file,
+    "GET /check/{pupil}/discard/{upload}": .file,
+    "POST /check/{pupil}/discard/{upload}": .file,
+    "GET /receipt/{documents}": .file,
+    "GET /pupils": .read,
+    "POST /pupils": .read,
+    "GET /pupils/add": .managePupils,
+    "POST /pupils/add": .managePupils,
+    "GET /pupils/import": .managePupils,
+    "POST /pupils/import": .managePupils,
+    "GET /pupils/{pupil}": .read,
+    "GET /entries/{index}": .read,
+    "GET /quarantine": .read,
+    "GET /documents/{document}": .read,
+    "GET /documents/{document}/pages/{page}": .read,
+    "POST /documents/{document}/download": .read,
+    "GET /people": .managePeople,
+    "POST /people": .managePeople,
+    "GET /ledger": .seeFigures,
+    "GET /healthz": .anyone,
+    "GET /api/v1/health": .anyone,
+    "GET /static/{file}": .anyone,
+]
+
+private func filled(_ path: String, _ school: School) -> String {
+    path.replacing("{pupil}", with: school.pupil.reference).replacing("{upload}", with: UploadID.random().text)
+        .replacing("{documents}", with: DocumentID.random().text).replacing(
+            "{document}", with: DocumentID.random().text
+        )
+        .replacing("{page}", with: "1").replacing("{index}", with: "0").replacing("{file}", with: "none.css")
+}
+
+@Suite("Who may ask for what")
+struct RouteTests {
+    @Test("Every route stands in the table of roles, and nothing else does")
+    func tableIsWhole() {
+        let routes = Site.routes.map { ("\($0.method.rawValue) \($0.path)", $0.access) }
+        #expect(Dictionary(routes, uniquingKeysWith: { first, _ in first }) == table)
+        #expect(routes.count == table.count)
+    }
+
+    @Test("Every route opens to the roles of its line, and to no other")
+    func roles() async throws {
+        let school = try School()
+        let unfinished = try school.visitor(school.addUnfinished(name: "Tilda Vasey"))
+        let people: [(Role, Visitor, Set<Access>)] = [
+            (
+                .dsl, try school.visitor(school.lead),
+                [.anyone, .session, .signedIn, .file, .read, .seeRegister, .managePupils, .managePeople, .seeFigures]
+            ),
+            (
+                .admin, try school.visitor(school.add(.admin, name: "Maud Tranter")),
+                [.anyone, .session, .signedIn, .file, .seeRegister]
+            ),
+            (
+                .panel, try school.visitor(school.add(.panel, name: "Ivo Castellane")),
+                [.anyone, .session, .signedIn, .seeFigures]
+            ),
+            (
+                .accountManager, try school.visitor(school.add(.accountManager, name: "Nell Farrow")),
+                [.anyone, .session, .signedIn]
+            ),
+        ]
+        for route in Site.routes where route.path != "/sign-out" {
+            let path = filled(route.path, school)
+            func ask(_ visitor: Visitor) async throws -> TestResponse {
+                if route.path.hasPrefix("/api/") { return try await visitor.call(route.method, path) }
+                if route.method == .get { return try await visitor.get(path) }
+                return try await visitor.send(path)
+            }
+            let stranger = try await ask(school.visitor())
+            if route.access == .anyone {
+                #expect([200, 204, 303, 403, 404].contains(stranger.status.code), "\(path)")
+            } else if stranger.status == .seeOther {
+                #expect(stranger.headers[.location] == "/sign-in", "\(path)")
+            } else {
+                #expect(stranger.status == .forbidden, "\(path)")
+            }
+            for (role, visitor, allowed) in people {
+                let answer = try await ask(visitor)
+                #expect(answer.status.code < 500, "\(role) \(path)")
+                if route.access == .enrolling {
+                    #expect(answer.headers[.location] == "/", "\(role) \(path)")
+                } else if !allowed.contains(route.access) {
+                    #expect(answer.status == .forbidden, "\(role) \(path)")
+                } else {
+                    #expect(answer.status != .forbidden || path == "/sign-in", "\(role) \(path)")
+                }
+            }
+            let early = try await ask(unfinished)
+            if route.path.hasPrefix("/api/"), route.access != .anyone {
+                #expect(early.status == .forbidden, "\(path)")
+            } else if ![.anyone, .session, .enrolling].contains(route.access) {
+                #expect(early.headers[.location] == "/first-time", "\(path)")
+            }
+        }
+    }
+
+    @Test("Methods that an address does not have are refused with those it has")
+    func methods() async throws {
+        let school = try School()
+        let lead = try school.visitor(school.lead)
+        let known = Dictionary(grouping: Site.routes, by: \.path)
+        for (path, routes) in known {
+            for name in ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+                let method = try #require(HTTPRequest.Method(name))
+                if routes.contains(where: { $0.method == method }) { continue }
+                let answer = try await lead.ask(method, filled(path, school))
+                #expect(answer.status == .methodNotAllowed, "\(name) \(path)")
+                let allowed = Set((answer.headers[.allow] ?? "").components(separatedBy: ", "))
+                #expect(Set(routes.map(\.method.rawValue)).isSubset(of: allowed), "\(name) \(path)")
+            }
+        }
+    }
+
+    @Test("HEAD is answered as GET without a body")
+    func head() async throws {
+        let school = try School()
+        let answer = try await school.visitor().ask(.head, "/sign-in")
+        #expect(answer.status == .ok)
+        #expect(answer.body.readableBytes == 0)
+    }
+}
