@@ -12,9 +12,11 @@ let swift: [SwiftSetting] = [
 let package = Package(
     name: "strongroom",
     products: [
+        .executable(name: "strongroom", targets: ["strongroom"]),
         .executable(name: "strongroom-inspector", targets: ["strongroom-inspector"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -83,6 +85,17 @@ let package = Package(
                 .product(name: "X509", package: "swift-certificates"),
             ],
             resources: [.embedInCode("Pages")],
+            swiftSettings: swift),
+
+        .executableTarget(
+            name: "strongroom",
+            dependencies: [
+                "Custody", "Records", "Sealing", "Web",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: swift),
         .executableTarget(
             name: "strongroom-inspector", dependencies: ["CLinux", "Inspection", "Sandbox"], swiftSettings: swift),

@@ -1,0 +1,204 @@
+import ArgumentParser
+import Custody
+import Foundation
+import Records
+
+/// `strongroom file`
+struct FileCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "file", abstract: "File documents, or folders of them, and print a receipt each.")
+
+    @Argument(help: "Documents, or folders of them.")
+    var paths: [String]
+    @OptionGroup var acting: ActingOptions
+    @Option(help: "The pupil's reference, such as P-7F3KQ.")
+    var pupil: String
+    @Option(help: "The category's id in policies/categories.yaml.")
+    var category: String
+    @Option(help: "The document's own date: 2009-03-04, 2009-03, 2009, a range with /, or undated.")
+    var date: String
+    @Option(help: "Whether it is signed: yes, no or unknown.")
+    var signed = "unknown"
+    @Option(
+        help:
+            "JSON lines {\"file\":…,\"summary\":…}, or - for standard input; a summary is proposed where none is given."
+    )
+    var details: String?
+    @Flag(help: "Accept the proposed summaries.")
+    var acceptProposed = false
+    @Flag(help: "Answer as JSON, a line a document.")
+    var json = false
+
+    private struct Said: Decodable {
+        let file: String
+        var summary: String?
+        var date: String?
+        var category: String?
+        var signed: String?
+        var signedBy: String?
+        var received: String?
+        var lateReason: String?
+    }
+
+    private struct Answer: Encodable {
+        let document, file, pupil, mediaType, sha256, recorded, checkpoint: String
+        let index, size: UInt64
+        let pages: Int?
+        let quarantined: Bool
+    }
+
+    private struct Failure: Encodable { let file, refused, message, hint: String }
+
+    func run() throws {
+        let files = try expand(paths)
+        let said = try readDetails()
+        var worst: Int32 = 0
+        try acting.acting { vault, acting in
+            let chosen = try vault.pupil(reference: pupil, as: acting)
+            var batch: [(String, Received, FilingDetails)] = []
+            for (done, path) in files.enumerated() {
+                Terminal.progress(done, of: files.count, "files")
+                let name = URL(fileURLWithPath: path).lastPathComponent
+                let details = self.details(for: name, said)
+                do {
+                    let received = try receive(path, name, chosen, details, vault, acting)
+                    var complete = details
+                    if complete.summary.isEmpty && acceptProposed {
+                        complete.summary = received.inspected.proposedSummary ?? ""
+                    }
+                    batch.append((name, received, complete))
+                } catch {
+                    worst = max(worst, try failed(name, error))
+                }
+                if batch.count == 16 {
+                    worst = max(worst, try file(&batch, vault, acting))
+                }
+            }
+            worst = max(worst, try file(&batch, vault, acting))
+            Terminal.progress(files.count, of: files.count, "files")
+        }
+        if worst != 0 { throw Stop(code: worst) }
+    }
+
+    private func receive(
+        _ path: String, _ name: String, _ pupil: Pupil, _ details: FilingDetails, _ vault: Vault, _ acting: Acting
+    ) throws(VaultError) -> Received {
+        guard let handle = FileHandle(forReadingAtPath: path) else {
+            throw .refused(
+                Refusal(code: "file.unreadable", message: "The file cannot be read.", hint: "Check its permissions."))
+        }
+        defer { try? handle.close() }
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? nil
+        var reception = try vault.beginUpload(
+            UploadRequest(
+                pupilFile: pupil.pupilFile, filename: name, declaredBytes: size,
+                wantsProposal: details.summary.isEmpty), as: acting)
+        while true {
+            let data: Data?
+            do { data = try handle.read(upToCount: 4 << 20) } catch {
+                throw .refused(
+                    Refusal(
+                        code: "file.unreadable", message: "The file could not be read to its end.",
+                        hint: "Nothing was stored. Look at the disk it lies on."))
+            }
+            guard let data, !data.isEmpty else { break }
+            let failure = data.withUnsafeBytes { bytes -> VaultError? in
+                do throws(VaultError) {
+                    try reception.append(bytes)
+                    return nil
+                } catch { return error }
+            }
+            if let failure { throw failure }
+        }
+        return try reception.finish()
+    }
+
+    private func file(
+        _ batch: inout [(String, Received, FilingDetails)], _ vault: Vault, _ acting: Acting
+    ) throws -> Int32 {
+        var worst: Int32 = 0
+        let filings = batch
+        batch = []
+        var ready: [(received: Received, details: FilingDetails)] = []
+        var names: [UploadID: String] = [:]
+        for (name, received, details) in filings {
+            names[received.upload] = name
+            if received.inspected.outcome == .waiting {
+                _ = try vault.hold(received, details: details, as: acting)
+                worst = max(
+                    worst,
+                    try failed(name, VaultError.waiting(code: received.inspected.code ?? "sandbox.unavailable")))
+            } else {
+                ready.append((received, details))
+            }
+        }
+        for outcome in try vault.file(ready, as: acting) {
+            switch outcome {
+            case .filed(_, let receipt):
+                if json {
+                    try Terminal.json(
+                        Answer(
+                            document: receipt.document.text, file: receipt.filename, pupil: receipt.pupilReference,
+                            mediaType: receipt.mediaType, sha256: receipt.sha256, recorded: receipt.recorded.iso8601,
+                            checkpoint: receipt.checkpoint, index: receipt.index, size: receipt.size,
+                            pages: receipt.pages, quarantined: receipt.quarantined))
+                } else {
+                    Terminal.say(
+                        """
+                        \(visible(receipt.filename)): filed\(receipt.quarantined ? " and kept apart as evidence" : "")
+                          document \(receipt.document.text) · statement \(receipt.index) · \(receipt.recorded.iso8601)
+                          SHA-256 \(receipt.sha256)
+                        """)
+                }
+            case .refused(let upload, let refusal):
+                worst = max(worst, try failed(names[upload] ?? "", VaultError.refused(refusal)))
+            }
+        }
+        return worst
+    }
+
+    private func failed(_ name: String, _ error: any Error) throws -> Int32 {
+        guard let error = error as? VaultError else { throw error }
+        if json {
+            try Terminal.json(
+                Failure(file: name, refused: error.code, message: error.refusal.message, hint: error.refusal.hint))
+        }
+        Terminal.explain(error, about: visible(name))
+        return Terminal.exitCode(of: error)
+    }
+
+    private func expand(_ paths: [String]) throws -> [String] {
+        try paths.flatMap { path -> [String] in
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+                throw ValidationError("There is no file at \(path).")
+            }
+            guard isDirectory.boolValue else { return [path] }
+            return try FileManager.default.contentsOfDirectory(atPath: path).sorted().map { path + "/" + $0 }.filter {
+                FileManager.default.fileExists(atPath: $0, isDirectory: &isDirectory) && !isDirectory.boolValue
+            }
+        }
+    }
+
+    private func readDetails() throws -> [String: Said] {
+        guard let details else { return [:] }
+        var said: [String: Said] = [:]
+        for line in try Input.text(details).split(whereSeparator: \.isNewline) {
+            do {
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let one = try decoder.decode(Said.self, from: Data(line.utf8))
+                said[one.file] = one
+            } catch { throw ValidationError("--details takes lines like {\"file\":\"scan.pdf\",\"summary\":\"…\"}.") }
+        }
+        return said
+    }
+
+    private func details(for name: String, _ said: [String: Said]) -> FilingDetails {
+        let one = said[name]
+        return FilingDetails(
+            summary: one?.summary ?? "", category: one?.category ?? category, date: one?.date ?? date,
+            signed: one?.signed ?? signed, signedBy: one?.signedBy ?? "", received: one?.received ?? "",
+            lateReason: one?.lateReason ?? "")
+    }
+}

@@ -1,0 +1,158 @@
+import ArgumentParser
+import Custody
+import Foundation
+import Glibc
+import Records
+
+/// `strongroom chronology`
+struct ChronologyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chronology", abstract: "A pupil's chronology. A recorded act.")
+    @OptionGroup var acting: ActingOptions
+    @Option(help: "The pupil's reference.")
+    var pupil: String
+    @Flag(help: "Show every reading and refusal too.")
+    var everything = false
+    @Flag(help: "Answer as JSON, a line an entry.")
+    var json = false
+
+    struct Answer: Encodable {
+        let index: UInt64
+        let kind, occurred, recorded, author, summary: String
+        let document: String?
+        let quarantine: String?
+        let fields: [String: String]?
+    }
+
+    func run() throws {
+        let chronology = try acting.acting { vault, acting in
+            try vault.chronology(
+                of: try vault.pupil(reference: pupil, as: acting).pupilFile, lane: everything ? .everything : .records,
+                count: .max, as: acting)
+        }
+        if !json {
+            Terminal.say("\(chronology.pupil.reference): \(chronology.total) entries, oldest first")
+        }
+        for entry in chronology.entries { try show(entry, json: json) }
+    }
+}
+
+private func show(_ entry: ChronologyEntry, json: Bool) throws {
+    if json {
+        try Terminal.json(
+            ChronologyCommand.Answer(
+                index: entry.index, kind: entry.kind, occurred: entry.occurred, recorded: entry.recorded.iso8601,
+                author: entry.author, summary: entry.summary, document: entry.document?.id.text,
+                quarantine: entry.document?.quarantine, fields: entry.document?.fields))
+    } else {
+        Terminal.say("\(entry.occurred)  \(entry.title): \(entry.summary)")
+        Terminal.say(
+            "    recorded \(entry.recorded.iso8601) by \(entry.author), statement \(entry.index)"
+                + (entry.document.map { ", document \($0.id.text)" } ?? ""))
+    }
+}
+
+/// `strongroom entry`
+struct EntryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "entry", abstract: "One entry, with what proves it. A recorded act.")
+    @Argument(help: "The statement's index.")
+    var index: UInt64
+    @OptionGroup var acting: ActingOptions
+    @Flag(help: "Answer as JSON.")
+    var json = false
+
+    func run() throws {
+        let (entry, proof, _) = try acting.acting { vault, acting in try vault.entry(index, as: acting) }
+        try show(entry, json: json)
+        if json {
+            struct Answer: Encodable { let statement, signature, verifyingKey, leafHash, proof: String }
+            try Terminal.json(
+                Answer(
+                    statement: proof.statement, signature: proof.signature, verifyingKey: proof.verifyingKey,
+                    leafHash: proof.leafHash, proof: proof.proof))
+        } else {
+            Terminal.say("\nstatement\n\(proof.statement)\nsignature \(proof.signature)\n\n\(proof.proof)")
+        }
+    }
+}
+
+/// `strongroom open`
+struct Open: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Take a copy of a document, as it was filed or sealed to an age recipient. A recorded act.")
+    @Argument(help: "The document's id.")
+    var document: String
+    @OptionGroup var acting: ActingOptions
+    @Option(name: .shortAndLong, help: "Where to write it; must not exist.")
+    var output: String
+    @Option(help: "Seal it to this age recipient instead of writing it in clear.")
+    var to: String?
+
+    func run() throws {
+        guard let id = DocumentID(text: document.lowercased()) else { throw VaultError.notFound }
+        try acting.acting { vault, acting in
+            // Under its own name only when it is whole: truncated must not look finished, however this ends.
+            let part = output + ".part"
+            let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            guard descriptor >= 0, access(output, F_OK) != 0 else {
+                if descriptor >= 0 { unlink(part) }
+                throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
+            }
+            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            do {
+                let reading = try vault.openDocument(id, manner: to == nil ? .download : .sealedDownload, as: acting)
+                if let to {
+                    try reading.ageFile(for: to) { try handle.write(contentsOf: Data($0)) }
+                } else {
+                    try reading.read { try handle.write(contentsOf: Data($0)) }
+                }
+                try handle.synchronize()
+                guard link(part, output) == 0 else {
+                    throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
+                }
+                unlink(part)
+                reading.close(complete: true)
+            } catch {
+                unlink(part)
+                throw error
+            }
+        }
+        Terminal.say("Written to \(output). The copy is recorded in the chronology.")
+    }
+}
+
+/// `strongroom verify`
+struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check every statement, signature, commitment, projection and payload. Needs no password.")
+    @OptionGroup var vault: VaultOptions
+    @Flag(help: "Answer as JSON.")
+    var json = false
+
+    func run() throws {
+        let found = try Vault.verify(vault.location) { done, total in Terminal.progress(done, of: total, "payloads") }
+        struct One: Encodable { let weight, code, place: String }
+        struct Answer: Encodable {
+            let holds: Bool
+            let statements: UInt64
+            let documents: Int
+            let findings: [One]
+        }
+        if json {
+            try Terminal.json(
+                Answer(
+                    holds: found.holds, statements: found.statements, documents: found.documents,
+                    findings: found.findings.map { One(weight: $0.weight.rawValue, code: $0.code, place: $0.place) }))
+        } else {
+            for finding in found.findings {
+                Terminal.say("\(finding.weight.rawValue): \(finding.code): \(finding.place)")
+            }
+            Terminal.say(
+                found.holds
+                    ? "All is well: \(found.statements) statements and \(found.documents) documents hold."
+                    : "The vault is not what its ledger says. Keep it as it is, and tell the safeguarding lead.")
+        }
+        if !found.holds { throw Stop.found }
+    }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Custody
+import Foundation
+import Glibc
+import Logging
+import Records
+import ServiceLifecycle
+import UnixSignals
+import Web
+
+/// `strongroom serve`
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serve the pages over HTTPS until stopped.")
+
+    @OptionGroup var vault: VaultOptions
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+    @Option(help: "The port; 0 for any that is free.")
+    var port = 8443
+    @Option(help: "The certificate, PEM (default: tls-certificate.pem in the secrets' directory).")
+    var certificate: String?
+    @Option(help: "Its key, PEM (default: tls-key.pem in the secrets' directory).")
+    var key: String?
+
+    func run() async throws {
+        let location = try vault.location
+        let certificate = try Self.pem(certificate ?? location.secrets + "/tls-certificate.pem")
+        let key = try Self.pem(key ?? location.secrets + "/tls-key.pem")
+        try await Server(location: location, host: host, port: port, certificate: certificate, key: key).run()
+    }
+
+    private static func pem(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else {
+            throw ValidationError(
+                "\(path) cannot be read: pages are served over HTTPS only, so a certificate is needed.")
+        }
+        return text
+    }
+}
+
+/// A vault served over HTTPS: the first line of output is the address.
+struct Server {
+    let location: Vault.Location
+    let host: String
+    let port: Int
+    let certificate: String
+    let key: String
+
+    func run() async throws {
+        guard geteuid() != 0 else {
+            Terminal.say("error: The server does not run as root.", to: .standardError)
+            Terminal.say("hint: Start it as the user strongroom, who owns the vault.", to: .standardError)
+            throw Stop(code: 1)
+        }
+        let vault = try Vault(opening: location)
+        defer { vault.shutdown() }
+        var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        let host = host
+        let server = try WebServer(
+            WebServer.Configuration(host: host, port: port, certificatePEM: certificate, privateKeyPEM: key),
+            vault: vault, logger: logger
+        ) { port in Terminal.say("https://\(host == "127.0.0.1" ? "localhost" : host):\(port)") }
+        let group = ServiceGroup(
+            services: [server],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        do {
+            try await group.run()
+        } catch {
+            guard Self.isAddressInUse(error) else { throw error }
+            Terminal.say("error: Port \(port) is in use by another program.", to: .standardError)
+            Terminal.say("hint: Stop that program, or choose another port with --port.", to: .standardError)
+            throw Stop(code: 6)
+        }
+    }
+
+    private static func isAddressInUse(_ error: any Error) -> Bool {
+        String(describing: error).contains("errno: \(EADDRINUSE)")
+    }
+}
+
+/// `strongroom doctor`
+struct Doctor: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look for what would keep the vault from being safe on this machine.")
+    @OptionGroup var vault: VaultOptions
+    @Flag(help: "Answer as JSON, a line a check.")
+    var json = false
+
+    func run() throws {
+        let location = try vault.location
+        var checks: [HealthCheck] = []
+        do throws(VaultError) {
+            let vault = try Vault(opening: location)
+            defer { vault.shutdown() }
+            checks.append(HealthCheck(name: "vault", isWell: true, words: "The vault opens, and its ledger agrees."))
+            checks += vault.health()
+        } catch {
+            checks.append(HealthCheck(name: "vault", isWell: false, words: error.refusal.message))
+        }
+        struct Answer: Encodable {
+            let check: String
+            let well: Bool
+            let words: String
+        }
+        for check in checks {
+            if json {
+                try Terminal.json(Answer(check: check.name, well: check.isWell, words: check.words))
+            } else {
+                Terminal.say("\(check.isWell ? "well " : "LOOK ") \(check.name): \(check.words)")
+            }
+        }
+        if checks.contains(where: { !$0.isWell }) { throw Stop.found }
+    }
+}

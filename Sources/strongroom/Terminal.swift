@@ -1,0 +1,164 @@
+import ArgumentParser
+import Custody
+import Foundation
+import Records
+
+/// What people see and type.
+enum Terminal {
+    static func explain(_ error: VaultError) {
+        say("error: \(error.refusal.message)", to: .standardError)
+        say("hint: \(error.refusal.hint)", to: .standardError)
+        say("code: \(error.code)", to: .standardError)
+    }
+
+    static func explain(_ error: VaultError, about what: String) {
+        if case .refused(let refusal) = error { return explain(refusal, about: what) }
+        say("error: \(what): \(error.refusal.message)", to: .standardError)
+        say("hint: \(error.refusal.hint)", to: .standardError)
+    }
+
+    static func explain(_ refusal: Refusal, about what: String) {
+        say("refused: \(what): \(refusal.message)", to: .standardError)
+        say("hint: \(refusal.hint)", to: .standardError)
+    }
+
+    static func exitCode(of error: VaultError) -> Int32 {
+        switch error {
+        case .refused, .signInFailed, .tooManyTries, .notFound, .gone, .offsetDiffers: 3
+        case .waiting: 5
+        case .busy: 6
+        case .clockBehind, .storage, .uncertain, .unwitnessed, .tampered: 1
+        }
+    }
+
+    static func say(_ line: String, to handle: FileHandle = .standardOutput) {
+        try? handle.write(contentsOf: Data((line + "\n").utf8))
+    }
+
+    /// A value as one line of JSON, keys in order.
+    static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try FileHandle.standardOutput.write(contentsOf: encoder.encode(value) + Data("\n".utf8))
+    }
+
+    /// Asks without showing what is typed.
+    static func askSecret(_ prompt: String) throws -> String {
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw ValidationError("There is no terminal to ask on: give the secrets with --secrets-fd.")
+        }
+        FileHandle.standardError.write(Data("\(prompt): ".utf8))
+        var before = termios()
+        tcgetattr(STDIN_FILENO, &before)
+        var silent = before
+        silent.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(STDIN_FILENO, TCSANOW, &silent)
+        defer {
+            tcsetattr(STDIN_FILENO, TCSANOW, &before)
+            say("", to: .standardError)
+        }
+        return readLine() ?? ""
+    }
+
+    static func ask(_ prompt: String) throws -> String {
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw ValidationError("There is no terminal to ask on: give the secrets with --secrets-fd.")
+        }
+        FileHandle.standardError.write(Data("\(prompt): ".utf8))
+        return readLine() ?? ""
+    }
+
+    /// A bar on a terminal; nothing elsewhere.
+    static func progress(_ done: Int, of total: Int, _ what: String) {
+        guard isatty(STDERR_FILENO) == 1, total > 0 else { return }
+        let width = 30 * done / total
+        let bar = String(repeating: "█", count: width) + String(repeating: "░", count: 30 - width)
+        FileHandle.standardError.write(Data("\r\(bar) \(done) of \(total) \(what)\(done == total ? "\n" : "")".utf8))
+    }
+}
+
+/// Secrets as JSON lines from a descriptor that the caller opened.
+final class SecretLines {
+    /// What a line may hold.
+    struct Line: Decodable {
+        var password: String?
+        var code: String?
+        var newPassword: String?
+
+        enum CodingKeys: String, CodingKey {
+            case password, code
+            case newPassword = "new_password"
+        }
+    }
+
+    private let handle: FileHandle
+
+    init(descriptor: Int32) { handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false) }
+
+    func next() throws -> Line {
+        var bytes = Data()
+        while let byte = try handle.read(upToCount: 1), let value = byte.first, value != UInt8(ascii: "\n") {
+            bytes.append(value)
+        }
+        do { return try JSONDecoder().decode(Line.self, from: bytes) } catch {
+            throw ValidationError("--secrets-fd takes lines like {\"password\":\"…\",\"code\":\"123456\"}.")
+        }
+    }
+}
+
+/// Where the vault is.
+struct VaultOptions: ParsableArguments {
+    @Option(help: "The vault directory; also STRONGROOM_VAULT.")
+    var vault: String?
+    @Option(help: "The secrets' directory (default: <vault>.secrets, or systemd's credentials).")
+    var secrets: String?
+    @Option(help: "The strongroom-inspector program (default: beside this one).")
+    var inspector: String?
+
+    var location: Vault.Location {
+        get throws {
+            let environment = ProcessInfo.processInfo.environment
+            guard let vault = vault ?? environment["STRONGROOM_VAULT"], !vault.isEmpty else {
+                throw ValidationError("Name the vault with --vault DIR or STRONGROOM_VAULT.")
+            }
+            return Vault.Location(
+                vault: vault, secrets: secrets ?? environment["CREDENTIALS_DIRECTORY"], inspector: inspector)
+        }
+    }
+}
+
+/// Who acts.
+struct ActingOptions: ParsableArguments {
+    @OptionGroup var vault: VaultOptions
+    @Option(name: .customLong("as"), help: "The name of the person who acts; password and code are asked for.")
+    var name: String
+    @Option(help: "Read {\"password\":…,\"code\":…} from this descriptor instead of asking.")
+    var secretsFd: Int32?
+
+    /// Opens the vault, signs in, does the work, signs out.
+    func acting<Result>(_ body: (Vault, Acting) throws -> Result) throws -> Result {
+        let vault = try Vault(opening: vault.location)
+        defer { vault.shutdown() }
+        let password: String
+        let code: String
+        if let secretsFd {
+            let line = try SecretLines(descriptor: secretsFd).next()
+            (password, code) = (line.password ?? "", line.code ?? "")
+        } else {
+            password = try Terminal.askSecret("Password of \(name)")
+            code = try Terminal.ask("Code from the authenticator")
+        }
+        switch try vault.signIn(name: name, password: password, code: code) {
+        case .enrolment:
+            throw VaultError.refused(.enrolmentUnfinished)
+        case .ready(let acting):
+            let result = try body(vault, acting)
+            do throws(VaultError) { try vault.signOut(acting) } catch {
+                // What was asked for is done and recorded; only its end is not.
+                Terminal.say("note: the end of the session could not be recorded (\(error.code)).", to: .standardError)
+            }
+            return result
+        }
+    }
+}

@@ -1,0 +1,147 @@
+"""The pages as in earnest: the program itself, over HTTPS, on a vault of its own, with people who sign in."""
+
+import html
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import totp
+from tls import certificate
+from vault import CHECKOUT, DSL, FIXTURES, PROGRAM
+
+PASSWORD = "seven quiet lanterns drift"
+REGISTER = FIXTURES / "register/pupils.csv"
+# Nobody's names: one for each scenario, since each code signs in once.
+FIRST_NAMES = ("Maud", "Wilf", "Nell", "Ivo", "Tilda", "Bram", "Orla", "Cyril")
+SURNAMES = ("Tranter", "Ormerod", "Farrow", "Vasey", "Castell", "Pym")
+NAMES = [f"{first} {last}" for last in SURNAMES for first in FIRST_NAMES]
+# A code must still be good when the server looks at it, after the password's hash.
+SECONDS_A_SIGN_IN_TAKES = 4
+
+
+class School:
+    """Made and served by the real clock: a server under faketime, with timers of its own, never rests."""
+
+    def __init__(self, folder: Path, playwright):
+        assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
+        self.playwright = playwright
+        self.folder = folder
+        self.vault = folder / "vault"
+        self._names = iter(NAMES)
+        self._used: dict = {}
+        shutil.copytree(CHECKOUT / "policies", folder / "policies")
+        sessions = folder / "policies/sessions.yaml"
+        # The lowest profile that C-06 allows: these tests are not about Argon2id.
+        sessions.write_text(sessions.read_text().replace("argon2-memory-mib: 256", "argon2-memory-mib: 64"))
+        arguments = ["init", "--name", DSL, "--policies", "policies", "--json", "--secrets-fd", "0"]
+        made, error = self._start(*arguments).communicate(json.dumps({"password": PASSWORD}).encode() + b"\n")
+        assert made, error.decode()
+        self._secrets = {DSL: json.loads(made)["authenticator"]}
+        self.process = self._start("serve", "--port", "0", *certificate(folder))
+        self.address = self.process.stdout.readline().decode().strip()
+        assert self.address.startswith("https://localhost:"), self.process.communicate()
+        self.lead = self.visitor()
+
+    def open(self) -> None:
+        """The lead puts the pupils on the register."""
+        self._token = self._sign_in(self.lead, DSL, PASSWORD, self.code(DSL))
+        register = {"name": REGISTER.name, "mimeType": "text/csv", "buffer": REGISTER.read_bytes()}
+        answer = self.lead.post("/pupils/import", multipart={"csrf": self._token, "register": register})
+        row = r'<th scope="row">(.+?)</th><td class="figures">(\d+)</td><td class="figures ref">(.+?)</td>'
+        rows = re.findall(row, answer.text())
+        self.references = {(html.unescape(name), born): reference for name, born, reference in rows}
+
+    def _start(self, *arguments):
+        return subprocess.Popen(
+            [PROGRAM, *arguments],
+            cwd=self.folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "LANG": "C.UTF-8",
+                "STRONGROOM_VAULT": str(self.vault),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def stop(self) -> str:
+        """Ends the server as an operator would; gives what it wrote to its log."""
+        self.lead.dispose()
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, log
+        return log.decode()
+
+    def pupil(self, name: str, born: str = "") -> str:
+        """A pupil's reference."""
+        (found,) = [self.references[each] for each in self.references if each[0] == name and each[1].startswith(born)]
+        return found
+
+    @staticmethod
+    def personal() -> set:
+        """What must stand in no address, title, header or log: names, dates of birth and numbers of pupils."""
+        pupils = [line.split(",") for line in REGISTER.read_text().lower().splitlines()[1:]]
+        words = {word for pupil in pupils for word in re.split(r"\W+", pupil[0]) if len(word) > 3}
+        return words | {value for pupil in pupils for value in pupil[1:3]}
+
+    def code(self, name: str) -> str:
+        """A code that this person's authenticator shows and that is not used yet: of the step before, or of this one."""
+        while True:
+            now = time.time()
+            left = totp.STEP - now % totp.STEP
+            step = max(totp.step_at(now) - 1, self._used.get(name, 0) + 1)
+            if left > SECONDS_A_SIGN_IN_TAKES and step <= totp.step_at(now):
+                self._used[name] = step
+                return totp.code(self._secrets[name], step)
+            time.sleep(left)  # There is no other code until then.
+
+    def learn(self, name: str, secret: str) -> None:
+        """Puts a secret into the authenticator of a person."""
+        self._secrets[name] = secret.replace(" ", "")
+
+    def visitor(self):
+        """A program that asks for pages, with cookies of its own."""
+        return self.playwright.request.new_context(base_url=self.address, ignore_https_errors=True)
+
+    def newcomer(self, role: str) -> tuple:
+        """Somebody whose first sign-in is still to come: name and one-time password."""
+        name = next(self._names)
+        answer = self.lead.post("/people", form={"csrf": self._token, "name": name, "role": role})
+        return name, _found(r'class="secret[^"]*">([^<]+)<', answer)
+
+    def person(self, role: str) -> str:
+        """Somebody who has chosen their own password and set up their authenticator; gives the name."""
+        name, one_time = self.newcomer(role)
+        own = self.visitor()
+        token = self._sign_in(own, name, one_time, "")
+        self.learn(name, _found(r'class="secret[^"]*">([^<]+)<', own.get("/first-time")))
+        form = {"csrf": token, "password": PASSWORD, "again": PASSWORD, "code": self.code(name)}
+        answer = own.post("/first-time", form=form)
+        assert answer.url.endswith("/first-time/done"), answer.text()
+        own.dispose()
+        return name
+
+    def _sign_in(self, visitor, name: str, password: str, code: str) -> str:
+        """Signs in; gives the token that this session's forms carry."""
+        token = form_token(visitor.get("/sign-in"))
+        answer = visitor.post("/sign-in", form={"csrf": token, "name": name, "password": password, "code": code})
+        assert answer.ok and not answer.url.endswith("/sign-in"), answer.text()
+        return form_token(answer)
+
+
+def form_token(answer) -> str:
+    return _found(r'name="csrf" value="([^"]+)"', answer)
+
+
+def _found(pattern: str, answer) -> str:
+    text = answer.text()
+    match = re.search(pattern, text)
+    assert match, f"{pattern} is not in:\n{text}"
+    return html.unescape(match[1])

@@ -1,0 +1,290 @@
+"""Every page there is, as each person comes to it: usable by everyone, and strict towards whoever asks."""
+
+import http.client
+import json
+import re
+import ssl
+
+import pytest
+from looks import Looks
+from person import HOSTILE, SCANS, assert_strict
+from school import PASSWORD, REGISTER, form_token
+from vault import CHECKOUT
+
+PUPIL = "Amira Siddiq-Lowe"
+# Addresses that answer with something else than a page.
+NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/")
+LONG = "Scan" + "ned" * 36 + ".txt"
+
+
+@pytest.fixture(scope="module")
+def people(lasting_person, school):
+    """One of each: a clerk, a lead, who sees figures, who sees nothing, who is new, and nobody."""
+    people = {role: lasting_person(role) for role in ("admin", "dsl", "panel", "account-manager")}
+    people |= {"newcomer": lasting_person(), "nobody": lasting_person()}
+    people["newcomer"].name, one_time = school.newcomer("admin")
+    people["newcomer"].sign_in(one_time, "")
+    return people
+
+
+@pytest.fixture(scope="module")
+def looks(people, school) -> Looks:
+    """Every page, looked at once; the tests ask what was found."""
+    looks = Looks()
+    signing_in(looks, people["nobody"])
+    first_sign_in(looks, people["newcomer"])
+    documents = filing(looks, people["admin"], school)
+    leading(looks, people["dsl"], school, documents)
+    for role in ("panel", "account-manager"):
+        looks.walk(people[role], role, "/")
+    return looks
+
+
+def signing_in(looks, person) -> None:
+    looks.walk(person, "nobody", "/sign-in", "/first-time/done", "/hidden")
+    person.go("/sign-in")
+    person.page.get_by_label("Your name").fill("Nobody at all")
+    person.press("Sign in")
+    looks.at(person, "nobody", "failed to sign in")
+    assert person.go("/nothing/here").status == 404
+    looks.at(person, "nobody", "no such page")
+
+
+def first_sign_in(looks, person) -> None:
+    looks.walk(person, "newcomer", "/first-time")
+    for name, password, again in (
+        ("short password", "short", "short"),
+        ("different passwords", PASSWORD, PASSWORD + "s"),
+        ("wrong code", PASSWORD, PASSWORD),
+    ):
+        person.go("/first-time")
+        person.page.get_by_label("The code it shows now").fill("000000")
+        person.page.get_by_label("New password").fill(password)
+        person.page.get_by_label("The same password again").fill(again)
+        person.press("Make the account mine")
+        looks.at(person, "newcomer", name)
+
+
+def filing(looks, clerk, school) -> list:
+    page, pupil = clerk.page, school.pupil(PUPIL)
+    looks.walk(clerk, "admin", "/", f"/check/{pupil}")
+    for words in ("whit", "nobody of that name"):
+        clerk.go("/file")
+        page.get_by_label("Pupil’s name or reference").fill(words)
+        clerk.press("Find")
+        looks.at(clerk, "admin", f"search for {words}")
+    clerk.go(f"/file/{pupil}")
+    clerk.press("Add files and check them")
+    looks.at(clerk, "admin", "no files chosen")
+    receipts = clerk.file(
+        pupil,
+        {
+            SCANS / "transfer-record-2013-07-22.tif": "Transfer record",
+            SCANS / "agency-meeting-2017-09-19.docx": "Meeting with Early Help",
+            HOSTILE / "javascript.pdf": "A form that came by e-mail",
+            HOSTILE / "launch.pdf": "A form that came by e-mail",
+        },
+    )
+    looks.at(clerk, "admin", "receipt")
+    looks.walk(clerk, "admin", clerk.path)
+    notes = [school.folder / name for name in ("a.txt", "b.txt", "c.txt", "d.txt", LONG)]
+    for note in notes:
+        note.write_text(f"Notes of a telephone call, {note.name[0]}.\nShe will write on Friday.\n")
+    clerk.send(pupil, *notes, HOSTILE / "script.txt")
+    looks.at(clerk, "admin", "one of several files refused")
+    clerk.context.route("**/static/*.js", lambda route: route.abort())
+    clerk.send(pupil, HOSTILE / "macro.docx", HOSTILE / "script.txt")
+    looks.at(clerk, "admin", "one of two files refused, without the script")
+    clerk.context.unroute("**/static/*.js")
+    looks.walk(clerk, "admin", f"/check/{pupil}", f"/file/{pupil}")
+    clerk.go(f"/check/{pupil}")
+    for name, field, value in (
+        ("a.txt", "Summary", ""),
+        ("b.txt", "Document’s own date", "yesterday"),
+        ("c.txt", "Received on", "2019-05-01"),
+        (LONG, "Summary", "Long" + "er and longer" * 30),
+    ):
+        if field == "Received on":
+            clerk.row(name).get_by_text("When the school received it").click()
+        clerk.row(name).get_by_label(field).fill(value)
+    clerk.row("d.txt").get_by_label("Category").select_option("")
+    clerk.press("File 6 documents")
+    assert page.locator(".field.wrong").count() == 5
+    looks.at(clerk, "admin", "details that are wrong")
+    clerk.go("/")
+    looks.at(clerk, "admin", "home with unfinished work")
+    assert clerk.go(f"/pupils/{pupil}").status == 403
+    looks.at(clerk, "admin", "not this role's")
+    return [receipt["Document"] for receipt in receipts.values()]
+
+
+def leading(looks, lead, school, documents) -> None:
+    page, pupil = lead.page, school.pupil(PUPIL)
+    looks.walk(lead, "dsl", f"/pupils/{pupil}", *(f"/documents/{one}" for one in documents), "/")
+    for words in ("whit", "nobody of that name"):
+        lead.go("/")
+        page.get_by_label("Name or reference").fill(words)
+        lead.press("Find")
+        looks.at(lead, "dsl", f"search for {words}")
+    lead.go(f"/pupils/{pupil}")
+    lead.follow("Meeting with Early Help")
+    for folded in page.locator("summary").all():
+        folded.click()
+    looks.at(lead, "dsl", "how to prove an entry")
+    lead.go("/people")
+    lead.press("Add this person")
+    looks.at(lead, "dsl", "a person without a name")
+    page.get_by_label("Name").fill("Clement Ashdown-Forthergill")
+    lead.press("Add this person")
+    looks.at(lead, "dsl", "a person without a role")
+    page.get_by_label("Deputy").check()
+    lead.press("Add this person")
+    assert lead.heading == "Person added"
+    looks.at(lead, "dsl", "a person added")
+    lead.go("/pupils/add")
+    fields = ("Full name", "Date of birth", "UPN (if known)", "Enrolled on (if known)")
+    for values in (
+        ("", "", "", ""),
+        ("Hester Quill", "4 May 2005", "", ""),
+        ("Hester Quill", "2005-05-04", "12", ""),
+        ("Hester Quill", "2005-05-04", "", "x"),
+    ):
+        for field, value in zip(fields, values, strict=True):
+            page.get_by_label(field).fill(value)
+        lead.press("Add this pupil")
+        looks.at(lead, "dsl", f"a pupil with a wrong field ({' '.join(values)})")
+    lead.go("/pupils/import")
+    lead.press("Import the register")
+    looks.at(lead, "dsl", "no register chosen")
+    header, *_, known = REGISTER.read_text().splitlines()
+    register = school.folder / "register.csv"
+    register.write_text(f"{header}\nOttilie Verran,2005-02-01,,\nNo Date,sometime,,\n{known}\n")
+    page.get_by_label("The register").set_input_files(register)
+    lead.press("Import the register")
+    assert lead.heading == "1 pupil added to the register"
+    looks.at(lead, "dsl", "a register imported")
+
+
+def test_axe_finds_nothing(looks):
+    assert not {str(look): look.faults for look in looks.all if look.faults}
+
+
+def test_nothing_sticks_out_of_a_narrow_window(looks):
+    assert not {str(look): look.sticks_out for look in looks.all if look.sticks_out}
+
+
+def test_titles_tell_pages_apart_and_name_no_child(looks, school):
+    headings: dict = {}
+    for look in looks.all:
+        assert look.title.endswith("Harrowdale School"), look
+        assert not [word for word in school.personal() if word in look.title.lower()], look
+        headings.setdefault((look.who, look.title), set()).add(look.heading)
+    assert not {title: found for title, found in headings.items() if len(found) > 1}
+
+
+def test_no_address_was_left_out(looks):
+    swift = "".join(path.read_text() for path in sorted((CHECKOUT / "Sources/Web").glob("*.swift")))
+    routes = set(re.findall(r'Route\(\s*\.get,\s*"([^"]+)"', swift))
+    assert len(routes) > 20
+    paths = {look.path.split("?")[0] for look in looks.all}
+    for route in sorted(route for route in routes if not NO_PAGES.search(route)):
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route))
+        assert [path for path in paths if re.fullmatch(pattern, path)], f"no page of {route} was looked at"
+
+
+def statements(people) -> dict:
+    """The figures of the record, read by who reads nothing else; not the room on the disk, which is others' too."""
+    page = people["panel"].page
+    people["panel"].go("/ledger")
+    figures = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
+    del figures["Room left for uploads"]
+    return figures
+
+
+def test_asking_for_a_page_changes_nothing(looks, people, school):
+    """That a person read is recorded once in a session; asking again, or for what a form does, leaves no trace."""
+    before = statements(people)
+    for who, path in sorted(looks.addresses):
+        for method in ("GET", "HEAD"):
+            answer = people[who].context.request.fetch(path, method=method)
+            assert answer.ok, (who, method, path)
+            assert_strict(answer.headers, path)
+            assert not (method == "HEAD" and answer.body())
+    for who, action, _ in sorted(looks.forms):
+        answer = people[who].context.request.get(action, max_redirects=0)
+        assert answer.status in (200, 405), (who, action)
+        assert_strict(answer.headers, action)
+    assert statements(people) == before
+    people["admin"].go(f"/check/{school.pupil(PUPIL)}")
+    assert people["admin"].page.locator("fieldset.row").count() > 0
+
+
+def test_forms_take_only_what_is_theirs(looks, people):
+    """From this site, with this session's token, and no field more than they have."""
+    before = statements(people)
+    assert {"/sign-in", "/first-time", "/sign-out", "/file", "/people", "/pupils/import"} < {form[1] for form in looks.forms}
+    for who, action, enctype in sorted(looks.forms):
+        request = people[who].context.request
+        token = form_token(request.get({"nobody": "/sign-in", "newcomer": "/first-time"}.get(who, "/")))
+        kind = "multipart" if enctype.startswith("multipart") else "form"
+        for expected, fields, headers in (
+            (403, {}, {}),
+            (403, {"csrf": ""}, {}),
+            (403, {"csrf": token[:-2] + "AA"}, {}),
+            (403, {"csrf": token}, {"Sec-Fetch-Site": "cross-site"}),
+            (403, {"csrf": token}, {"Origin": "https://elsewhere.example"}),
+            (400, {"csrf": token, "colour": "red"}, {}),
+        ):
+            answer = request.post(action, headers=headers, max_redirects=0, **{kind: fields})
+            assert answer.status == expected, (who, action, fields, headers, answer.text())
+            assert_strict(answer.headers, action)
+        assert request.get(action + "?colour=red").status in (400, 405), action
+    assert statements(people) == before, "and none of it changed anything"
+
+
+def test_other_methods_are_told_what_is_allowed(looks, people):
+    for who, path in sorted(looks.addresses | {(who, action) for who, action, _ in looks.forms}):
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+            answer = people[who].context.request.fetch(path, method=method)
+            assert answer.status == 405, (who, method, path)
+            assert set(answer.headers["allow"].split(", ")) <= {"GET", "HEAD", "POST"}
+            assert_strict(answer.headers, path)
+
+
+def test_what_no_browser_sends_is_answered_strictly_too(school):
+    host, port = school.address.removeprefix("https://").split(":")
+    context = ssl._create_unverified_context()
+    for method, path, status in (
+        ("TRACE", "/", 405),
+        ("GET", "/..%2f..%2fetc/passwd", 404),
+        ("GET", "/static/../../etc/passwd", 404),
+        ("GET", "/static/none.css", 404),
+        ("GET", "/documents/" + "0" * 26, 303),
+        ("GET", "/?%00", 400),
+        ("POST", "/sign-in", 400),
+        ("GET", "/api/v1/nothing", 404),
+        ("GET", "/healthz", 200),
+    ):
+        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=10)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        assert answer.status == status, (method, path, answer.status)
+        assert_strict(headers, f"{method} {path}")
+        body = answer.read()
+        connection.close()
+        if path.startswith("/api/"):
+            assert headers["content-type"] == "application/problem+json"
+            assert json.loads(body)["status"] == status
+
+
+@pytest.mark.parametrize(("who", "button"), [("nobody", "Go to sign in"), ("admin", "Go to your home page")])
+def test_a_page_that_is_not_there_says_what_to_do_now(people, who, button):
+    person = people[who]
+    assert person.go("/nothing").status == 404
+    assert person.heading == "There is nothing at this address"
+    said = person.page.inner_text("main")
+    assert "Nothing was changed." in said and "the school office" in said and "!" not in said
+    assert person.page.get_by_role("button", name="Sign out").count() == (who == "admin"), "one stays signed in"
+    person.follow(button)
+    assert person.heading in ("Sign in", "Home")

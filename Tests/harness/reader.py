@@ -1,0 +1,885 @@
+#!/usr/bin/env python3
+"""Reads and checks a vault after docs/format.md alone. It shares no code with the program.
+
+    reader.py VAULT SECRETS NAME DOCUMENT <password >document
+    reader.py VAULT                                 checks what can be checked without a password
+
+Order of reading: ledger (every leaf, signature and the root), then password, keybox, person, team, pupil file, file
+key, payload. Nothing is used because it opens: each item must be what a statement under the checkpoint commits to.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import sqlite3
+import sys
+import unicodedata
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
+from nacl.exceptions import BadSignatureError, CryptoError
+from nacl.pwhash import argon2id
+from nacl.signing import SigningKey, VerifyKey
+
+CHUNK = 65536
+POLICIES = ["access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml", "sessions.yaml"]
+
+
+class Broken(Exception):
+    """Something is not what the format, or a statement, says."""
+
+
+class NoPath(Exception):
+    """No wraps lead from this person to what was asked for."""
+
+
+def require(condition, what):
+    if not condition:
+        raise Broken(what)
+
+
+# Spellings
+
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def id_text(data: bytes) -> str:
+    number = int.from_bytes(data, "big") << 2
+    return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def id_bytes(text) -> bytes:
+    require(isinstance(text, str) and len(text) == 26 and not set(text) - set(CROCKFORD), "an id is malformed")
+    number = 0
+    for character in text:
+        number = number << 5 | CROCKFORD.index(character)
+    require(number & 3 == 0, "an id has bits left over")
+    return (number >> 2).to_bytes(16, "big")
+
+
+def decode64(text, alphabet, padded: bool) -> bytes:
+    """Base64 that has one spelling: what encoding gives again."""
+    require(isinstance(text, str) and text.isascii(), "base64 is malformed")
+    try:
+        data = base64.b64decode(text + ("" if padded else "=" * (-len(text) % 4)), alphabet, validate=True)
+    except ValueError:
+        raise Broken("base64 is malformed") from None
+    again = base64.b64encode(data, alphabet).decode()
+    require((again if padded else again.rstrip("=")) == text, "base64 is not canonical")
+    return data
+
+
+def url64(text, length=None) -> bytes:
+    data = decode64(text, b"-_", padded=False)
+    require(length is None or len(data) == length, "base64 has another length")
+    return data
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt, info).derive(key)
+
+
+def derive(key: bytes, label: bytes, context=b"") -> bytes:
+    return hashlib.blake2b(label + b"\0" + context, digest_size=32, key=key).digest()
+
+
+# Statements
+
+
+def is_id(value):
+    id_bytes(value)
+
+
+def is_text(value):
+    require(isinstance(value, str), "a text is missing")
+
+
+def is_count(value):
+    require(type(value) is int and value >= 0, "a count is malformed")
+
+
+def is_integer(value):
+    require(type(value) is int, "a number is malformed")
+
+
+def is_boolean(value):
+    require(isinstance(value, bool), "a boolean is malformed")
+
+
+def is_bytes(length):
+    return lambda value: url64(value, length)
+
+
+def one_of(*words):
+    return lambda value: require(isinstance(value, str) and value in words, "an unknown word")
+
+
+def list_of(kind):
+    def check(value):
+        require(isinstance(value, list), "a list is missing")
+        for entry in value:
+            kind(entry)
+
+    return check
+
+
+def object_of(keys, optional=()):
+    def check(value):
+        require(isinstance(value, dict), "an object is missing")
+        for key in set(keys) | set(value):
+            require(key in keys, f"unknown key {key}")
+            require(key in value or key in optional, f"no key {key}")
+            if key in value:
+                keys[key](value[key])
+
+    return check
+
+
+ROLES = ["account-manager", "admin", "deputy", "dsl", "panel", "staff"]
+ABILITIES = ["file", "manage-people", "manage-pupils", "read", "see-figures"]
+ITEM_KINDS = ["recipient", "wrap", "keybox", "header", "detail", "detail-key", "register-row", "person-row"]
+DIGEST = is_bytes(32)
+
+
+def is_abilities(value):
+    require(isinstance(value, dict) and not set(value) - set(ROLES), "an unknown role")
+    for words in value.values():
+        list_of(one_of(*ABILITIES))(words)
+
+
+WRAPS = list_of(object_of({"item": is_id, "identity": is_id, "holder": is_id}))
+PERSON = {
+    "person": is_id, "identity": is_id, "verifying_key": DIGEST, "name_tag": DIGEST,
+    "roles": list_of(one_of(*ROLES)), "keybox": is_id, "row": is_id, "wraps": WRAPS,
+}  # fmt: skip
+SESSION = object_of({"session": is_id})
+UPLOAD = object_of({"upload": is_id, "code": is_text})
+ACTS = {
+    "vault.founded": object_of({
+        "vault": is_id, "origin": is_text, "service_key": DIGEST, "checkpoint_key": DIGEST,
+        "register": is_id, "team": is_id, "abilities": is_abilities, "founder": object_of(PERSON),
+    }),
+    "person.added": object_of(PERSON),
+    "person.enrolled": object_of({"person": is_id, "keybox": is_id}),
+    "pupil.registered": object_of(
+        {"pupil": is_id, "reference": is_text, "identity": is_id, "row": is_id, "wraps": WRAPS}),
+    "policy.adopted": object_of({"abilities": is_abilities}),
+    "session.opened": SESSION,
+    "session.closed": SESSION,
+    "sign-in.failed": object_of({"person": is_id, "count": is_count}, optional=["person"]),
+    "document.filed": object_of({
+        "document": is_id, "upload": is_id, "blob": is_id, "payload_sha256": DIGEST, "payload_length": is_count,
+        "nonce": is_bytes(16), "commitment": DIGEST, "detail": is_id, "detail_key": is_id, "quarantine": is_text,
+    }, optional=["quarantine"]),
+    "upload.refused": UPLOAD,
+    "upload.waiting": UPLOAD,
+    "upload.discarded": object_of({"upload": is_id}),
+    "register.read": SESSION,
+    "chronology.read": SESSION,
+    "document.opened": object_of(
+        {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download")}),
+    "document.closed": object_of(
+        {"document": is_id, "reading": is_id, "bytes": is_count, "pages": is_count, "complete": is_boolean}),
+    "access.refused": object_of({"code": is_text}),
+    "orphan.found": object_of({"blob": is_id}),
+}  # fmt: skip
+
+
+def is_author(value):
+    if value != "service":
+        is_id(value)
+
+
+def is_fields(value):
+    require(isinstance(value, dict), "fields are malformed")
+    for digest in value.values():
+        url64(digest, 32)
+
+
+STATEMENT = object_of({
+    "v": is_integer, "index": is_count, "time": is_integer, "author": is_author, "root": DIGEST, "policy": DIGEST,
+    "kind": one_of(*ACTS), "act": lambda value: None, "pupil_file": is_id, "fields": is_fields,
+    "items": list_of(object_of({"id": is_id, "kind": one_of(*ITEM_KINDS), "sha256": DIGEST})),
+}, optional=["pupil_file", "fields", "items"])  # fmt: skip
+
+
+def parse_canonical(data: bytes):
+    """A value that has one spelling: what encoding gives again, of printable ASCII."""
+    require(0 < len(data) <= 1 << 20 and all(0x20 <= byte <= 0x7E for byte in data), "the JSON is not printable ASCII")
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Broken("the JSON is malformed") from None
+    again = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    require(again.encode() == data, "the JSON is not canonical")
+
+    def walk(value, level):
+        if isinstance(value, (dict, list)):
+            require(level < 16, "the JSON is too deep")
+            for inner in value.values() if isinstance(value, dict) else value:
+                walk(inner, level + 1)
+            for text in value if isinstance(value, dict) else ():
+                walk(text, level + 1)
+        elif isinstance(value, str):
+            require(all(" " <= character <= "~" for character in value), "a text has other characters")
+        else:
+            require(isinstance(value, bool) or (type(value) is int and abs(value) < 1 << 53), "a value is of no kind")
+
+    walk(value, 0)
+    return value
+
+
+class Statement:
+    """A leaf, taken apart."""
+
+    def __init__(self, leaf: bytes):
+        require(len(leaf) > 69 and leaf[0] == 1, "the leaf is malformed")
+        length = int.from_bytes(leaf[1:5], "big")
+        require(len(leaf) == 5 + length + 64, "the leaf's length differs")
+        self.bytes, self.signature = leaf[5:-64], leaf[-64:]
+        self.value = parse_canonical(self.bytes)
+        STATEMENT(self.value)
+        require(self.value["v"] == 1, "the version is another")
+        self.kind, self.act = self.value["kind"], self.value["act"]
+        ACTS[self.kind](self.act)
+        self.index, self.time, self.author = (self.value[key] for key in ("index", "time", "author"))
+        self.pupil_file = self.value.get("pupil_file")
+        self.items = {item["id"]: (item["kind"], url64(item["sha256"])) for item in self.value.get("items", [])}
+        require(len(self.items) == len(self.value.get("items", [])), "an item is named twice")
+        self.fields = {name: url64(digest) for name, digest in self.value.get("fields", {}).items()}
+
+    def check_signature(self, key: bytes, vault: str):
+        signed = b"strongroom/statement/v1\n" + id_bytes(vault) + sha256(self.bytes)
+        try:
+            VerifyKey(key).verify(signed, self.signature)
+        except (BadSignatureError, ValueError):
+            raise Broken("the signature is false") from None
+
+
+# The tree
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right)
+
+
+class Tree:
+    """RFC 6962's tree, leaf by leaf; keeps every complete subtree."""
+
+    def __init__(self):
+        self.size, self.nodes = 0, {}
+
+    def append(self, leaf: bytes):
+        level, index, digest = 0, self.size, sha256(b"\x00" + leaf)
+        self.nodes[0, index] = digest
+        while index & 1:
+            digest = node_hash(self.nodes[level, index - 1], digest)
+            level, index = level + 1, index >> 1
+            self.nodes[level, index] = digest
+        self.size += 1
+
+    def root(self) -> bytes:
+        edge = [(level, (self.size >> level) - 1) for level in range(self.size.bit_length()) if self.size >> level & 1]
+        digest = None
+        for position in edge:  # the smallest subtree first
+            digest = self.nodes[position] if digest is None else node_hash(self.nodes[position], digest)
+        return sha256(b"") if digest is None else digest
+
+
+def read_checkpoint(note: str, origin: str, key: bytes):
+    """The size and root of a note that the vault's own key signed."""
+    text, gap, lines = note.rpartition("\n\n")
+    require(gap and lines.endswith("\n") and len(note.encode()) <= 1_000_000, "the note is malformed")
+    require(lines.count("\n") <= 64, "the note has too many signatures")
+    text += "\n"
+    known = sha256(origin.encode() + b"\n\x01" + key)[:4]
+    signed = False
+    for line in lines[:-1].split("\n"):
+        match = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
+        require(match, "a signature line is malformed")
+        data = decode64(match[2], b"+/", padded=True)
+        if match[1] == origin and data[:4] == known:
+            try:
+                VerifyKey(key).verify(text.encode(), data[4:])
+            except (BadSignatureError, ValueError):
+                raise Broken("the note's signature is false") from None
+            signed = True
+    require(signed, "the vault's key did not sign the note")
+    said, size, root = text[:-1].split("\n")[:3]
+    require(said == origin and re.fullmatch("0|[1-9][0-9]*", size), "the checkpoint is malformed")
+    root = decode64(root, b"+/", padded=True)
+    require(len(root) == 32, "the checkpoint's root is malformed")
+    return int(size), root
+
+
+# Authority: who may say what, replayed
+
+
+SERVICE_MAY = {
+    "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed", "document.closed",
+}  # fmt: skip
+BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
+NEEDS = {
+    "person.added": "manage-people", "policy.adopted": "manage-people", "pupil.registered": "manage-pupils",
+    "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
+}  # fmt: skip
+CHANGES_AUTHORITY = {"vault.founded", "person.added", "person.enrolled", "pupil.registered", "policy.adopted"}
+
+
+class Ledger:
+    """The statements in order, and what they come to."""
+
+    def __init__(self):
+        self.tree, self.roots = Tree(), [sha256(b"")]
+        self.statements, self.items, self.documents = [], {}, {}
+        self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
+        self.identities, self.wraps, self.detail_keys = {}, {}, {}
+        self.abilities, self.policy, self.newest = {}, None, 0
+
+    def take(self, leaf: bytes):
+        """Adds a leaf to the tree in any case; raises what is wrong with its statement."""
+        index, root = self.tree.size, self.roots[-1]
+        self.tree.append(leaf)
+        self.roots.append(self.tree.root())
+        statement = Statement(leaf)
+        require(statement.index == index, "the index is not the place")
+        require(url64(statement.value["root"]) == root, "the root before it is another")
+        statement.check_signature(self.key_of(statement), self.vault_of(statement))
+        self.check_author(statement)
+        require(statement.time >= self.newest, "time goes backwards")
+        policy = url64(statement.value["policy"])
+        require(statement.kind in CHANGES_AUTHORITY or policy == self.policy, "the policy is not the one in force")
+        for item, (kind, digest) in statement.items.items():
+            require(item not in self.items, "an item is named twice")
+            self.items[item] = (kind, digest, index)
+        self.newest = statement.time
+        self.statements.append(statement)
+        self.apply(statement, policy)
+
+    def vault_of(self, statement) -> str:
+        founding = statement.act if statement.kind == "vault.founded" else self.founding
+        require(founding, "the vault is not founded yet")
+        return founding["vault"]
+
+    def key_of(self, statement) -> bytes:
+        if statement.kind == "vault.founded":
+            founder = statement.act["founder"]
+            require(statement.index == 0 and statement.author == founder["person"], "founded by another")
+            return url64(founder["verifying_key"])
+        if statement.author == "service":
+            require(self.founding, "the vault is not founded yet")
+            return url64(self.founding["service_key"])
+        require(statement.author in self.people, "the author is unknown")
+        return self.people[statement.author]["key"]
+
+    def check_author(self, statement):
+        kind = statement.kind
+        if statement.author == "service":
+            require(kind in SERVICE_MAY, "the service may not say this")
+        elif kind != "vault.founded":
+            person = self.people[statement.author]
+            require(person["enrolled"] or kind in BEFORE_ENROLMENT, "the author is not enrolled")
+            if kind in NEEDS:
+                allowed = any(NEEDS[kind] in self.abilities.get(role, []) for role in person["roles"])
+                require(allowed, f"the author may not {NEEDS[kind]}")
+
+    def apply(self, statement, policy):
+        act = statement.act
+        match statement.kind:
+            case "vault.founded":
+                self.founding, self.abilities, self.policy = act, act["abilities"], policy
+                self.add_identity(act["register"], "register")
+                self.add_identity(act["team"], "team")
+                self.add_person(act["founder"], enrolled=True)
+            case "person.added":
+                self.add_person(act, enrolled=False)
+            case "person.enrolled":
+                require(statement.author == act["person"], "enrolled by another")
+                self.expect(act["keybox"], "keybox")
+                self.people[act["person"]].update(keybox=act["keybox"], enrolled=True)
+            case "policy.adopted":
+                self.abilities, self.policy = act["abilities"], policy
+            case "pupil.registered":
+                require(statement.pupil_file and statement.pupil_file not in self.pupils, "registered twice")
+                taken = {pupil["reference"] for pupil in self.pupils.values()}
+                require(act["reference"] not in taken, "the reference is taken")
+                self.expect(act["row"], "register-row")
+                self.add_identity(act["identity"], "pupil-file")
+                self.add_wraps(act["wraps"])
+                self.pupils[statement.pupil_file] = act
+            case "document.filed":
+                require(statement.pupil_file in self.pupils, "filed for an unknown pupil")
+                require(act["document"] not in self.documents, "filed twice")
+                for item, (kind, _) in statement.items.items():
+                    if kind == "detail-key":
+                        self.detail_keys[item] = statement.pupil_file
+                require(statement.items.get(act["document"], " ")[0] == "header", "no header committed")
+                require(statement.items.get(act["detail"], " ")[0] == "detail", "no detail committed")
+                require(self.detail_keys.get(act["detail_key"]) == statement.pupil_file, "no detail key committed")
+                self.documents[act["document"]] = statement
+
+    def add_person(self, act, enrolled):
+        require(act["person"] not in self.people and act["name_tag"] not in self.tags, "added twice")
+        self.expect(act["row"], "person-row")
+        self.expect(act["keybox"], "keybox")
+        self.add_identity(act["identity"], "person")
+        self.add_wraps(act["wraps"])
+        self.tags[act["name_tag"]] = act["person"]
+        self.people[act["person"]] = {
+            "id": act["person"], "identity": act["identity"], "key": url64(act["verifying_key"]),
+            "roles": act["roles"], "keybox": act["keybox"], "row": act["row"], "enrolled": enrolled,
+        }  # fmt: skip
+
+    def add_identity(self, identity, kind):
+        self.expect(identity, "recipient")
+        require(identity not in self.identities, "an identity is named twice")
+        self.identities[identity] = kind
+
+    def add_wraps(self, wraps):
+        for wrap in wraps:
+            self.expect(wrap["item"], "wrap")
+            require({wrap["identity"], wrap["holder"]} <= set(self.identities), "a wrap of an unknown identity")
+            self.wraps.setdefault(wrap["identity"], []).append(wrap)
+
+    def expect(self, item, kind):
+        require(self.items.get(item, " ")[0] == kind, f"no {kind} committed")
+
+
+# What is sealed
+
+
+def age_header(data: bytes):
+    """Stanzas, what the MAC is over, the MAC, and the header's length."""
+    lines, at = [], 0
+    while True:
+        end = data.find(b"\n", at, 65536)
+        require(end >= 0, "the header does not end")
+        lines.append(data[at:end])
+        at = end + 1
+        if lines[-1].startswith(b"---"):
+            break
+    require(lines[0] == b"age-encryption.org/v1" and lines[-1].startswith(b"--- "), "the header is malformed")
+    stanzas, rest = [], lines[1:-1]
+    while rest:
+        require(rest[0].startswith(b"-> "), "a stanza is malformed")
+        words, body, rest = rest[0].decode("ascii").split(" ")[1:], b"", rest[1:]
+        while True:
+            require(rest and len(rest[0]) <= 64, "a stanza's body is malformed")
+            line, rest = rest[0], rest[1:]
+            body += line
+            if len(line) < 64:
+                break
+        stanzas.append((words, plain64(body.decode("ascii"))))
+    return stanzas, data[: at - len(lines[-1]) + 2], plain64(lines[-1][4:].decode("ascii")), at
+
+
+def plain64(text: str) -> bytes:
+    return decode64(text, b"+/", padded=False)
+
+
+HYBRID = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+
+
+class Identity:
+    """X-Wing's private key from its 32-byte seed."""
+
+    def __init__(self, seed: bytes):
+        expanded = hashlib.shake_256(seed).digest(96)
+        lattice = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+        curve = X25519PrivateKey.from_private_bytes(expanded[64:])
+        self.key = MLKEM768X25519PrivateKey(lattice, curve)
+        self.recipient = lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
+
+    def open_header(self, data: bytes):
+        """The file key, and how many bytes were the header."""
+        stanzas, authenticated, mac, length = age_header(data)
+        for words, body in stanzas:
+            require(len(words) == 2 and words[0] == "mlkem768x25519", "a stanza that is not hybrid")
+            share = plain64(words[1])
+            require(len(share) == 1120 and len(body) == 32, "a stanza of another length")
+            try:
+                file_key = HYBRID.decrypt(share + body, self.key, b"age-encryption.org/mlkem768x25519")
+            except InvalidTag:
+                continue
+            wanted = hmac.new(hkdf(file_key, b"", b"header"), authenticated, "sha256").digest()
+            require(hmac.compare_digest(wanted, mac), "the header's MAC differs")
+            return file_key, length
+        raise Broken("the header is not for this identity")
+
+    def open_wrap(self, data: bytes, context: bytes) -> bytes:
+        """The 32-byte secret of a small age file that says what it is for."""
+        file_key, length = self.open_header(data)
+        plaintext = b"".join(open_payload(file_key, [data[length:]], len(data) - length))
+        require(plaintext[32:] == context, "the wrap is for something else")
+        return plaintext[:32]
+
+
+def open_payload(file_key: bytes, pieces, length: int):
+    """Plaintext of an age payload, chunk by chunk, each authenticated before it is given."""
+    pieces, held = iter(pieces), b""
+
+    def take(count):
+        nonlocal held
+        while len(held) < count and (piece := next(pieces, b"")):
+            held += piece
+        require(len(held) >= count, "the payload is cut short")
+        taken, held = held[:count], held[count:]
+        return taken
+
+    nonce, left, number = take(16), length - 16, 0
+    cipher = ChaCha20Poly1305(hkdf(file_key, nonce, b"payload"))
+    while True:
+        sealed = take(min(CHUNK + 16, left))
+        left -= len(sealed)
+        try:
+            plaintext = cipher.decrypt(number.to_bytes(11, "big") + bytes([left == 0]), sealed, None)
+        except (InvalidTag, ValueError):
+            raise Broken(f"chunk {number} of the payload is not authentic") from None
+        require(plaintext or number == 0, "the last chunk is empty")
+        yield plaintext
+        if left == 0:
+            break
+        number += 1
+    require(not held and not next(pieces, b""), "there is more after the payload")
+
+
+def open_row(sealed: bytes, key: bytes, row: bytes, associated: bytes) -> bytes:
+    key = derive(key, b"strongroom/v1/row", row)
+    try:
+        return crypto_aead_xchacha20poly1305_ietf_decrypt(sealed[24:], associated, sealed[:24], key)
+    except CryptoError:
+        raise Broken("a row does not open") from None
+
+
+def parse_detail(data: bytes) -> dict:
+    """Name to (salt, value)."""
+    require(len(data) >= 3 and data[0] == 1, "the detail is malformed")
+    count = int.from_bytes(data[1:3], "big")
+    salts, at, fields = data[3 : 3 + 32 * count], 3 + 32 * count, {}
+    last = b""
+
+    def take(length):
+        nonlocal at
+        require(at + length <= len(data), "the detail is cut short")
+        at += length
+        return data[at - length : at]
+
+    for number in range(count):
+        name = take(int.from_bytes(take(2), "big"))
+        value = take(int.from_bytes(take(4), "big"))
+        require(number == 0 or last < name, "the detail's names are out of order")
+        fields[name.decode()] = (salts[32 * number : 32 * number + 32], value)
+        last = name
+    require(at == len(data), "there is more after the detail")
+    return fields
+
+
+def field_commitment(name: str, salt: bytes, value: bytes) -> bytes:
+    return sha256(b"strongroom/v1/field\0" + name.encode() + b"\0" + salt + value)
+
+
+def sign_in_name(name: str) -> bytes:
+    words = unicodedata.normalize("NFKC", " ".join(name.split()))
+    return "".join(character.lower() for character in words).encode()
+
+
+# The vault
+
+
+class Vault:
+    """A vault directory whose ledger was read and checked."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.findings = []
+        self.ledger = Ledger()
+        self.database = open_database(self.path / "catalogue.sqlite")
+        self.part("ledger", self.read_ledger)
+
+    def close(self):
+        self.database.close()
+
+    def found(self, place, what):
+        self.findings.append(f"{place}: {what}")
+
+    def part(self, place, body, *arguments):
+        try:
+            return body(*arguments)
+        except (Broken, OSError, sqlite3.Error, UnicodeError) as error:
+            self.found(place, error)
+
+    def rows(self, query, *arguments):
+        return self.database.execute(query, arguments)
+
+    def read_ledger(self):
+        for index, leaf in self.rows("SELECT idx, leaf FROM statement ORDER BY idx"):
+            if index != self.ledger.tree.size:
+                self.found(f"statement {self.ledger.tree.size}", "is missing")
+                break
+            self.part(f"statement {index}", self.ledger.take, leaf)
+        if self.ledger.founding is None:
+            return self.found("ledger", "there is no founding statement")
+        last = 0
+        for size, note in self.rows("SELECT size, note FROM checkpoint ORDER BY size"):
+            self.part(f"checkpoint {size}", self.check_note, note, size)
+            last = size
+        if last != self.ledger.tree.size:
+            self.found("checkpoint", "the newest is not of the whole ledger")
+
+    def check_note(self, note: str, size=None) -> int:
+        founding = self.ledger.founding
+        require(founding, "there is no founding statement")
+        said, root = read_checkpoint(note, founding["origin"], url64(founding["checkpoint_key"]))
+        require(size is None or said == size, "the size is another")
+        require(said <= self.ledger.tree.size, "the ledger is behind it")
+        require(self.ledger.roots[said] == root, "the root is another")
+        return said
+
+    def item(self, id: str, kind: str) -> bytes:
+        """An item's bytes, if they are what a statement committed to."""
+        committed = self.ledger.items.get(id)
+        require(committed and committed[0] == kind, f"no {kind} {id} is committed")
+        row = self.rows("SELECT bytes FROM item WHERE id = ?", id_bytes(id)).fetchone()
+        require(row and sha256(row[0]) == committed[1], f"{kind} {id} is not what was committed")
+        return row[0]
+
+    def context(self, table: str, *objects: str) -> bytes:
+        ids = [self.ledger.founding["vault"], *objects]
+        return f"strongroom/v1/row/{table}\n".encode() + b"".join(map(id_bytes, ids))
+
+    def blob(self, act) -> Path:
+        return self.path / "blobs" / act["blob"][:2] / act["blob"]
+
+    # Checks that need no password
+
+    def check_all(self):
+        self.part("nodes", self.check_nodes)
+        self.part("items", self.check_items)
+        self.part("witness", self.check_witness)
+        self.part("policies", self.check_policies)
+        for document, statement in self.ledger.documents.items():
+            self.part(f"document {document}", self.check_payload, statement.act)
+        return self.findings
+
+    def check_nodes(self):
+        given = {(level, index): digest for level, index, digest in self.rows("SELECT level, idx, hash FROM node")}
+        for position in sorted(given.keys() | self.ledger.tree.nodes.keys()):
+            if given.get(position) != self.ledger.tree.nodes.get(position):
+                self.found(f"node {position[0]}/{position[1]}", "differs")
+
+    def check_items(self):
+        left = dict(self.ledger.items)
+        for id, kind, index, data in self.rows("SELECT id, kind, idx, bytes FROM item"):
+            if left.pop(id_text(id), None) != (kind, sha256(data), index):
+                self.found(f"{kind} {id_text(id)}", "is not what was committed")
+        for id, (kind, _, _) in left.items():
+            self.found(f"{kind} {id}", "is missing")
+
+    def check_witness(self):
+        self.check_note((self.path / "witness" / "checkpoint").read_bytes().decode())
+
+    def check_policies(self):
+        parts = [(name, (self.path / "policies" / name).read_bytes()) for name in POLICIES]
+        digest = sha256(b"".join(f"{name}\n{len(data)}\n".encode() + data for name, data in parts))
+        require(digest == self.ledger.policy, "are not the ones in force")
+
+    def check_payload(self, act):
+        with open(self.blob(act), "rb") as file:
+            require(file.read(16) == url64(act["nonce"]), "the payload's nonce differs")
+            file.seek(0)
+            require(hashlib.file_digest(file, "sha256").digest() == url64(act["payload_sha256"]), "the payload differs")
+            require(file.tell() == act["payload_length"], "the payload's length differs")
+
+
+def open_database(path: Path):
+    """Read-only; where the directory cannot be written either, SQLite must be told that nobody else writes."""
+    require(path.exists(), f"there is no {path.name}")
+    log = path.with_name(path.name + "-wal")
+    alone = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    uri = f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if alone else "")
+    database = sqlite3.connect(uri, uri=True, isolation_level=None)
+    database.execute("BEGIN")  # one view of the catalogue, whatever others write meanwhile
+    return database
+
+
+class Person:
+    """Somebody whose keybox opened."""
+
+    def __init__(self, vault: Vault, secrets, name: str, password: str):
+        self.vault, ledger = vault, vault.ledger
+        require(ledger.founding, "there is no founding statement")
+        secret = {file: (Path(secrets) / file).read_bytes() for file in ("server-secret", "tag-key", "directory-key")}
+        tag = hashlib.blake2b(sign_in_name(name), digest_size=32, key=secret["tag-key"]).digest()
+        tag = base64.urlsafe_b64encode(tag).decode().rstrip("=")
+        require(tag in ledger.tags, "nobody signs in with that name")
+        self.state = ledger.people[ledger.tags[tag]]
+        id = self.state["id"]
+        row = open_row(
+            vault.item(self.state["row"], "person-row"), secret["directory-key"], id_bytes(self.state["row"]),
+            vault.context("person-row", id))  # fmt: skip
+        self.name = parse_detail(row)["name"][1].decode()
+        keys = open_keybox(
+            vault.item(self.state["keybox"], "keybox"), password, secret["server-secret"], vault.context("keybox", id))
+        require(len(keys) == 84, "the keybox has another length")
+        self.authenticator = keys[64:]
+        require(SigningKey(keys[32:64]).verify_key.encode() == self.state["key"], "the keybox has another signing key")
+        self.identities = {}
+        self.identities[self.state["identity"]] = self.committed(self.state["identity"], keys[:32])
+        self.seeds = {self.state["identity"]: keys[:32]}
+
+    def committed(self, identity: str, seed: bytes) -> Identity:
+        opened = Identity(seed)
+        require(opened.recipient == self.vault.item(identity, "recipient"), "a secret of another identity")
+        return opened
+
+    def walk(self, identity: str, holders=()) -> Identity:
+        """An identity's secret, along the wraps from this person's own."""
+        for wrap in [] if identity in self.identities else self.vault.ledger.wraps.get(identity, []):
+            holder = wrap["holder"]
+            if holder in holders:
+                continue
+            if holder not in self.identities:
+                try:
+                    self.walk(holder, (*holders, identity))
+                except NoPath:
+                    continue
+            vault = self.vault.ledger.founding["vault"]
+            context = f"strongroom/v1/wrap\n{vault}\n{identity}\n{holder}\n".encode()
+            seed = self.identities[holder].open_wrap(self.vault.item(wrap["item"], "wrap"), context)
+            self.identities[identity], self.seeds[identity] = self.committed(identity, seed), seed
+            break
+        if identity not in self.identities:
+            raise NoPath("this person's keys do not lead there")
+        return self.identities[identity]
+
+    def pupil_identity(self, pupil_file: str) -> Identity:
+        return self.walk(self.vault.ledger.pupils[pupil_file]["identity"])
+
+    def pupil(self, pupil_file: str) -> dict:
+        """The register's row of a pupil."""
+        register = self.vault.ledger.founding["register"]
+        self.walk(register)
+        row = self.vault.ledger.pupils[pupil_file]["row"]
+        plaintext = open_row(
+            self.vault.item(row, "register-row"), derive(self.seeds[register], b"strongroom/v1/register"),
+            id_bytes(row), self.vault.context("register-row", pupil_file))  # fmt: skip
+        return {name: value.decode() for name, (_, value) in parse_detail(plaintext).items()}
+
+    def details(self, document: str) -> dict:
+        """A document's fields, each what its statement commits to."""
+        statement = self.vault.ledger.documents[document]
+        file, item = statement.pupil_file, statement.act["detail_key"]
+        context = f"strongroom/v1/detail-key\n{self.vault.ledger.founding['vault']}\n{file}\n{item}\n".encode()
+        key = self.pupil_identity(file).open_wrap(self.vault.item(item, "detail-key"), context)
+        detail = statement.act["detail"]
+        fields = parse_detail(
+            open_row(self.vault.item(detail, "detail"), key, id_bytes(detail), self.vault.context("detail", file, document))
+        )
+        commitments = {name: field_commitment(name, *field) for name, field in fields.items()}
+        require(commitments == statement.fields, "the fields are not what was committed")
+        return {name: value.decode() for name, (_, value) in fields.items()}
+
+    def file_key(self, document: str) -> bytes:
+        """The key that the header holds, if it is the one committed to."""
+        statement = self.vault.ledger.documents[document]
+        header = self.vault.item(document, "header")
+        key, length = self.pupil_identity(statement.pupil_file).open_header(header)
+        require(length == len(header), "there is more after the header")
+        commitment = hkdf(key, url64(statement.act["nonce"]), b"strongroom/v1/document" + id_bytes(document))
+        require(commitment == url64(statement.act["commitment"]), "the header holds another file key")
+        return key
+
+    def read(self, document: str):
+        """A document's plaintext in pieces; raises at its end where it is not what the record says."""
+        require(document in self.vault.ledger.documents, "there is no such document")
+        fields, key = self.details(document), self.file_key(document)
+        act, hasher, size = self.vault.ledger.documents[document].act, hashlib.sha256(), 0
+        self.vault.check_payload(act)
+        with open(self.vault.blob(act), "rb") as file:
+            for piece in open_payload(key, iter(lambda: file.read(1 << 20), b""), act["payload_length"]):
+                hasher.update(piece)
+                size += len(piece)
+                yield piece
+        require(hasher.hexdigest() == fields["sha256"] and str(size) == fields["size"], "the content is another")
+
+    def age_file(self, document: str) -> bytes:
+        """Header and payload: an ordinary age file to the pupil file's recipient."""
+        return self.vault.item(document, "header") + self.vault.blob(self.vault.ledger.documents[document].act).read_bytes()
+
+
+def open_keybox(box: bytes, password: str, server: bytes, context: bytes) -> bytes:
+    require(len(box) >= 65 and box[0] == 1, "the keybox is malformed")
+    kibibytes, passes = int.from_bytes(box[1:5], "big"), int.from_bytes(box[5:9], "big")
+    require(65536 <= kibibytes <= 1 << 20 and 3 <= passes <= 10, "the keybox asks for too little or too much work")
+    typed = unicodedata.normalize("NFC", password).encode()
+    stretched = argon2id.kdf(32, typed, box[9:25], opslimit=passes, memlimit=kibibytes * 1024)
+    key = hkdf(stretched + server, b"", b"strongroom/v1/keybox")
+    try:
+        return crypto_aead_xchacha20poly1305_ietf_decrypt(box[49:], box[:49] + context, box[25:49], key)
+    except CryptoError:
+        raise Broken("the password or the server secret is wrong") from None
+
+
+def check(path, person: Person = None) -> list:
+    """What is wrong with a vault, in plain words; nothing when all is well.
+
+    Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
+    whose keybox opened: also details, field commitments and key commitments of every document they can reach.
+    """
+    vault = Vault(path)
+    try:
+        vault.check_all()
+        for document in vault.ledger.documents if person else []:
+            vault.part(f"document {document}", check_document, person, document)
+        return vault.findings
+    finally:
+        vault.close()
+
+
+def check_document(person: Person, document: str):
+    try:
+        person.details(document)
+        person.file_key(document)
+    except NoPath:
+        pass
+
+
+def main(arguments):
+    if len(arguments) == 1:
+        findings = check(arguments[0])
+        print("\n".join(findings) or "All is well.")
+        return 4 if findings else 0
+    if len(arguments) != 4:
+        sys.exit(__doc__)
+    path, secrets, name, document = arguments
+    vault = Vault(path)
+    for finding in vault.findings:
+        print(finding, file=sys.stderr)
+    if vault.findings:
+        return 4
+    person = Person(vault, secrets, name, sys.stdin.readline().rstrip("\n"))
+    for piece in person.read(document):
+        sys.stdout.buffer.write(piece)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (Broken, NoPath) as error:
+        sys.exit(f"error: {error}")

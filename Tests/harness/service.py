@@ -1,0 +1,214 @@
+"""The service as programs use it: over HTTPS, with a session, on the real clock, killed and started again at will."""
+
+import base64
+import hashlib
+import html
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import time
+import urllib.parse
+from pathlib import Path
+
+import totp
+from tls import certificate
+from vault import CHECKOUT, DSL, FIXTURES, PROGRAM
+
+PASSWORD = "seven quiet lanterns drift"
+UPLOADS = "/api/v1/uploads"
+BYTES = {"Content-Type": "application/offset+octet-stream"}
+
+
+class Service:
+    def __init__(self, folder: Path):
+        assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
+        self.folder = folder
+        self.vault = folder / "vault"
+        (folder / "tmp").mkdir(parents=True)
+        shutil.copytree(CHECKOUT / "policies", folder / "policies")
+        sessions = folder / "policies/sessions.yaml"
+        sessions.write_text(sessions.read_text().replace("argon2-memory-mib: 256", "argon2-memory-mib: 64"))
+        self._tls = certificate(folder)
+        arguments = ("init", "--name", DSL, "--policies", "policies", "--json", "--secrets-fd", "0")
+        made, error = self._start(*arguments).communicate(json.dumps({"password": PASSWORD}).encode() + b"\n")
+        assert made, error.decode()
+        self._secret = json.loads(made)["authenticator"]
+        self._used = 0
+        self.port = 0
+        self.begin()
+        self.sign_in()
+        register = (FIXTURES / "register/pupils.csv").read_bytes()
+        self.form("/pupils/import", register)
+        page = self.ask("GET", "/pupils").text
+        self.pupil = re.search(r'class="figures ref">(P-[0-9A-Z]{5})<', page)[1]
+
+    # The program
+
+    def _start(self, *arguments):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "TMPDIR": str(self.folder / "tmp")}
+        return subprocess.Popen(
+            [PROGRAM, *arguments],
+            cwd=self.folder,
+            env={**environment, "STRONGROOM_VAULT": str(self.vault)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def begin(self) -> None:
+        # The same port again, as a school's service has it.
+        self.process = self._start("serve", "--port", str(self.port), *self._tls)
+        line = self.process.stdout.readline().decode()
+        assert line.startswith("https://localhost:"), self.process.communicate()
+        self.port = int(line.rpartition(":")[2])
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0 and b"unexpected" not in log, log
+
+    def verify(self) -> list:
+        process = self._start("verify", "--json")
+        found = json.loads(process.communicate()[0])
+        assert found["holds"], found
+        return [one["code"] for one in found["findings"]]
+
+    # Asking
+
+    def connect(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("localhost", self.port, context=ssl._create_unverified_context(), timeout=60)
+
+    def ask(self, method: str, path: str, headers: dict | None = None, body=None, connection=None):
+        own = connection or self.connect()
+        try:
+            own.request(method, path, body=body, headers={**self.headers(path), **(headers or {})})
+            answer = own.getresponse()
+            answer.bytes = answer.read()
+            answer.text = answer.bytes.decode(errors="replace")
+            return answer
+        finally:
+            if connection is None:
+                own.close()
+
+    def headers(self, path: str) -> dict:
+        """What this session's requests carry."""
+        headers = {"Cookie": self._cookie} if self._cookie else {}
+        if path.startswith("/api/"):
+            headers |= {"Strongroom-Token": self._token, "Tus-Resumable": "1.0.0"}
+        return headers
+
+    def sign_in(self) -> None:
+        self._cookie = self._token = ""
+        page = self.ask("GET", "/sign-in")
+        self._cookie = _cookie(page)
+        fields = {"csrf": _token(page), "name": DSL, "password": PASSWORD, "code": self._code()}
+        answer = self.ask("POST", "/sign-in", {"Content-Type": "application/x-www-form-urlencoded"}, urllib.parse.urlencode(fields))
+        assert answer.status == 303 and answer.getheader("Location") == "/", answer.text
+        self._cookie = _cookie(answer)
+        self._token = _token(self.ask("GET", "/"))
+
+    def _code(self) -> str:
+        """One that is not used yet: of the step before, or of this one; else the next is waited for."""
+        while True:
+            now = time.time()
+            left = totp.STEP - now % totp.STEP
+            step = max(totp.step_at(now) - 1, self._used + 1)
+            if left > 4 and step <= totp.step_at(now):
+                self._used = step
+                return totp.code(self._secret, step)
+            time.sleep(left)
+
+    def form(self, path: str, file: bytes):
+        edge = "edge-of-a-part"
+        body = (
+            f'--{edge}\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{self._token}\r\n--{edge}\r\n'
+            f'Content-Disposition: form-data; name="register"; filename="r.csv"\r\nContent-Type: text/csv\r\n\r\n'
+        ).encode() + file + f"\r\n--{edge}--\r\n".encode()
+        answer = self.ask("POST", path, {"Content-Type": f"multipart/form-data; boundary={edge}"}, body)
+        assert answer.status == 200, answer.text
+
+    # Uploading
+
+    def metadata(self, data: bytes, **said: str) -> str:
+        said = {
+            "filename": "note.txt",
+            "pupil": self.pupil,
+            "category": "letter",
+            "date": "2016-11-17",
+            "summary": "A note",
+            "sha256": hashlib.sha256(data).hexdigest(),
+            **said,
+        }
+        return ",".join(f"{key} {_base64(value)}" for key, value in said.items())
+
+    def create(self, data: bytes, **said: str) -> str:
+        answer = self.ask("POST", UPLOADS, {"Upload-Length": str(len(data)), "Upload-Metadata": self.metadata(data, **said)})
+        assert answer.status == 201, answer.text
+        return answer.getheader("Location")
+
+    def offset(self, place: str) -> int:
+        answer = self.ask("HEAD", place)
+        assert answer.status == 200, answer.status
+        return int(answer.getheader("Upload-Offset"))
+
+    def patch(self, place: str, offset: int, data: bytes, headers: dict | None = None):
+        return self.ask("PATCH", place, {"Upload-Offset": str(offset), **BYTES, **(headers or {})}, data)
+
+    def begin_piece(self, place: str, offset: int, data: bytes, count: int) -> socket.socket:
+        """Announces a piece, sends so many bytes of it, and leaves the connection as it is."""
+        raw = socket.create_connection(("localhost", self.port), timeout=60)
+        secure = ssl._create_unverified_context().wrap_socket(raw, server_hostname="localhost")
+        lines = {
+            "Host": f"localhost:{self.port}",
+            **self.headers(place),
+            **BYTES,
+            "Upload-Offset": str(offset),
+            "Content-Length": str(len(data)),
+        }
+        head = f"PATCH {place} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+        secure.sendall(head.encode() + data[:count])
+        return secure
+
+    def download(self, document: str) -> bytes:
+        answer = self.ask(
+            "POST", f"/documents/{document}/download", {"Content-Type": "application/x-www-form-urlencoded"}, f"csrf={urllib.parse.quote(self._token)}"
+        )
+        assert answer.status == 200, answer.text
+        return answer.bytes
+
+    def file(self, place: str):
+        """Files a whole upload; gives the receipt, or the refusal's code."""
+        upload = place.rpartition("/")[2]
+        answer = self.ask("POST", "/api/v1/documents", {"Content-Type": "application/json"}, json.dumps([{"upload": upload}]))
+        assert answer.status == 200, answer.text
+        (outcome,) = json.loads(answer.text)
+        return outcome.get("receipt") or outcome["refusal"]["code"]
+
+
+def cut(connection: socket.socket) -> None:
+    """As a cable that is pulled: no farewell."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def _cookie(answer) -> str:
+    return answer.getheader("Set-Cookie").partition(";")[0]
+
+
+def _token(answer) -> str:
+    return html.unescape(re.search(r'name="csrf" value="([^"]+)"', answer.text)[1])
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,213 @@
+"""A program that shares no code with ours goes from password to document, and checks the vault, by docs/format.md."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import reader
+from vault import ADMIN, DSL, PASSWORDS, SCANS
+
+PROGRAM = Path(reader.__file__)
+# One of a single chunk, one of several.
+SAMPLES = [
+    next(path for path in SCANS if path.suffix == ".txt"),
+    max((path for path in SCANS if path.suffix in (".pdf", ".tif")), key=lambda path: path.stat().st_size),
+]
+SUMMARIES = {path.name: f"Übersicht {path.suffix} \u2014 für die Akte" for path in SAMPLES}
+
+
+@pytest.fixture(scope="module")
+def filed(template, tmp_path_factory):
+    """Two samples, filed by the office; with the documents' ids by file name."""
+    vault = template.copy(tmp_path_factory.mktemp("read") / "copy")
+    said = {name: {"summary": summary, "signed": "yes", "signed_by": "A. Nurse"} for name, summary in SUMMARIES.items()}
+    lines = vault.file(*SAMPLES, details=said).ok().lines
+    return vault, {line["file"]: line["document"] for line in lines}
+
+
+@pytest.fixture(scope="module")
+def lead(filed):
+    """The lead, with an opened keybox."""
+    vault, _ = filed
+    opened = reader.Vault(vault.path)
+    yield reader.Person(opened, vault.secrets, DSL, PASSWORDS[DSL])
+    opened.close()
+
+
+@pytest.fixture
+def other(filed, tmp_path) -> Path:
+    """A vault to be changed."""
+    shutil.copytree(filed[0].path, tmp_path / "vault")
+    return tmp_path / "vault"
+
+
+def run(vault, name, document, password):
+    command = [sys.executable, "-B", PROGRAM, vault.path, vault.secrets, name, document]
+    return subprocess.run(command, input=password.encode() + b"\n", capture_output=True)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.suffix[1:])
+def test_from_password_to_document(filed, sample):
+    vault, documents = filed
+    result = run(vault, DSL, documents[sample.name], PASSWORDS[DSL])
+    assert (result.returncode, result.stderr.decode()) == (0, "")
+    assert result.stdout == sample.read_bytes()
+
+
+def test_a_large_sample_has_several_chunks():
+    assert SAMPLES[1].stat().st_size > 2 * reader.CHUNK
+
+
+def test_a_wrong_password_opens_nothing(filed):
+    vault, documents = filed
+    result = run(vault, DSL, documents[SAMPLES[0].name], PASSWORDS[DSL][:-1])
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert "the password or the server secret is wrong" in result.stderr.decode()
+
+
+def test_who_files_has_no_path_to_what_was_filed(filed):
+    vault, documents = filed
+    opened = reader.Vault(vault.path)
+    office = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
+    for document in documents.values():
+        with pytest.raises(reader.NoPath):
+            next(office.read(document))
+    file = opened.ledger.documents[documents[SAMPLES[0].name]].pupil_file
+    assert office.pupil(file)["name"], "whoever files can find the pupil"
+    opened.close()
+
+
+def test_everything_is_found_in_order(filed, lead):
+    vault, documents = filed
+    assert reader.check(vault.path) == []
+    assert reader.check(vault.path, lead) == []
+    assert set(lead.vault.ledger.documents) == set(documents.values())
+    command = [sys.executable, "-B", PROGRAM, vault.path]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "All is well.\n"
+
+
+def test_every_statement_is_spelled_as_documented(lead):
+    kinds = {statement.kind for statement in lead.vault.ledger.statements}
+    assert kinds >= {
+        "vault.founded", "person.added", "person.enrolled", "pupil.registered", "session.opened", "session.closed",
+        "register.read", "document.filed",
+    }  # fmt: skip
+    assert len(lead.vault.ledger.statements) == lead.vault.ledger.tree.size
+
+
+def test_details_are_what_was_said(filed, lead):
+    _, documents = filed
+    for sample in SAMPLES:
+        fields = lead.details(documents[sample.name])
+        assert fields["filename"] == sample.name
+        assert (fields["summary"], fields["summary_origin"]) == (SUMMARIES[sample.name], "typed")
+        assert (fields["signed"], fields["signed_by"], fields["category"]) == ("yes", "A. Nurse", "letter")
+        assert (fields["date"], fields["uploader"]) == ("2016-11-17", ADMIN)
+        assert "late_reason" not in fields, "an empty value is left out"
+
+
+def test_a_field_that_was_not_committed_is_noticed(filed, lead):
+    vault, documents = filed
+    document = documents[SAMPLES[0].name]
+    fields = lead.vault.ledger.documents[document].fields
+    kept = fields["summary"]
+    try:
+        fields["summary"] = bytes(32)
+        (found,) = reader.check(vault.path, lead)
+    finally:
+        fields["summary"] = kept
+    assert found == f"document {document}: the fields are not what was committed"
+
+
+def test_header_and_payload_are_one_ordinary_age_file(filed, lead):
+    _, documents = filed
+    for sample in SAMPLES:
+        file = lead.age_file(documents[sample.name])
+        key, length = lead.pupil_identity(lead.vault.ledger.documents[documents[sample.name]].pupil_file).open_header(file)
+        assert b"".join(reader.open_payload(key, [file[length:]], len(file) - length)) == sample.read_bytes()
+
+
+def change(path: Path, table: str, column: str, where: str, at: int):
+    """Flips a bit of a value, as somebody would who has the disk: the triggers are no hindrance to them."""
+    database = sqlite3.connect(path / "catalogue.sqlite")
+    (trigger,) = database.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (f"{table}_update",)).fetchone()
+    database.execute(f"DROP TRIGGER {table}_update")
+    ((row, data),) = database.execute(f"SELECT rowid, {column} FROM {table} WHERE {where}").fetchall()
+    changed = bytearray(data)
+    changed[at] ^= 1
+    database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (bytes(changed), row))
+    database.execute(trigger)
+    database.commit()
+    database.close()
+
+
+def size(path: Path) -> int:
+    database = sqlite3.connect(path / "catalogue.sqlite")
+    ((count,),) = database.execute("SELECT count(*) FROM statement").fetchall()
+    database.close()
+    return count
+
+
+@pytest.mark.parametrize("at", [0, 4, 5, 40, 200, -65, -64, -1])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_a_changed_byte_in_a_statement_is_noticed(other, place, at):
+    index = {"first": 0, "middle": size(other) // 2, "last": size(other) - 1}[place]
+    change(other, "statement", "leaf", f"idx = {index}", at)
+    assert reader.check(other)[0].startswith(f"statement {index}: ")
+
+
+def test_a_missing_last_statement_is_noticed(other):
+    database = sqlite3.connect(other / "catalogue.sqlite")
+    for table in ("statement", "checkpoint"):
+        database.execute(f"DROP TRIGGER {table}_delete")
+    last = size(other) - 1
+    database.execute("DELETE FROM statement WHERE idx = ?", (last,))
+    database.execute("DELETE FROM checkpoint WHERE size > ?", (last,))
+    database.commit()
+    database.close()
+    assert "witness: the ledger is behind it" in reader.check(other)
+
+
+@pytest.mark.parametrize("kind", reader.ITEM_KINDS)
+def test_a_changed_byte_in_a_sealed_item_is_noticed(other, kind):
+    database = sqlite3.connect(other / "catalogue.sqlite")
+    ((id, length),) = database.execute("SELECT id, length(bytes) FROM item WHERE kind = ? LIMIT 1", (kind,)).fetchall()
+    database.close()
+    change(other, "item", "bytes", f"id = x'{id.hex()}'", length // 2)
+    assert reader.check(other) == [f"{kind} {reader.id_text(id)}: is not what was committed"]
+
+
+@pytest.mark.parametrize("part", ["nonce", "middle", "end", "longer", "missing"])
+def test_a_changed_payload_is_noticed(other, part):
+    path = max((path for path in (other / "blobs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    data = bytearray(path.read_bytes())
+    if part == "longer":
+        data += b"\0"
+    else:
+        data[{"nonce": 0, "middle": len(data) // 2}.get(part, -1)] ^= 1
+    path.write_bytes(data)
+    if part == "missing":
+        path.unlink()
+    (found,) = reader.check(other)
+    assert re.match("document [0-9a-z]{26}: ", found)
+
+
+@pytest.mark.parametrize(("file", "place"), [("policies/access.yaml", "policies"), ("witness/checkpoint", "witness")])
+def test_a_changed_byte_beside_the_catalogue_is_noticed(other, file, place):
+    data = bytearray((other / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (other / file).write_bytes(data)
+    (found,) = reader.check(other)
+    assert found.startswith(f"{place}: ")
+
+
+def test_it_uses_nothing_of_ours():
+    # Neither the program nor a module of the harness: what it knows it has from docs/format.md.
+    imported = set(re.findall(r"^(?:import|from) (\w+)", PROGRAM.read_text(), re.MULTILINE))
+    assert imported <= {*sys.stdlib_module_names, "cryptography", "nacl"}
+    assert "subprocess" not in imported and "STRONGROOM" not in PROGRAM.read_text() and os.access(PROGRAM, os.R_OK)

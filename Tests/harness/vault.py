@@ -1,0 +1,214 @@
+"""A vault used through the command line: every call with a clock of its own that never goes backwards."""
+
+import atexit
+import ctypes
+import functools
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import totp
+
+CHECKOUT = Path(__file__).parents[2]
+FIXTURES = CHECKOUT / "fixtures"
+SCANS = sorted(path for path in (FIXTURES / "scans").iterdir() if path.suffix not in (".md", ".py") and path.is_file())
+PROGRAM = os.environ.get("STRONGROOM_TEST_BIN", "")
+INSPECTOR = os.environ.get("STRONGROOM_TEST_INSPECTOR", "")
+FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), Path("libfaketime.so.1"))
+# More than the 30 s for which one code stands, so that every call has a fresh one.
+SECONDS_BETWEEN_CALLS = 40
+
+DSL = "Dana Okafor"
+ADMIN = "Sam Patel"
+PASSWORDS = {DSL: "violet harbour ladder 42", ADMIN: "copper meadow trumpet 77"}
+
+
+@functools.cache
+def clock_memory() -> str:
+    """The shared memory that libfaketime otherwise makes itself, telling its process by setenv before main: that moves
+    the environment away from the arguments, where Swift's runtime looks for them."""
+    name = f"/strongroom-tests-{os.getpid()}"
+    libc = ctypes.CDLL(None)
+    libc.sem_open.restype = ctypes.c_void_p
+    libc.sem_open(name.encode(), os.O_CREAT, 0o600, 1)
+    memory, semaphore = Path(f"/dev/shm{name}"), Path(f"/dev/shm/sem.{name[1:]}")
+    memory.write_bytes(bytes(4096))
+    atexit.register(memory.unlink)
+    atexit.register(semaphore.unlink)
+    return f"{name} {name}"
+
+
+@dataclass
+class Result:
+    """What a call came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def ok(self) -> "Result":
+        assert self.code == 0, f"exit {self.code}\n{self.out}\n{self.err}"
+        return self
+
+
+@dataclass
+class Vault:
+    path: Path
+    temporary: Path
+    authenticators: dict = field(default_factory=dict)
+    pupils: list = field(default_factory=list)
+    offset: int = 0
+
+    @property
+    def secrets(self) -> Path:
+        return self.path.with_name(self.path.name + ".secrets")
+
+    @property
+    def folders(self) -> list:
+        """Everything that a call may write."""
+        return [self.path, self.secrets, self.temporary]
+
+    def copy(self, folder: Path) -> "Vault":
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", self.path, self.secrets, folder], check=True)
+        other = replace(self, path=folder / self.path.name, temporary=folder / "tmp")
+        other.temporary.mkdir()
+        return other
+
+    def start(self, *arguments, extra: dict | None = None, secrets: bytes = b"", keep_open: bool = False, **options):
+        """Starts a call; gives the process and the end that secrets are written to (closed unless kept open)."""
+        self.offset += SECONDS_BETWEEN_CALLS
+        extra = dict(extra or {})
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.temporary),
+            "TMPDIR": str(self.temporary),
+            "LANG": "C.UTF-8",
+            "STRONGROOM_VAULT": str(self.path),
+            "FAKETIME": f"{self.offset:+}s",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_SHARED": clock_memory(),
+            "LD_PRELOAD": " ".join([*filter(None, [extra.pop("LD_PRELOAD", "")]), str(FAKETIME)]),
+            **extra,
+        }
+        reader, writer = os.pipe()
+        os.write(writer, secrets)
+        if not keep_open:
+            os.close(writer)
+        command = [PROGRAM, *map(str, arguments)]
+        if secrets:
+            command += ["--secrets-fd", str(reader)]
+        try:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                pass_fds=[reader],
+                cwd=self.temporary,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                **options,
+            )
+        finally:
+            os.close(reader)
+        return process, writer
+
+    def run(self, *arguments, typed: str = "", **options) -> Result:
+        process, _ = self.start(*arguments, **options)
+        out, err = process.communicate(typed.encode(), timeout=120)
+        return Result(process.returncode, out.decode(), err.decode(errors="replace"))
+
+    def code(self, name: str) -> str:
+        """What the authenticator will show when the next call is made."""
+        return totp.code(self.authenticators[name], totp.step_at(time.time() + self.offset + SECONDS_BETWEEN_CALLS))
+
+    def run_as(self, name: str, *arguments, password: str | None = None, code: str | None = None, **options) -> Result:
+        line = json.dumps({"password": password or PASSWORDS.get(name), "code": code or self.code(name)}) + "\n"
+        return self.run(*arguments, "--as", name, secrets=line.encode(), **options)
+
+    def file(
+        self, *paths, details: dict | None = None, who: str = ADMIN, pupil: str | None = None, more: tuple = (), **options
+    ) -> Result:
+        """Files documents; `details` has what is said of each, by file name."""
+        said = "".join(json.dumps({"file": name, **one}) + "\n" for name, one in (details or {}).items())
+        arguments = ["file", *paths, "--pupil", pupil or self.pupils[0], "--category", "letter", "--date", "2016-11-17"]
+        if details:
+            arguments.append("--details=-")
+        return self.run_as(who, *arguments, "--json", *more, typed=said, **options)
+
+    def chronology(self, pupil: str | None = None, *more) -> list:
+        return self.run_as(DSL, "chronology", "--pupil", pupil or self.pupils[0], "--json", *more).ok().lines
+
+    def open(self, document: str) -> bytes:
+        target = self.temporary / "opened"
+        self.run_as(DSL, "open", document, "--output", target).ok()
+        try:
+            return target.read_bytes()
+        finally:
+            target.unlink()
+
+    def verify(self) -> tuple:
+        """Exit code, and what was found."""
+        result = self.run("verify", "--json")
+        assert result.code in (0, 4), result
+        found = result.lines[0]
+        assert found["holds"] == (result.code == 0)
+        return result.code, found["findings"]
+
+    def assert_holds(self, notes: tuple = ()) -> None:
+        code, findings = self.verify()
+        assert code == 0 and all(one["code"] in notes for one in findings), findings
+
+    def stored(self) -> list:
+        """Payloads, filed or staged."""
+        return [path for folder in ("blobs", "staging", "orphans") for path in (self.path / folder).rglob("*") if path.is_file()]
+
+
+def found(folder: Path, offset: int = 0) -> Vault:
+    """A vault with a lead, a member of the office staff and three pupils; its hashing as cheap as policy allows."""
+    assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
+    vault = Vault(folder / "vault", folder / "tmp", offset=offset)
+    vault.temporary.mkdir(parents=True)
+    policies = folder / "policies"
+    shutil.copytree(CHECKOUT / "policies", policies)
+    for name, line, other in (
+        ("sessions.yaml", "argon2-memory-mib: 256", "argon2-memory-mib: 64"),
+        ("limits.yaml", "keep-free-mib: 1024", "keep-free-mib: 1"),
+        ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: 0"),
+    ):
+        text = (policies / name).read_text()
+        assert line in text
+        (policies / name).write_text(text.replace(line, other))
+    line = json.dumps({"password": PASSWORDS[DSL]}) + "\n"
+    made = vault.run("init", "--name", DSL, "--policies", policies, "--json", secrets=line.encode()).ok()
+    vault.authenticators[DSL] = made.lines[0]["authenticator"]
+    added = vault.run_as(DSL, "person", "add", "--name", ADMIN, "--role", "admin", "--json").ok()
+    enrol(vault, ADMIN, added.lines[0]["one_time_password"])
+    register = folder / "pupils.csv"
+    register.write_text("".join((FIXTURES / "register/pupils.csv").read_text().splitlines(keepends=True)[:4]))
+    vault.run_as(DSL, "pupil", "import", register, "--json").ok()
+    listed = vault.run_as(DSL, "pupil", "list", "--json").ok().lines
+    vault.pupils = [pupil["reference"] for pupil in listed]
+    return vault
+
+
+def enrol(vault: Vault, name: str, one_time: str) -> None:
+    """A first sign-in: the code needs the secret that the same call shows."""
+    line = json.dumps({"password": one_time}) + "\n"
+    process, writer = vault.start("person", "enrol", "--as", name, "--json", secrets=line.encode(), keep_open=True)
+    shown = process.stdout.readline()
+    secret = json.loads(shown)["authenticator"] if shown else ""
+    code = totp.code(secret, totp.step_at(time.time() + vault.offset))
+    os.write(writer, (json.dumps({"new_password": PASSWORDS[name], "code": code}) + "\n").encode())
+    os.close(writer)
+    out, err = process.communicate(timeout=60)
+    Result(process.returncode, (shown + out).decode(), err.decode()).ok()
+    vault.authenticators[name] = secret
