@@ -1,6 +1,7 @@
-import Foundation
+import Dispatch
 import Glibc
 import Sealing
+import Synchronization
 
 /// A sealed payload on disk, opened for reading.
 struct PayloadFile: ~Copyable, Sendable {
@@ -41,37 +42,81 @@ struct PayloadFile: ~Copyable, Sendable {
         return hasher.finish()
     }
 
-    /// Opens a range of the plaintext, 4 MiB at a time; each chunk is authenticated before it is given.
+    /// Opens a range of the plaintext, 1 MiB at a time; each chunk is authenticated before it is given.
     borrowing func read(
         _ reader: borrowing EnvelopeReader, _ range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        guard !range.isEmpty else {
-            if reader.plaintextLength == 0 { try readChunks(reader, 0..<1) { _ in } }
-            return
-        }
-        let chunks = reader.chunks(holding: range)
-        let step = 64
-        for first in stride(from: chunks.lowerBound, to: chunks.upperBound, by: step) {
-            let some = first..<min(first + step, chunks.upperBound)
-            let held = reader.plaintextRange(ofChunks: some)
-            try readChunks(reader, some) { plaintext in
-                let from = Int(max(range.lowerBound, held.lowerBound) - held.lowerBound)
-                let to = Int(min(range.upperBound, held.upperBound) - held.lowerBound)
-                if from < to { try body(UnsafeRawBufferPointer(rebasing: plaintext[from..<to])) }
-            }
+        let room = Room(for: reader)
+        // The one chunk of an empty payload has its tag to be checked too.
+        for chunks in Room.blocks(of: reader.plaintextLength == 0 ? 0..<1 : reader.chunks(holding: range)) {
+            let plaintext = try fill(room, reader, chunks)
+            let held = reader.plaintextRange(ofChunks: chunks)
+            let part = range.clamped(to: held)
+            guard !part.isEmpty else { continue }
+            try body(
+                UnsafeRawBufferPointer(
+                    rebasing: plaintext[Int(part.lowerBound - held.lowerBound)..<Int(part.upperBound - held.lowerBound)]
+                ))
         }
     }
 
-    private borrowing func readChunks(
-        _ reader: borrowing EnvelopeReader, _ chunks: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
-    ) throws {
+    /// Opens the whole plaintext in order, 1 MiB at a time; gives its SHA-256.
+    ///
+    /// Each chunk is authenticated before it is given. A block is hashed on another thread while it is taken here and the
+    /// next is opened.
+    borrowing func readAll(
+        _ reader: borrowing EnvelopeReader, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Digest {
+        let rooms = [Room(for: reader), Room(for: reader), Room(for: reader)]
+        let hashing = DispatchQueue(label: "strongroom.payload-hash")
+        let hasher = Mutex(SHA256Hasher())
+        for (number, chunks) in Room.blocks(of: 0..<reader.chunkCount).enumerated() {
+            let room = rooms[number % rooms.count]
+            // What stood in it must have been hashed before it is filled anew.
+            room.hashed.wait()
+            let count = try fill(room, reader, chunks).count
+            hashing.async(group: room.hashed) { hasher.withLock { $0.update(room.plaintext(count)) } }
+            try body(room.plaintext(count))
+        }
+        return hashing.sync { hasher.withLock { $0.digestSoFar() } }
+    }
+
+    private borrowing func fill(
+        _ room: Room, _ reader: borrowing EnvelopeReader, _ chunks: Range<Int>
+    ) throws -> UnsafeRawBufferPointer {
         let range = reader.ciphertextRange(ofChunks: chunks)
-        let count = Int(range.upperBound - range.lowerBound)
-        let sealed = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 64)
-        defer { sealed.deallocate() }
-        let plain = WipedBuffer(count: count)
+        let sealed = UnsafeMutableRawBufferPointer(
+            rebasing: room.sealed.bytes[..<Int(range.upperBound - range.lowerBound)])
         try Files.readAll(descriptor, into: sealed, at: range.lowerBound)
-        let length = try reader.open(chunks: chunks, ciphertext: UnsafeRawBufferPointer(sealed), into: plain.bytes)
-        try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(plain.bytes)[0..<length]))
+        let count = try reader.open(chunks: chunks, ciphertext: UnsafeRawBufferPointer(sealed), into: room.plain.bytes)
+        return room.plaintext(count)
+    }
+}
+
+/// Room for one block, sealed and opened; wiped when it goes.
+private final class Room: Sendable {
+    /// Chunks opened together: 1 MiB, which is still in the cache when it is hashed and taken.
+    private static let chunks = 16
+
+    let sealed: WipedBuffer
+    let plain: WipedBuffer
+    /// Empty while nothing of it is to be hashed.
+    let hashed = DispatchGroup()
+
+    init(for reader: borrowing EnvelopeReader) {
+        let count = min(Self.chunks, reader.chunkCount)
+        sealed = WipedBuffer(count: count * Envelope.sealedChunkSize)
+        plain = WipedBuffer(count: count * Envelope.chunkSize)
+    }
+
+    func plaintext(_ count: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(plain.bytes)[..<count])
+    }
+
+    /// Chunks in the blocks in which they are opened.
+    static func blocks(of chunks: Range<Int>) -> [Range<Int>] {
+        stride(from: chunks.lowerBound, to: chunks.upperBound, by: Self.chunks).map { first in
+            first..<min(first + Self.chunks, chunks.upperBound)
+        }
     }
 }

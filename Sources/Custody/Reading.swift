@@ -95,14 +95,13 @@ public final class DocumentReading: Sendable {
         _ range: Range<UInt64>? = nil, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws(VaultError) {
         try rethrowing("read") {
-            var hasher = SHA256Hasher()
-            let wanted = range.map { $0.clamped(to: 0..<reader.plaintextLength) } ?? 0..<reader.plaintextLength
-            try file.read(reader, wanted) { plaintext in
-                if range == nil { hasher.update(plaintext) }
+            func give(_ plaintext: UnsafeRawBufferPointer) throws {
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try body(plaintext)
             }
-            if range == nil, hasher.digestSoFar().hex != facts.sha256 {
+            if let range {
+                try file.read(reader, range.clamped(to: 0..<reader.plaintextLength), give)
+            } else if try file.readAll(reader, give).hex != facts.sha256 {
                 throw VaultError.tampered(code: "document.content-differs")
             }
         }
@@ -199,13 +198,11 @@ public final class DocumentReading: Sendable {
             let key = try FileKey.random()
             var writer = try EnvelopeWriter(fileKey: key, nonce: .random())
             try Header.seal(key, to: [reader]).bytes.withUnsafeBytes(body)
-            var hasher = SHA256Hasher()
-            try file.read(self.reader, 0..<self.reader.plaintextLength) { plaintext in
-                hasher.update(plaintext)
+            let digest = try file.readAll(self.reader) { plaintext in
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try writer.write(plaintext, to: body)
             }
-            guard hasher.digestSoFar().hex == facts.sha256 else {
+            guard digest.hex == facts.sha256 else {
                 throw VaultError.tampered(code: "document.content-differs")
             }
             try writer.finish(to: body)

@@ -102,11 +102,12 @@ struct Open: ParsableCommand {
             let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
             do {
                 let reading = try vault.openDocument(id, manner: to == nil ? .download : .sealedDownload, as: acting)
-                if let to {
-                    try reading.ageFile(for: to) { try handle.write(contentsOf: Data($0)) }
-                } else {
-                    try reading.read { try handle.write(contentsOf: Data($0)) }
+                func write(_ bytes: UnsafeRawBufferPointer) throws {
+                    guard let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
+                    // Not a copy: it is only read, and only in this call.
+                    try handle.write(contentsOf: Data(bytesNoCopy: base, count: bytes.count, deallocator: .none))
                 }
+                if let to { try reading.ageFile(for: to, write) } else { try reading.read { try write($0) } }
                 try handle.synchronize()
                 guard link(part, output) == 0 else {
                     throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
