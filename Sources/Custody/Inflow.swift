@@ -93,10 +93,12 @@ struct Inflow: ~Copyable {
         if chunks > 0 {
             let reader = try EnvelopeReader(
                 fileKey: fileKey, nonce: nonce, payloadLength: Envelope.payloadLength(forPlaintext: length))
-            let old = try PayloadFile(
-                path: vault.blobs.staged(blob), atLeast: reader.ciphertextRange(ofChunks: 0..<Int(chunks)).upperBound,
-                nonce: nonce)
-            try old.read(reader, reader.plaintextRange(ofChunks: 0..<Int(chunks))) { try inflow.append($0) }
+            let durable = reader.plaintextRange(ofChunks: 0..<Int(chunks))
+            let old = PayloadReader(
+                try PayloadFile(
+                    path: vault.blobs.staged(blob),
+                    atLeast: reader.ciphertextRange(ofChunks: 0..<Int(chunks)).upperBound, nonce: nonce), reader)
+            try old.read(durable) { try inflow.append($0) }
         }
         try inflow.append(tail)
         return inflow

@@ -270,10 +270,10 @@ extension Vault {
     func readBack(_ received: Received) throws -> InspectionCopy {
         var copy = try InspectionCopy.whole(received.size, in: budget)
         let facts = received.facts
-        let file = try PayloadFile(path: blobs.waiting(facts.blob), length: facts.payloadLength, nonce: facts.nonce)
-        let reader = try EnvelopeReader(
-            fileKey: received.fileKey, nonce: facts.nonce, payloadLength: facts.payloadLength)
-        try file.read(reader, 0..<reader.plaintextLength) { try copy.append($0) }
+        let payload = PayloadReader(
+            try PayloadFile(path: blobs.waiting(facts.blob), length: facts.payloadLength, nonce: facts.nonce),
+            try EnvelopeReader(fileKey: received.fileKey, nonce: facts.nonce, payloadLength: facts.payloadLength))
+        try payload.read(0..<payload.plaintextLength) { try copy.append($0) }
         return copy
     }
 

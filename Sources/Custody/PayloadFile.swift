@@ -3,7 +3,11 @@ import Glibc
 import Sealing
 import Synchronization
 
-/// A sealed payload on disk, opened for reading.
+// A whole payload is opened by three kinds of work at once, each in order and on a thread of its own, over a ring of rooms:
+//   a room is filled (read and opened) → hashed, while the caller takes it → filled anew
+// A room is written only while it is filled, and that is asked for only when both others have let go of it.
+
+/// A sealed payload on disk.
 struct PayloadFile: ~Copyable, Sendable {
     private let descriptor: Int32
 
@@ -42,14 +46,37 @@ struct PayloadFile: ~Copyable, Sendable {
         return hasher.finish()
     }
 
+    /// Reads so many bytes from an offset.
+    borrowing func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+        try Files.readAll(descriptor, into: buffer, at: offset)
+    }
+}
+
+/// A payload on disk with what opens it.
+final class PayloadReader: Sendable {
+    private let file: PayloadFile
+    private let reader: EnvelopeReader
+
+    /// Chunks opened together: 1 MiB, which is still in the cache when it is hashed and taken. Smaller blocks leave a core
+    /// idle for too short for the system to move a thread to it.
+    private static let block = 16
+    /// Rooms of the ring: so many that none of the three has to wait for another for long.
+    private static let rooms = 4
+
+    init(_ file: consuming PayloadFile, _ reader: consuming EnvelopeReader) {
+        self.file = file
+        self.reader = reader
+    }
+
+    /// The plaintext's length in bytes.
+    var plaintextLength: UInt64 { reader.plaintextLength }
+
     /// Opens a range of the plaintext, 1 MiB at a time; each chunk is authenticated before it is given.
-    borrowing func read(
-        _ reader: borrowing EnvelopeReader, _ range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) throws -> Void
-    ) throws {
-        let room = Room(for: reader)
+    func read(_ range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let room = Room(for: reader, Self.block)
         // The one chunk of an empty payload has its tag to be checked too.
-        for chunks in Room.blocks(of: reader.plaintextLength == 0 ? 0..<1 : reader.chunks(holding: range)) {
-            let plaintext = try fill(room, reader, chunks)
+        for chunks in blocks(of: plaintextLength == 0 ? 0..<1 : reader.chunks(holding: range)) {
+            let plaintext = try fill(room, chunks)
             let held = reader.plaintextRange(ofChunks: chunks)
             let part = range.clamped(to: held)
             guard !part.isEmpty else { continue }
@@ -62,32 +89,42 @@ struct PayloadFile: ~Copyable, Sendable {
 
     /// Opens the whole plaintext in order, 1 MiB at a time; gives its SHA-256.
     ///
-    /// Each chunk is authenticated before it is given. A block is hashed on another thread while it is taken here and the
-    /// next is opened.
-    borrowing func readAll(
-        _ reader: borrowing EnvelopeReader, _ body: (UnsafeRawBufferPointer) throws -> Void
-    ) throws -> Digest {
-        let rooms = [Room(for: reader), Room(for: reader), Room(for: reader)]
-        let hashing = DispatchQueue(label: "strongroom.payload-hash")
+    /// Each chunk is authenticated before it is given. The body runs on this thread, others open and hash meanwhile.
+    func readAll(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Digest {
+        let blocks = blocks(of: 0..<reader.chunkCount)
+        let rooms = blocks.prefix(Self.rooms).map { _ in Room(for: reader, Self.block) }
+        let opening = DispatchQueue(label: "strongroom.payload-opening")
+        let hashing = DispatchQueue(label: "strongroom.payload-hashing")
         let hasher = Mutex(SHA256Hasher())
-        for (number, chunks) in Room.blocks(of: 0..<reader.chunkCount).enumerated() {
+        @Sendable func open(_ number: Int) {
             let room = rooms[number % rooms.count]
-            // What stood in it must have been hashed before it is filled anew.
-            room.hashed.wait()
-            let count = try fill(room, reader, chunks).count
-            hashing.async(group: room.hashed) { hasher.withLock { $0.update(room.plaintext(count)) } }
+            room.opened.withLock { $0 = Result { try fill(room, blocks[number]).count } }
+            room.filled.signal()
+        }
+        for number in rooms.indices { opening.async { open(number) } }
+        for number in blocks.indices {
+            let room = rooms[number % rooms.count]
+            room.filled.wait()
+            let count = try room.opened.withLock { try $0.get() }
+            hashing.async { hasher.withLock { $0.update(room.plaintext(count)) } }
             try body(room.plaintext(count))
+            let next = number + rooms.count
+            if next < blocks.count { hashing.async { opening.async { open(next) } } }
         }
         return hashing.sync { hasher.withLock { $0.digestSoFar() } }
     }
 
-    private borrowing func fill(
-        _ room: Room, _ reader: borrowing EnvelopeReader, _ chunks: Range<Int>
-    ) throws -> UnsafeRawBufferPointer {
+    private func blocks(of chunks: Range<Int>) -> [Range<Int>] {
+        stride(from: chunks.lowerBound, to: chunks.upperBound, by: Self.block).map { first in
+            first..<min(first + Self.block, chunks.upperBound)
+        }
+    }
+
+    private func fill(_ room: Room, _ chunks: Range<Int>) throws -> UnsafeRawBufferPointer {
         let range = reader.ciphertextRange(ofChunks: chunks)
         let sealed = UnsafeMutableRawBufferPointer(
             rebasing: room.sealed.bytes[..<Int(range.upperBound - range.lowerBound)])
-        try Files.readAll(descriptor, into: sealed, at: range.lowerBound)
+        try file.read(into: sealed, at: range.lowerBound)
         let count = try reader.open(chunks: chunks, ciphertext: UnsafeRawBufferPointer(sealed), into: room.plain.bytes)
         return room.plaintext(count)
     }
@@ -95,28 +132,20 @@ struct PayloadFile: ~Copyable, Sendable {
 
 /// Room for one block, sealed and opened; wiped when it goes.
 private final class Room: Sendable {
-    /// Chunks opened together: 1 MiB, which is still in the cache when it is hashed and taken.
-    private static let chunks = 16
-
     let sealed: WipedBuffer
     let plain: WipedBuffer
-    /// Empty while nothing of it is to be hashed.
-    let hashed = DispatchGroup()
+    /// Signalled when it has been filled.
+    let filled = DispatchSemaphore(value: 0)
+    /// How many bytes of plaintext it was filled with.
+    let opened = Mutex<Result<Int, any Error>>(.success(0))
 
-    init(for reader: borrowing EnvelopeReader) {
-        let count = min(Self.chunks, reader.chunkCount)
+    init(for reader: borrowing EnvelopeReader, _ chunks: Int) {
+        let count = min(chunks, reader.chunkCount)
         sealed = WipedBuffer(count: count * Envelope.sealedChunkSize)
         plain = WipedBuffer(count: count * Envelope.chunkSize)
     }
 
     func plaintext(_ count: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(plain.bytes)[..<count])
-    }
-
-    /// Chunks in the blocks in which they are opened.
-    static func blocks(of chunks: Range<Int>) -> [Range<Int>] {
-        stride(from: chunks.lowerBound, to: chunks.upperBound, by: Self.chunks).map { first in
-            first..<min(first + Self.chunks, chunks.upperBound)
-        }
     }
 }

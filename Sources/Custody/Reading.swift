@@ -53,10 +53,7 @@ public final class DocumentReading: Sendable {
     private let vault: Vault
     private let acting: Acting
     private let manner: ReadingManner
-    private let file: PayloadFile
-    private let reader: EnvelopeReader
-    private let fileKey: FileKey
-    private let nonce: PayloadNonce
+    private let payload: PayloadReader
     private struct Progress: ~Copyable {
         var bytes: UInt64 = 0
         /// Closed until the statement that opens it is in the ledger.
@@ -77,11 +74,10 @@ public final class DocumentReading: Sendable {
         self.manner = manner
         self.vault = vault
         self.acting = acting
-        nonce = document.nonce
-        fileKey = try FileKey(document.fileKey.secretCopy())
-        file = try PayloadFile(
-            path: vault.blobs.path(of: document.act.blob), length: document.act.payloadLength, nonce: nonce)
-        reader = try EnvelopeReader(fileKey: fileKey, nonce: nonce, payloadLength: document.act.payloadLength)
+        let (act, nonce) = (document.act, document.nonce)
+        payload = PayloadReader(
+            try PayloadFile(path: vault.blobs.path(of: act.blob), length: act.payloadLength, nonce: nonce),
+            try EnvelopeReader(fileKey: document.fileKey, nonce: nonce, payloadLength: act.payloadLength))
     }
 
     deinit { close(complete: false) }
@@ -100,8 +96,8 @@ public final class DocumentReading: Sendable {
                 try body(plaintext)
             }
             if let range {
-                try file.read(reader, range.clamped(to: 0..<reader.plaintextLength), give)
-            } else if try file.readAll(reader, give).hex != facts.sha256 {
+                try payload.read(range.clamped(to: 0..<payload.plaintextLength), give)
+            } else if try payload.readAll(give).hex != facts.sha256 {
                 throw VaultError.tampered(code: "document.content-differs")
             }
         }
@@ -112,13 +108,13 @@ public final class DocumentReading: Sendable {
     /// Asked for one after the other from 0, the last is given only if the content's SHA-256 is the recorded one.
     public func piece(at offset: UInt64) throws(VaultError) -> [UInt8] {
         var out: [UInt8] = []
-        guard offset < reader.plaintextLength else { return [] }
-        try read(offset..<min(offset + 1 << 20, reader.plaintextLength)) { out += $0 }
+        guard offset < payload.plaintextLength else { return [] }
+        try read(offset..<min(offset + 1 << 20, payload.plaintextLength)) { out += $0 }
         let differs = progress.withLock { progress in
             guard progress.next == offset else { return false }
             progress.hasher.update(out)
             progress.next += UInt64(out.count)
-            return progress.next == reader.plaintextLength && progress.hasher.digestSoFar().hex != facts.sha256
+            return progress.next == payload.plaintextLength && progress.hasher.digestSoFar().hex != facts.sha256
         }
         if differs { throw .tampered(code: "document.content-differs") }
         return out
@@ -198,7 +194,7 @@ public final class DocumentReading: Sendable {
             let key = try FileKey.random()
             var writer = try EnvelopeWriter(fileKey: key, nonce: .random())
             try Header.seal(key, to: [reader]).bytes.withUnsafeBytes(body)
-            let digest = try file.readAll(self.reader) { plaintext in
+            let digest = try payload.readAll { plaintext in
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try writer.write(plaintext, to: body)
             }
@@ -224,8 +220,8 @@ public final class DocumentReading: Sendable {
     }
 
     private func inMemory<Result>(_ body: (borrowing MemoryFile) throws -> Result) throws -> Result {
-        var copy = try InspectionCopy.whole(reader.plaintextLength, in: vault.budget)
-        try file.read(reader, 0..<reader.plaintextLength) { plaintext in
+        var copy = try InspectionCopy.whole(payload.plaintextLength, in: vault.budget)
+        try payload.read(0..<payload.plaintextLength) { plaintext in
             progress.withLock { $0.bytes += UInt64(plaintext.count) }
             try copy.append(plaintext)
         }
