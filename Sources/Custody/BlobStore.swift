@@ -19,21 +19,25 @@ final class BlobStore: Sendable {
     /// Where a payload lies that is not filed yet: staged, or in its place since a filing was cut short.
     func waiting(_ blob: BlobID) -> String { Files.exists(staged(blob)) ? staged(blob) : path(of: blob) }
 
-    /// Gives a staged payload its place; one that has it already keeps it. Both directories are durable on return.
+    /// Gives a staged payload its place; one that has it already keeps it. Durable only after `sync`.
     func keep(_ blob: BlobID) throws {
         let directory = directory(of: blob)
-        if !durable.withLock({ $0.contains(directory) }) {
-            // Whoever made it may not have lived to sync it.
-            try Files.makeDirectory(directory)
-            try Files.syncDirectory("\(root)/blobs")
-            durable.withLock { _ = $0.insert(directory) }
-        }
+        if !durable.withLock({ $0.contains(directory) }) { try Files.makeDirectory(directory) }
         if rename(staged(blob), path(of: blob)) != 0 {
             let failure = SystemCallError("rename")
             guard failure.errno == ENOENT, Files.exists(path(of: blob)) else { throw failure }
         }
-        try Files.syncDirectory(directory)
+    }
+
+    /// Makes the places of payloads durable: each directory is synced once, however many of them it took or gave.
+    func sync(_ kept: [BlobID]) throws {
+        let directories = Set(kept.map { directory(of: $0) })
+        for directory in directories.sorted() { try Files.syncDirectory(directory) }
         try Files.syncDirectory("\(root)/staging")
+        // Whoever made a directory may not have lived to sync it.
+        guard !durable.withLock({ $0.isSuperset(of: directories) }) else { return }
+        try Files.syncDirectory("\(root)/blobs")
+        durable.withLock { $0.formUnion(directories) }
     }
 
     /// Puts a payload back where it was staged, after its filing could not be recorded.

@@ -117,6 +117,7 @@ extension Vault {
                 filing.received.keep()
                 placed.append(filing)
             }
+            try blobs.sync(placed.map(\.act.blob))
             recorded = try recorder.record(prepared.map(\.1.draft), in: pool)
         } catch VaultError.unwitnessed {
             // It is recorded: only the receipt has to wait.
