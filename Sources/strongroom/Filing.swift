@@ -1,7 +1,10 @@
 import ArgumentParser
 import Custody
+import Dispatch
 import Foundation
+import Glibc
 import Records
+import Synchronization
 
 /// `strongroom file`
 struct FileCommand: ParsableCommand {
@@ -55,70 +58,95 @@ struct FileCommand: ParsableCommand {
         var worst: Int32 = 0
         try acting.acting { vault, acting in
             let chosen = try vault.pupil(reference: pupil, as: acting)
-            var batch: [(String, Received, FilingDetails)] = []
-            for (done, path) in files.enumerated() {
-                Terminal.progress(done, of: files.count, "files")
-                let name = URL(fileURLWithPath: path).lastPathComponent
-                let details = self.details(for: name, said)
-                do {
-                    let received = try receive(path, name, chosen, details, vault, acting)
-                    var complete = details
-                    if complete.summary.isEmpty && acceptProposed {
-                        complete.summary = received.inspected.proposedSummary ?? ""
+            for start in stride(from: 0, to: files.count, by: Self.atOnce) {
+                Terminal.progress(start, of: files.count, "files")
+                let some = files[start..<min(start + Self.atOnce, files.count)].map { path in
+                    let name = URL(fileURLWithPath: path).lastPathComponent
+                    return (path: path, name: name, details: details(for: name, said))
+                }
+                var batch: [(String, Received, FilingDetails)] = []
+                for (file, result) in zip(some, Self.receive(some, chosen, vault, acting)) {
+                    do {
+                        let received = try result.get()
+                        var complete = file.details
+                        if complete.summary.isEmpty && acceptProposed {
+                            complete.summary = received.inspected.proposedSummary ?? ""
+                        }
+                        batch.append((file.name, received, complete))
+                    } catch {
+                        worst = max(worst, try failed(file.name, error))
                     }
-                    batch.append((name, received, complete))
-                } catch {
-                    worst = max(worst, try failed(name, error))
                 }
-                if batch.count == 16 {
-                    worst = max(worst, try file(&batch, vault, acting))
-                }
+                worst = max(worst, try self.file(batch, vault, acting))
             }
-            worst = max(worst, try file(&batch, vault, acting))
             Terminal.progress(files.count, of: files.count, "files")
         }
         if worst != 0 { throw Stop(code: worst) }
     }
 
-    private func receive(
+    /// Documents that are received together, and filed in one transaction.
+    private static let atOnce = 16
+
+    /// Receives files on two threads: while one waits for the disk or the inspector, the other hashes and seals.
+    private static func receive(
+        _ files: [(path: String, name: String, details: FilingDetails)], _ pupil: Pupil, _ vault: Vault,
+        _ acting: Acting
+    ) -> [Result<Received, VaultError>] {
+        let received = Mutex<[Int: Result<Received, VaultError>]>([:])
+        DispatchQueue.concurrentPerform(iterations: files.count) { number in
+            let (path, name, details) = files[number]
+            let result: Result<Received, VaultError>
+            do throws(VaultError) {
+                result = .success(try receive(path, name, pupil, details, vault, acting))
+            } catch {
+                result = .failure(error)
+            }
+            received.withLock { $0[number] = result }
+        }
+        let all = received.withLock { $0 }
+        return files.indices.compactMap { all[$0] }
+    }
+
+    private static func receive(
         _ path: String, _ name: String, _ pupil: Pupil, _ details: FilingDetails, _ vault: Vault, _ acting: Acting
     ) throws(VaultError) -> Received {
-        guard let handle = FileHandle(forReadingAtPath: path) else {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
             throw .refused(
                 Refusal(code: "file.unreadable", message: "The file cannot be read.", hint: "Check its permissions."))
         }
-        defer { try? handle.close() }
-        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? nil
+        defer { close(descriptor) }
+        // A pipe has no size: then nothing is declared.
+        let size = UInt64(exactly: lseek(descriptor, 0, SEEK_END))
+        lseek(descriptor, 0, SEEK_SET)
         var reception = try vault.beginUpload(
             UploadRequest(
                 pupilFile: pupil.pupilFile, filename: name, declaredBytes: size,
                 wantsProposal: details.summary.isEmpty), as: acting)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+        defer {
+            if let base = buffer.baseAddress { explicit_bzero(base, buffer.count) }
+            buffer.deallocate()
+        }
         while true {
-            let data: Data?
-            do { data = try handle.read(upToCount: 4 << 20) } catch {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else {
                 throw .refused(
                     Refusal(
                         code: "file.unreadable", message: "The file could not be read to its end.",
                         hint: "Nothing was stored. Look at the disk it lies on."))
             }
-            guard let data, !data.isEmpty else { break }
-            let failure = data.withUnsafeBytes { bytes -> VaultError? in
-                do throws(VaultError) {
-                    try reception.append(bytes)
-                    return nil
-                } catch { return error }
-            }
-            if let failure { throw failure }
+            if count == 0 { break }
+            try reception.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
         return try reception.finish()
     }
 
     private func file(
-        _ batch: inout [(String, Received, FilingDetails)], _ vault: Vault, _ acting: Acting
+        _ filings: [(String, Received, FilingDetails)], _ vault: Vault, _ acting: Acting
     ) throws -> Int32 {
         var worst: Int32 = 0
-        let filings = batch
-        batch = []
         var ready: [(received: Received, details: FilingDetails)] = []
         var names: [UploadID: String] = [:]
         for (name, received, details) in filings {
