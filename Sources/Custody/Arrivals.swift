@@ -28,11 +28,11 @@ public struct Announcement: Sendable {
 
     /// An announcement.
     public init(
-        pupilFile: PupilFileID, filename: String, declaredType: String?, length: UInt64, metadata: String,
-        digest: Digest?, details: FilingDetails
+        pupilFile: PupilFileID?, batch: BatchID?, filename: String, declaredType: String?, length: UInt64,
+        metadata: String, digest: Digest?, details: FilingDetails
     ) {
         request = UploadRequest(
-            pupilFile: pupilFile, filename: filename, declaredType: declaredType, declaredBytes: length,
+            pupilFile: pupilFile, batch: batch, filename: filename, declaredType: declaredType, declaredBytes: length,
             wantsProposal: details.summary.isEmpty)
         self.length = length
         self.metadata = metadata
@@ -55,8 +55,8 @@ public struct UploadStatus: Sendable {
     public let expires: Timestamp
     /// The file's own name, as announced.
     public let filename: String
-    /// The pupil file it goes to.
-    public let pupilFile: PupilFileID
+    /// The pupil file it goes to; nil for the intake queue.
+    public let pupilFile: PupilFileID?
     /// SHA-256 of the content, where it was announced.
     public let digest: Digest?
 }
@@ -76,7 +76,7 @@ extension Vault {
             let header = try Header.seal(fileKey, to: [.hybrid(acting.keys.identity.recipient)])
             let facts = UploadFacts(
                 announced: UploadFacts.Announced(
-                    pupilFile: request.pupilFile, filename: request.filename,
+                    pupilFile: request.pupilFile, batch: request.batch, filename: request.filename,
                     declaredType: request.declaredType ?? "", length: announcement.length,
                     metadata: announcement.metadata, expected: announcement.digest),
                 nonce: .random(), header: sha256(header.bytes), details: announcement.details)
@@ -238,7 +238,11 @@ public struct Arrival: ~Copyable {
         let now = vault.clock.monotonicNanoseconds()
         guard now - lastKept > 5_000_000_000 else { return }
         lastKept = now
-        let result = Result { try keep(torn: true) }
+        let result = Result {
+            // A station that was withdrawn meanwhile brings nothing more.
+            try vault.decideFiling(facts.announced.pupilFile, facts.announced.batch, acting)
+            try keep(torn: true)
+        }
         if case .failure(let error) = result { throw VaultError(error, code: "upload") }
     }
 
@@ -271,7 +275,7 @@ public struct Arrival: ~Copyable {
         let (vault, acting, upload, blob, facts, turn) = (vault, acting, row.id, row.blob, facts, turn)
         let announced = facts.announced
         let request = UploadRequest(
-            pupilFile: announced.pupilFile, filename: announced.filename,
+            pupilFile: announced.pupilFile, batch: announced.batch, filename: announced.filename,
             declaredType: announced.declaredType.isEmpty ? nil : announced.declaredType,
             declaredBytes: announced.length, wantsProposal: facts.details.summary.isEmpty)
         defer { turn.end() }
@@ -284,7 +288,7 @@ public struct Arrival: ~Copyable {
             var details = facts.details
             if details.summary.isEmpty { details.summary = received.inspected.proposedSummary ?? "" }
             try vault.keep(received, details, acting)
-            return vault.pending(received, details)
+            return try vault.pending(received, details, acting)
         } catch let refusal as Refusal {
             let refused = vault.refuse(refusal, upload, request, acting)
             if case .refused = refused {

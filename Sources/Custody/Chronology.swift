@@ -258,6 +258,10 @@ extension Vault {
         switch statement.author {
         case .service: return "The vault"
         case .person(let id):
+            if case .documentFiled(let act) = statement.act {
+                let (uploader, through) = try filer(id, in: act.batch, db)
+                return through.map { "\(uploader) through \($0)" } ?? uploader
+            }
             guard let person = recorder.authority.people[id] else { throw VaultError.tampered(code: "author.unknown") }
             return try name(of: person, db)
         }
@@ -274,7 +278,7 @@ extension Vault {
                 index: index, kind: statement.act.kind.rawValue,
                 title: policies.categories.title(of: facts.fields["category"] ?? "") ?? facts.fields["category"] ?? "",
                 occurred: facts.fields["date"] ?? "undated", received: facts.fields["received"],
-                recorded: statement.time, author: facts.uploader, summary: facts.summary,
+                recorded: statement.time, author: try author(of: statement, db), summary: facts.summary,
                 document: facts)
         }
         let (title, summary) = Self.words(for: statement.act)
@@ -371,17 +375,26 @@ private struct KeptDetail: Sendable {
 }
 
 extension [UInt8] {
-    /// Whether a text stands somewhere in the bytes.
+    /// Whether a text of 1 to 255 bytes stands somewhere in the bytes: Horspool's search, which looks at few of them.
     fileprivate func contains(_ text: String) -> Bool {
         let text = Array<UInt8>(text.utf8)
         return withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while rest.count >= text.count, let start = rest.firstIndex(of: text[0]) {
-                rest = rest[start...]
-                if rest.starts(with: text) { return true }
-                rest = rest.dropFirst()
+            text.withUnsafeBytes { text in
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { steps in
+                    steps.initialize(repeating: UInt8(text.count))
+                    for place in 0..<text.count - 1 { steps[Int(text[place])] = UInt8(text.count - 1 - place) }
+                    var end = text.count - 1
+                    while end < bytes.count {
+                        if bytes[end] == text[text.count - 1],
+                            memcmp(bytes.baseAddress! + (end + 1 - text.count), text.baseAddress!, text.count) == 0
+                        {
+                            return true
+                        }
+                        end += Int(steps[Int(bytes[end])])
+                    }
+                    return false
+                }
             }
-            return false
         }
     }
 }

@@ -40,7 +40,8 @@ extension Vault {
         let authority = head.authority
         return Figures(
             statements: head.size, documents: documents, quarantined: quarantined, pupils: authority.pupils.count,
-            people: authority.people.count, checkpoint: head.checkpoint, room: try blobs.room(policies.limits))
+            people: authority.people.count - authority.stations.count, checkpoint: head.checkpoint,
+            room: try blobs.room(policies.limits))
     }
 
     /// Puts changed policies into force: a statement, signed by somebody who manages people. Durable on return.

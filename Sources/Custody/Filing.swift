@@ -37,6 +37,8 @@ public struct Receipt: Hashable, Sendable {
     public let size: UInt64
     /// Whether it is kept apart as evidence.
     public let quarantined: Bool
+    /// The same content, where the same person had filed it for the same pupil before.
+    public let earlier: DocumentID?
 }
 
 /// An upload with what is said of it.
@@ -57,16 +59,25 @@ public struct Filing: Sendable {
 public enum FilingOutcome: Sendable {
     /// It is filed.
     case filed(UploadID, Receipt)
+    /// It is in the intake queue.
+    case queued(UploadID, IntakeReceipt)
     /// It is not; a held upload stays held.
     case refused(UploadID, Refusal)
 }
 
+/// Where somebody filed the same content for the same pupil before.
+public struct EarlierFiling: Hashable, Sendable {
+    /// The document it became.
+    public let document: DocumentID
+    /// When.
+    public let recorded: Timestamp
+}
+
 /// A filing whose every part is ready to be written.
-private struct Prepared {
+struct Prepared {
     let received: Received
     let draft: Draft
-    let act: FilingAct
-    let receipt: (Recorded) -> Receipt
+    let outcome: (Recorded) -> FilingOutcome
 }
 
 extension Vault {
@@ -83,41 +94,46 @@ extension Vault {
             var keys: [PupilFileID: FilingKey] = [:]
             for (offset, filing) in filings.enumerated() {
                 do {
-                    _ = try decide(.file(filing.received.pupilFile), acting)
-                    prepared.append((offset, try prepare(filing.received, filing.details, acting, &keys)))
+                    let (received, details) = filing
+                    try decideFiling(received.pupilFile, received.facts.batch, acting)
+                    prepared.append(
+                        (
+                            offset,
+                            received.pupilFile == nil
+                                ? try prepareForIntake(received, details, acting)
+                                : try prepare(received, details, acting, &keys)
+                        ))
                 } catch {
                     let failed = VaultError(error, code: "file")
                     switch failed {
                     case .waiting: break
                     case .refused(let refusal):
                         try say(
-                            .uploadRefused(filing.received.upload, code: refusal.code), .person(acting),
+                            .uploadRefused(filing.received.upload, code: refusal.code), signer(for: acting),
                             about: filing.received.pupilFile)
                     default: throw failed
                     }
                     outcomes[offset] = .refused(filing.received.upload, failed.refusal)
                 }
             }
-            for (offset, receipt) in try commit(prepared, acting, keys) {
-                outcomes[offset] = .filed(filings[offset].received.upload, receipt)
-            }
+            for (offset, outcome) in try commit(prepared, acting, keys) { outcomes[offset] = outcome }
             return outcomes.compactMap { $0 }
         }
     }
 
     private func commit(
         _ prepared: [(Int, Prepared)], _ acting: Acting, _ keys: [PupilFileID: FilingKey]
-    ) throws -> [(Int, Receipt)] {
+    ) throws -> [(Int, FilingOutcome)] {
         guard !prepared.isEmpty else { return [] }
         var placed: [Prepared] = []
         let recorded: [Recorded]
         do {
             for (_, filing) in prepared {
-                try blobs.keep(filing.act.blob)
+                try blobs.keep(filing.received.facts.blob)
                 filing.received.keep()
                 placed.append(filing)
             }
-            try blobs.sync(placed.map(\.act.blob))
+            try blobs.sync(placed.map(\.received.facts.blob))
             recorded = try recorder.record(prepared.map(\.1.draft), in: pool)
         } catch VaultError.unwitnessed {
             // It is recorded: only the receipt has to wait.
@@ -129,7 +145,7 @@ extension Vault {
             throw VaultError.uncertain
         } catch {
             for filing in placed {
-                blobs.putBack(filing.act.blob)
+                blobs.putBack(filing.received.facts.blob)
                 filing.received.keep(filing.received.isHeld)
             }
             throw error
@@ -137,7 +153,76 @@ extension Vault {
         try remember(keys, acting)
         // A staged header that outlives its filing opens only what its uploader sent; the next look at it destroys it.
         for (_, filing) in prepared { try? settle(filing.received, acting) }
-        return zip(prepared, recorded).map { filing, recorded in (filing.0, filing.1.receipt(recorded)) }
+        return zip(prepared, recorded).map { filing, recorded in (filing.0, filing.1.outcome(recorded)) }
+    }
+
+    /// Decides a filing; a scan station's into somebody's batch counts only while that person is signed in here.
+    func decideFiling(_ pupilFile: PupilFileID?, _ batch: BatchID?, _ acting: Acting) throws {
+        guard let pupilFile else {
+            _ = try decide(.fillIntake, acting)
+            return
+        }
+        _ = try decide(.file(pupilFile, in: batch), acting)
+        let authority = recorder.authority
+        guard authority.stations[acting.person] != nil, let batch else { return }
+        guard let person = authority.batches[batch]?.operator, sessions.isOpen(for: person) else {
+            throw Refusal.batchNotOpen
+        }
+    }
+
+    /// What must be known of an upload's inspection before it is filed.
+    func requireInspected(_ inspected: Inspected) throws {
+        switch inspected.outcome {
+        case .accepted, .quarantined: break
+        case .waiting: throw VaultError.waiting(code: inspected.code ?? "sandbox.unavailable")
+        case .refused: throw refusal(inspected)
+        }
+    }
+
+    /// Who filed, by name, and through which scan station.
+    func filer(_ author: PersonID, in batch: BatchID?, _ db: Database) throws -> (uploader: String, through: String?) {
+        let authority = recorder.authority
+        func name(of id: PersonID?) throws -> String {
+            guard let person = id.flatMap({ authority.people[$0] }) else {
+                throw VaultError.tampered(code: "author.unknown")
+            }
+            return try self.name(of: person, db)
+        }
+        guard authority.stations[author] != nil else { return (try name(of: author), nil) }
+        return (try name(of: batch.flatMap { authority.batches[$0]?.operator }), try name(of: author))
+    }
+
+    // MARK: - What was filed before
+
+    /// A keyed hash of pupil file and content that only its uploader can make (F-12).
+    func contentTag(of received: Received, _ acting: Acting) throws -> [UInt8] {
+        let key: TagKey = try KeyedHash.derive(ownKey(acting), label: "strongroom/v1/own-filings")
+        return KeyedHash.tag((received.pupilFile?.bytes ?? []) + received.digest.bytes, key: key)
+    }
+
+    /// Where this person filed the same content for the same pupil before.
+    public func earlier(_ received: Received, as acting: Acting) throws(VaultError) -> EarlierFiling? {
+        try rethrowing("earlier") { try earlier(received, acting) }
+    }
+
+    func earlier(_ received: Received, _ acting: Acting) throws -> EarlierFiling? {
+        guard received.pupilFile != nil else { return nil }
+        let tag = try contentTag(of: received, acting)
+        return try recorder.read(pool) { db, _ in try earlier(tag, before: .max, db) }
+    }
+
+    /// The first filing of a content that stands before an index.
+    func earlier(_ tag: [UInt8], before end: UInt64, _ db: Database) throws -> EarlierFiling? {
+        guard
+            let index = try UInt64.fetchIndex(
+                db, sql: "SELECT idx FROM document WHERE content_tag = ? ORDER BY idx LIMIT 1", arguments: [Data(tag)]),
+            index < end
+        else { return nil }
+        let statement = try recorder.statement(index, db).statement
+        guard case .documentFiled(let act) = statement.act, act.contentTag == tag else {
+            throw VaultError.tampered(code: "document.other-statement")
+        }
+        return EarlierFiling(document: act.document, recorded: statement.time)
     }
 
     // MARK: - Preparing
@@ -186,18 +271,20 @@ extension Vault {
     ) throws -> Prepared {
         let facts = received.facts
         let inspected = received.verdict
-        switch inspected.outcome {
-        case .accepted, .quarantined: break
-        case .waiting: throw VaultError.waiting(code: inspected.code ?? "sandbox.unavailable")
-        case .refused: throw refusal(inspected)
-        }
+        try requireInspected(inspected)
         let days = SchoolDays(policies.school)
         let checked = try Records.decide(
             details, filename: facts.filename, proposed: inspected.proposedSummary, policies: policies,
             today: days.day(of: clock.now()), yesterday: days.dayBefore(clock.now()))
-        guard let pupil = recorder.authority.pupils[facts.pupilFile] else { throw Refusal.pupilUnknown }
-        let recipient = try pool.read { db in try self.recipient(of: pupil.identity, db) }
-        let key = try filingKey(for: facts.pupilFile, recipient, acting, &keys)
+        guard let pupilFile = facts.pupilFile, let pupil = recorder.authority.pupils[pupilFile] else {
+            throw Refusal.pupilUnknown
+        }
+        let isStation = recorder.authority.stations[acting.person] != nil
+        let batch = isStation ? facts.batch : recorder.authority.openBatches[acting.person]
+        let (recipient, filer) = try pool.read { db in
+            (try self.recipient(of: pupil.identity, db), try self.filer(acting.person, in: batch, db))
+        }
+        let key = try filingKey(for: pupilFile, recipient, acting, &keys)
         let document = DocumentID.random()
         let detailItem = ItemID.random()
         let detail = Detail(values: [
@@ -206,18 +293,20 @@ extension Vault {
             "date": checked.date.text, "signed": checked.details.signed, "signed_by": checked.details.signedBy,
             "received": checked.details.received, "late_reason": checked.details.lateReason,
             "media_type": inspected.mediaType, "pages": inspected.pages.map { String($0) } ?? "",
-            "size": String(facts.size), "sha256": facts.digest.hex, "uploader": acting.name,
+            "size": String(facts.size), "sha256": facts.digest.hex, "uploader": filer.uploader,
+            "through": filer.through ?? "",
         ])
         let sealedDetail = try SealedRow.seal(
             detail.encoded, key: key.key, row: detailItem.bytes,
-            associatedData: rowContext("detail", facts.pupilFile.bytes + document.bytes))
+            associatedData: rowContext("detail", pupilFile.bytes + document.bytes))
         let header = try Header.seal(received.fileKey, to: [.hybrid(recipient)])
         let act = FilingAct(
             document: document, upload: received.upload, blob: facts.blob, payload: facts.payload,
             payloadLength: facts.payloadLength, nonce: facts.nonce.bytes,
             commitment: keyCommitment(received.fileKey, nonce: facts.nonce, document: document.bytes),
             detail: detailItem, detailKey: key.item,
-            quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil)
+            quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil, batch: batch,
+            contentTag: try contentTag(of: received, acting))
         var items = [
             SealedItem(document.shared(as: Kind.Item.self), .header, header.bytes),
             SealedItem(detailItem, .detail, sealedDetail),
@@ -227,14 +316,18 @@ extension Vault {
             key.fresh = nil
         }
         let draft = Draft(
-            signer: .person(acting), pupilFile: facts.pupilFile, items: items, fields: detail.commitments,
+            signer: .person(acting), pupilFile: pupilFile, items: items, fields: detail.commitments,
             act: .documentFiled(act))
-        return Prepared(received: received, draft: draft, act: act) { recorded in
-            Receipt(
-                document: document, pupilReference: pupil.reference, filename: Self.ending(of: facts.filename).name,
-                recorded: recorded.statement.time, sha256: facts.digest.hex, index: recorded.statement.index,
-                checkpoint: recorded.checkpoint, mediaType: inspected.mediaType, pages: inspected.pages,
-                size: facts.size, quarantined: inspected.outcome == .quarantined)
+        let earlier = try earlier(received, acting)?.document
+        return Prepared(received: received, draft: draft) { recorded in
+            .filed(
+                received.upload,
+                Receipt(
+                    document: document, pupilReference: pupil.reference,
+                    filename: Self.ending(of: facts.filename).name, recorded: recorded.statement.time,
+                    sha256: facts.digest.hex, index: recorded.statement.index, checkpoint: recorded.checkpoint,
+                    mediaType: inspected.mediaType, pages: inspected.pages, size: facts.size,
+                    quarantined: inspected.outcome == .quarantined, earlier: earlier))
         }
     }
 }

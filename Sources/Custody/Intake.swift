@@ -14,8 +14,10 @@ import Synchronization
 
 /// What somebody wants to upload.
 public struct UploadRequest: Sendable {
-    /// The pupil file it goes to.
-    public let pupilFile: PupilFileID
+    /// The pupil file it goes to; nil for the intake queue.
+    public let pupilFile: PupilFileID?
+    /// The open batch that a scan station files into. A person's goes into their own, if they have one open.
+    public let batch: BatchID?
     /// The file's own name: kept sealed, never part of a path.
     public let filename: String
     /// The type its sender says it is.
@@ -27,10 +29,11 @@ public struct UploadRequest: Sendable {
 
     /// A request.
     public init(
-        pupilFile: PupilFileID, filename: String, declaredType: String? = nil, declaredBytes: UInt64? = nil,
-        wantsProposal: Bool = true
+        pupilFile: PupilFileID?, batch: BatchID? = nil, filename: String, declaredType: String? = nil,
+        declaredBytes: UInt64? = nil, wantsProposal: Bool = true
     ) {
         self.pupilFile = pupilFile
+        self.batch = batch
         self.filename = filename
         self.declaredType = declaredType
         self.declaredBytes = declaredBytes
@@ -92,7 +95,8 @@ public struct Reception: ~Copyable {
 /// An upload whose bytes are all here, sealed, with its verdict. Dropped before it is filed or held, it is deleted.
 public final class Received: Sendable {
     struct Facts: Sendable {
-        let pupilFile: PupilFileID
+        let pupilFile: PupilFileID?
+        let batch: BatchID?
         let filename: String
         let declaredType: String
         /// What the sender's program said of it, as it said it; empty for a form or the command line.
@@ -152,8 +156,8 @@ public final class Received: Sendable {
     /// The staged bytes outlive this value: they were filed, or held for their uploader.
     func keep(_ keep: Bool = true) { mutable.withLock { $0.keep = keep } }
 
-    /// The pupil file it goes to.
-    public var pupilFile: PupilFileID { facts.pupilFile }
+    /// The pupil file it goes to; nil for the intake queue.
+    public var pupilFile: PupilFileID? { facts.pupilFile }
     /// The file's own name.
     public var filename: String { facts.filename }
     /// Bytes.
@@ -210,7 +214,7 @@ extension Vault {
         _ request: UploadRequest, _ acting: Acting
     ) throws(VaultError) -> (type: FileTypePolicy.FileType, room: UInt64) {
         let result = Result {
-            _ = try decide(.file(request.pupilFile), acting)
+            try decideFiling(request.pupilFile, request.batch, acting)
         }
         if case .failure(let error) = result {
             let error = VaultError(error, code: "upload")
@@ -240,8 +244,9 @@ extension Vault {
         _ acting: Acting, isKept: Bool = false
     ) throws -> Received {
         let facts = Received.Facts(
-            pupilFile: request.pupilFile, filename: request.filename, declaredType: request.declaredType ?? "",
-            metadata: metadata, blob: arrived.blob, size: arrived.size, digest: arrived.digest, nonce: arrived.nonce,
+            pupilFile: request.pupilFile, batch: request.batch, filename: request.filename,
+            declaredType: request.declaredType ?? "", metadata: metadata, blob: arrived.blob, size: arrived.size,
+            digest: arrived.digest, nonce: arrived.nonce,
             payload: arrived.payload, payloadLength: arrived.payloadLength)
         let filled = arrived.copy.take()
         let received = Received(
@@ -259,7 +264,7 @@ extension Vault {
         case .refused: throw refusal(received.verdict)
         case .waiting:
             try say(
-                .uploadWaiting(upload, code: received.verdict.code ?? "sandbox.unavailable"), .person(acting),
+                .uploadWaiting(upload, code: received.verdict.code ?? "sandbox.unavailable"), signer(for: acting),
                 about: request.pupilFile)
         case .accepted, .quarantined: break
         }
@@ -289,9 +294,8 @@ extension Vault {
     /// Records a refusal and gives it to be thrown; where it cannot be recorded, that is what is thrown.
     func refuse(_ refusal: Refusal, _ upload: UploadID, _ request: UploadRequest, _ acting: Acting) -> VaultError {
         do {
-            let known = recorder.authority.pupils[request.pupilFile] != nil
-            try say(
-                .uploadRefused(upload, code: refusal.code), .person(acting), about: known ? request.pupilFile : nil)
+            let known = request.pupilFile.flatMap { recorder.authority.pupils[$0]?.pupilFile }
+            try say(.uploadRefused(upload, code: refusal.code), signer(for: acting), about: known)
             return .refused(refusal)
         } catch {
             return VaultError(error, code: "upload")

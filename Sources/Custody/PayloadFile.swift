@@ -3,7 +3,7 @@ import Glibc
 import Sealing
 import Synchronization
 
-// A whole payload is opened by three kinds of work at once, each in order and on a thread of its own, over a ring of rooms:
+// A whole payload is opened by three kinds of work at once over a ring of rooms, hashing and taking each in order:
 //   a room is filled (read and opened) → hashed, while the caller takes it → filled anew
 // A room is written only while it is filled, and that is asked for only when both others have let go of it.
 
@@ -61,7 +61,7 @@ final class PayloadReader: Sendable {
     /// idle for too short for the system to move a thread to it.
     private static let block = 16
     /// Rooms of the ring: so many that none of the three has to wait for another for long.
-    private static let rooms = 4
+    private static let rooms = 8
 
     init(_ file: consuming PayloadFile, _ reader: consuming EnvelopeReader) {
         self.file = file
@@ -93,7 +93,7 @@ final class PayloadReader: Sendable {
     func readAll(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Digest {
         let blocks = blocks(of: 0..<reader.chunkCount)
         let rooms = blocks.prefix(Self.rooms).map { _ in Room(for: reader, Self.block) }
-        let opening = DispatchQueue(label: "strongroom.payload-opening")
+        let opening = DispatchQueue.global()
         let hashing = DispatchQueue(label: "strongroom.payload-hashing")
         let hasher = Mutex(SHA256Hasher())
         @Sendable func open(_ number: Int) {

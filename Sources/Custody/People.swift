@@ -42,23 +42,28 @@ struct Founding {
         let vault = VaultID.random()
         let register = try HybridIdentity.generate()
         let team = try HybridIdentity.generate()
+        let intake = try HybridIdentity.generate()
         let registerID = IdentityID.random()
         let teamID = IdentityID.random()
+        let intakeID = IdentityID.random()
         let new = try PersonToBe(
             name: name, password: password, roles: [.dsl], vault: vault, policies: policies, secrets: secrets)
         var items = new.items
-        for (id, recipient) in [(registerID, register.recipient), (teamID, team.recipient)] {
+        for (id, recipient) in [
+            (registerID, register.recipient), (teamID, team.recipient), (intakeID, intake.recipient),
+        ] {
             items.append(SealedItem(id.shared(as: Kind.Item.self), .recipient, recipient.rawRepresentation))
         }
         let wraps = [
             try new.wrap(register, registerID, vault: vault), try new.wrap(team, teamID, vault: vault),
+            try new.wrap(intake, intakeID, vault: vault),
         ]
         items += wraps.map(\.1)
         let act = FoundingAct(
             vault: vault, origin: "strongroom.invalid/\(vault.text)",
             serviceKey: secrets.service.verifyingKey.rawRepresentation,
             checkpointKey: secrets.checkpoint.verifyingKey.rawRepresentation, register: registerID, team: teamID,
-            abilities: policies.access.abilities, founder: new.act(wraps: wraps.map(\.0)))
+            intake: intakeID, abilities: policies.access.abilities, founder: new.act(wraps: wraps.map(\.0)))
         let authenticator = Base32.encode(new.keys.authenticator)
         let person = new.person
         let acting = try new.acting()
@@ -265,7 +270,7 @@ extension Vault {
         try rethrowing("people") {
             _ = try decide(.managePeople, acting)
             return try recorder.read(pool) { db, head in
-                try head.authority.people.values.map { person in
+                try head.authority.people.values.filter { head.authority.stations[$0.id] == nil }.map { person in
                     PersonListing(
                         id: person.id, name: try name(of: person, db), roles: person.roles, enrolled: person.enrolled)
                 }.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
@@ -278,10 +283,10 @@ extension Vault {
         try rethrowing("person-add") {
             _ = try decide(.managePeople, acting)
             let name = try Self.checkedName(name)
-            guard !roles.isEmpty else {
+            guard !roles.isEmpty, !roles.contains(.station) else {
                 throw Refusal(
                     code: "person.no-role", message: "A person needs at least one role.",
-                    hint: "Choose one of: \(Role.allCases.map(\.rawValue).joined(separator: ", ")).")
+                    hint: "Choose one of: \(Role.ofPeople.map(\.rawValue).joined(separator: ", ")).")
             }
             guard let vault = recorder.vault, let founding = recorder.authority.founding else {
                 throw VaultError.notFound
@@ -305,6 +310,9 @@ extension Vault {
                 }
                 if abilities.allow(.read, to: roles) {
                     wraps.append(try new.wrap(open(founding.team, as: acting, db), founding.team, vault: vault))
+                }
+                if abilities.allow(.seeIntake, to: roles) {
+                    wraps.append(try new.wrap(open(founding.intake, as: acting, db), founding.intake, vault: vault))
                 }
             }
             try recorder.record(

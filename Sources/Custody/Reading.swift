@@ -352,8 +352,11 @@ extension Vault {
         }
         let detail = try Detail(parsing: row)
         guard detail.commitments == statement.fields else { throw VaultError.tampered(code: "detail.fields") }
-        let uploader = try author(of: statement, db)
-        guard detail["uploader"] == uploader else { throw VaultError.tampered(code: "detail.uploader") }
+        guard case .person(let author) = statement.author else { throw VaultError.tampered(code: "author.unknown") }
+        let (uploader, through) = try filer(author, in: act.batch, db)
+        guard detail["uploader"] == uploader, detail["through"] == through else {
+            throw VaultError.tampered(code: "detail.uploader")
+        }
         return DocumentFacts(
             id: act.document, pupilFile: pupilFile, index: statement.index, recorded: statement.time,
             quarantine: act.quarantine, uploader: uploader,

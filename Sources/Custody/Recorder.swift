@@ -190,7 +190,7 @@ final class Recorder: Sendable {
             if let file = mark.pupilFile {
                 next.acts[file, default: FileActs()].add(index, mark.kind, at: mark.time)
             }
-            if !mark.kind.concernsAuthority {
+            if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
                 try next.authority.pass(mark.kind, by: mark.author, at: mark.time)
                 if mark.bringsDetailKey {
                     try next.authority.learnDetailKeys(of: Statement(parsing: SignedStatement(leaf: leaf).statement))
@@ -434,6 +434,10 @@ extension UInt64 {
     /// A place in the ledger from the catalogue; nil where there is none.
     static func fetchIndex(_ db: Database, sql: String, arguments: StatementArguments) throws -> UInt64? {
         try Row.fetchOne(db, sql: sql, arguments: arguments)?.index("idx")
+    }
+
+    static func fetchIndices(_ db: Database, sql: String, arguments: StatementArguments = []) throws -> [UInt64] {
+        try Row.fetchAll(db, sql: sql, arguments: arguments).map { try $0.index("idx") }
     }
 }
 

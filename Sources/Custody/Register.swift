@@ -81,12 +81,8 @@ extension Vault {
     public func pupil(reference: String, as acting: Acting) throws(VaultError) -> Pupil {
         try rethrowing("register") {
             _ = try decide(.seeRegister, acting)
-            let bare = reference.uppercased().filter { !$0.isWhitespace }
             let authority = recorder.authority
-            guard
-                let file = authority.pupilFilesByReference[bare] ?? authority.pupilFilesByReference["P-" + bare],
-                let state = authority.pupils[file]
-            else {
+            guard let file = authority.pupilFile(reference: reference), let state = authority.pupils[file] else {
                 try say(.accessRefused(code: Refusal.pupilUnknown.code), .person(acting))
                 throw VaultError.refused(.pupilUnknown)
             }

@@ -78,6 +78,7 @@ enum Schema {
             id BLOB PRIMARY KEY NOT NULL REFERENCES item (id), pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), \
             blob BLOB NOT NULL CHECK (length(blob) = 16), upload BLOB NOT NULL CHECK (length(upload) = 16), \
             detail BLOB NOT NULL REFERENCES item (id), detail_key BLOB NOT NULL REFERENCES item (id), quarantine TEXT, \
+            batch BLOB REFERENCES batch (id), content_tag BLOB NOT NULL CHECK (length(content_tag) = 32), \
             idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx), UNIQUE (upload, pupil_file)
             """
         ),
@@ -86,6 +87,29 @@ enum Schema {
             """
             item BLOB PRIMARY KEY NOT NULL REFERENCES item (id), \
             pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), idx INTEGER NOT NULL REFERENCES statement (idx)
+            """
+        ),
+        (
+            "station",
+            """
+            id BLOB PRIMARY KEY NOT NULL REFERENCES person (id), expires INTEGER NOT NULL, \
+            intake INTEGER NOT NULL CHECK (intake IN (0, 1)), idx INTEGER NOT NULL REFERENCES statement (idx)
+            """
+        ),
+        (
+            "batch",
+            """
+            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), operator BLOB NOT NULL REFERENCES person (id), \
+            idx INTEGER NOT NULL REFERENCES statement (idx)
+            """
+        ),
+        (
+            "intake",
+            """
+            upload BLOB PRIMARY KEY NOT NULL CHECK (length(upload) = 16), \
+            blob BLOB NOT NULL CHECK (length(blob) = 16), header BLOB NOT NULL REFERENCES item (id), \
+            detail BLOB NOT NULL REFERENCES item (id), key BLOB NOT NULL REFERENCES item (id), quarantine TEXT, \
+            idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
             """
         ),
     ]
@@ -104,6 +128,8 @@ enum Schema {
         }
         try db.execute(sql: "CREATE INDEX act_pupil_file ON act (pupil_file, idx) WHERE pupil_file IS NOT NULL")
         try db.execute(sql: "CREATE INDEX document_pupil_file ON document (pupil_file, idx)")
+        try db.execute(sql: "CREATE INDEX document_content_tag ON document (content_tag, idx)")
+        try db.execute(sql: "CREATE INDEX document_batch ON document (batch, idx) WHERE batch IS NOT NULL")
         try db.execute(sql: "PRAGMA user_version = \(version)")
     }
 }

@@ -94,6 +94,12 @@ public final class Sessions: Sendable {
         entries.withLock { _ = $0.removeValue(forKey: find) }
     }
 
+    /// Whether a person is signed in here.
+    func isOpen(for person: PersonID) -> Bool {
+        let now = clock.monotonicNanoseconds()
+        return entries.withLock { $0.values.contains { $0.person.id == person && isAlive($0, now) } }
+    }
+
     /// Ends every session of a person.
     public func closeAll(of person: PersonID) {
         entries.withLock { entries in entries = entries.filter { $0.value.person.id != person } }
@@ -186,7 +192,11 @@ extension Vault {
     private func isFiled(_ upload: UploadID) throws -> Bool {
         try pool.read { db in
             try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM document WHERE upload = ?)", arguments: [Data(upload.bytes)])
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM document WHERE upload = ?1)
+                    OR EXISTS (SELECT 1 FROM intake WHERE upload = ?1)
+                    """, arguments: [Data(upload.bytes)])
         } ?? false
     }
 
@@ -204,7 +214,9 @@ extension Vault {
     /// Moves payloads that no statement knows aside, with a statement; a person deletes them later.
     private func sweepOrphans() throws {
         let known = try recorder.read(pool) { db, _ in
-            Set(try Data.fetchAll(db, sql: "SELECT blob FROM document").compactMap { BlobID($0) })
+            Set(
+                try Data.fetchAll(db, sql: "SELECT blob FROM document UNION SELECT blob FROM intake")
+                    .compactMap { BlobID($0) })
         }
         let held = try workspace.blobs()
         for blob in try blobs.blobs() where !known.contains(blob) && !held.contains(blob) {

@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 public import Records
 import Sandbox
-import Sealing
+public import Sealing
 
 // Uploads that are all here and wait for their uploader to file or discard them. Their bytes are staged under a file key
 // that only the uploader's identity opens; what is known of them is sealed under a key that only the uploader can make,
@@ -12,16 +12,20 @@ import Sealing
 public struct PendingUpload: Sendable {
     /// The upload.
     public let id: UploadID
-    /// The pupil file it goes to.
-    public let pupilFile: PupilFileID
+    /// The pupil file it goes to; nil for the intake queue.
+    public let pupilFile: PupilFileID?
     /// The file's own name.
     public let filename: String
     /// Bytes.
     public let size: UInt64
+    /// SHA-256 of the content.
+    public let digest: Digest
     /// What the inspection found.
     public let inspected: Inspected
     /// What was said of it so far.
     public let details: FilingDetails
+    /// Where the same person filed the same content for the same pupil before, if they did.
+    public let earlier: EarlierFiling?
 }
 
 extension Vault {
@@ -34,7 +38,7 @@ extension Vault {
             try checkQuota(of: acting, adding: received.size)
             try Files.syncDirectory("\(path)/staging")
             try keep(received, details, acting)
-            return pending(received, details)
+            return try pending(received, details, acting)
         }
     }
 
@@ -64,10 +68,11 @@ extension Vault {
         }
     }
 
-    func pending(_ received: Received, _ details: FilingDetails) -> PendingUpload {
+    func pending(_ received: Received, _ details: FilingDetails, _ acting: Acting) throws -> PendingUpload {
         PendingUpload(
             id: received.upload, pupilFile: received.pupilFile, filename: received.filename, size: received.size,
-            inspected: received.verdict, details: details)
+            digest: received.digest, inspected: received.verdict, details: details,
+            earlier: try earlier(received, acting))
     }
 
     /// The person's own uploads that wait, oldest first.
@@ -76,11 +81,11 @@ extension Vault {
             try workspace.uploads(of: acting.person, in: UploadState.held).compactMap { upload in
                 let (received, details) = try reopen(upload, acting)
                 // Filed just before a crash: it waits no longer.
-                if try filing(ofUpload: upload.id, acting) != nil {
+                if try isFiled(upload.id, acting) {
                     try settle(received, acting)
                     return nil
                 }
-                return pending(received, details)
+                return try pending(received, details, acting)
             }
         }
     }
@@ -134,7 +139,7 @@ extension Vault {
             guard let row = try workspace.upload(upload, of: acting.person) else { throw VaultError.notFound }
             guard row.state != .filed, row.state != .gone else { throw VaultError.gone }
             try arrivals.alone(with: upload) {
-                guard try filing(ofUpload: upload, acting) == nil else { throw VaultError.gone }
+                guard try !isFiled(upload, acting) else { throw VaultError.gone }
                 try say(.uploadDiscarded(upload), .person(acting))
                 try workspace.end(upload, at: clock.now())
                 blobs.removeStaged(row.blob)
@@ -150,6 +155,12 @@ extension Vault {
         }
     }
 
+    /// Whether an upload of this person's is in the ledger, as a document or in the intake queue.
+    private func isFiled(_ upload: UploadID, _ acting: Acting) throws -> Bool {
+        if try filing(ofUpload: upload, acting) != nil { return true }
+        return try queued(upload, acting) != nil
+    }
+
     private func fileInTurn(_ filings: [Filing], _ acting: Acting) throws -> [FilingOutcome] {
         var ready: [(received: Received, details: FilingDetails)] = []
         var outcomes: [UploadID: FilingOutcome] = [:]
@@ -157,6 +168,8 @@ extension Vault {
         for filing in filings where seen.insert(filing.upload).inserted {
             if let receipt = try receipt(ofUpload: filing.upload, acting) {
                 outcomes[filing.upload] = .filed(filing.upload, receipt)
+            } else if let receipt = try intakeReceipt(ofUpload: filing.upload, acting) {
+                outcomes[filing.upload] = .queued(filing.upload, receipt)
             } else if let upload = try workspace.upload(filing.upload, of: acting.person),
                 UploadState.held.contains(upload.state)
             {
@@ -176,7 +189,7 @@ extension Vault {
         }
         for outcome in try file(ready, as: acting) {
             switch outcome {
-            case .filed(let upload, _), .refused(let upload, _): outcomes[upload] = outcome
+            case .filed(let upload, _), .queued(let upload, _), .refused(let upload, _): outcomes[upload] = outcome
             }
         }
         return filings.compactMap { outcomes[$0.upload] }
@@ -201,7 +214,7 @@ extension Vault {
     }
 
     /// A key that only the person can make, for what is theirs alone.
-    private func ownKey(_ acting: Acting) throws -> DetailKey {
+    func ownKey(_ acting: Acting) throws -> DetailKey {
         try KeyedHash.derive(DetailKey(acting.keys.identity.seedCopy()), label: "strongroom/v1/uploads")
     }
 
@@ -256,6 +269,21 @@ extension Vault {
             filename: Self.ending(of: facts.announced.filename).name, recorded: statement.time,
             sha256: arrived.digest.hex, index: statement.index, checkpoint: checkpoint,
             mediaType: arrived.inspected.mediaType, pages: arrived.inspected.pages, size: facts.announced.length,
+            quarantined: act.quarantine != nil,
+            earlier: try pool.read { db in try earlier(act.contentTag, before: statement.index, db) }?.document)
+    }
+
+    /// The receipt of an upload that this station put into the intake queue; nil where it did not.
+    private func intakeReceipt(ofUpload upload: UploadID, _ acting: Acting) throws -> IntakeReceipt? {
+        guard let row = try workspace.upload(upload, of: acting.person), row.state != .gone,
+            let (statement, act, checkpoint) = try queued(upload, acting)
+        else { return nil }
+        let facts = try facts(of: row, acting)
+        guard let arrived = facts.arrived else { throw VaultError.tampered(code: "upload.facts") }
+        if row.state != .filed { try settle(reopen(row, acting).0, acting) }
+        return IntakeReceipt(
+            upload: upload, filename: Self.ending(of: facts.announced.filename).name, recorded: statement.time,
+            sha256: arrived.digest.hex, index: statement.index, checkpoint: checkpoint, size: facts.announced.length,
             quarantined: act.quarantine != nil)
     }
 
@@ -295,7 +323,8 @@ extension Vault {
 struct UploadFacts {
     /// What its sender said before its bytes came.
     struct Announced: Sendable {
-        let pupilFile: PupilFileID
+        let pupilFile: PupilFileID?
+        let batch: BatchID?
         let filename: String
         let declaredType: String
         let length: UInt64
@@ -329,8 +358,8 @@ struct UploadFacts {
     init(received: Received, details: FilingDetails, header: Digest?) {
         let facts = received.facts
         announced = Announced(
-            pupilFile: facts.pupilFile, filename: facts.filename, declaredType: facts.declaredType,
-            length: facts.size, metadata: facts.metadata)
+            pupilFile: facts.pupilFile, batch: facts.batch, filename: facts.filename,
+            declaredType: facts.declaredType, length: facts.size, metadata: facts.metadata)
         nonce = facts.nonce
         self.header = header
         self.details = details
@@ -350,7 +379,8 @@ struct UploadFacts {
 
     var encoded: [UInt8] {
         var values = [
-            "pupil_file": announced.pupilFile.text, "filename": announced.filename,
+            "pupil_file": announced.pupilFile?.text ?? "", "batch": announced.batch?.text ?? "",
+            "filename": announced.filename,
             "declared_type": announced.declaredType, "length": String(announced.length),
             "metadata": announced.metadata, "expected": announced.expected?.hex ?? "",
             "nonce": Base64.encode(nonce.bytes), "header": header?.hex ?? "", "summary": details.summary,
@@ -371,13 +401,18 @@ struct UploadFacts {
 
     init(parsing bytes: [UInt8]) throws {
         let detail = try Detail(parsing: bytes)
-        guard let pupilFile = detail["pupil_file"].flatMap(PupilFileID.init(text:)),
-            let length = detail["length"].flatMap(UInt64.init),
+        func id<Of>(_ name: String) throws -> Identifier<Of>? {
+            guard let text = detail[name] else { return nil }
+            guard let id = Identifier<Of>(text: text) else { throw VaultError.tampered(code: "upload.facts") }
+            return id
+        }
+        guard let length = detail["length"].flatMap(UInt64.init),
             let nonce = detail["nonce"].flatMap(Base64.decode).flatMap(PayloadNonce.init)
         else { throw VaultError.tampered(code: "upload.facts") }
         announced = Announced(
-            pupilFile: pupilFile, filename: detail["filename"] ?? "", declaredType: detail["declared_type"] ?? "",
-            length: length, metadata: detail["metadata"] ?? "", expected: detail["expected"].flatMap(Digest.init(hex:)))
+            pupilFile: try id("pupil_file"), batch: try id("batch"), filename: detail["filename"] ?? "",
+            declaredType: detail["declared_type"] ?? "", length: length, metadata: detail["metadata"] ?? "",
+            expected: detail["expected"].flatMap(Digest.init(hex:)))
         self.nonce = nonce
         header = detail["header"].flatMap(Digest.init(hex:))
         details = FilingDetails(
@@ -402,8 +437,9 @@ struct UploadFacts {
 extension Received.Facts {
     init(announced: UploadFacts.Announced, blob: BlobID, nonce: PayloadNonce, arrived: UploadFacts.Arrived) {
         self.init(
-            pupilFile: announced.pupilFile, filename: announced.filename, declaredType: announced.declaredType,
-            metadata: announced.metadata, blob: blob, size: announced.length, digest: arrived.digest, nonce: nonce,
+            pupilFile: announced.pupilFile, batch: announced.batch, filename: announced.filename,
+            declaredType: announced.declaredType, metadata: announced.metadata, blob: blob, size: announced.length,
+            digest: arrived.digest, nonce: nonce,
             payload: arrived.payload, payloadLength: arrived.payloadLength)
     }
 }

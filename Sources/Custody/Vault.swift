@@ -31,6 +31,7 @@ public final class Vault: Sendable {
     let failures: SignInFailures
     let filingTurns = FilingTurns()
     let arrivals = Arrivals()
+    let stationMemories = StationMemories()
     /// The sessions of people who are signed in on pages.
     public let sessions: Sessions
 
@@ -181,10 +182,12 @@ public final class Vault: Sendable {
     func decide(_ request: Request, _ acting: Acting) throws -> Grant {
         let authority = try checkPolicy()
         do {
-            return try Records.decide(request, by: acting.person, under: authority)
+            return try Records.decide(request, by: acting.person, at: clock.now(), under: authority)
         } catch {
-            // Who has not finished their first sign-in signs nothing but that.
-            if error == .pupilUnknown || error == .enrolmentUnfinished { throw VaultError.refused(error) }
+            // Who has not finished their first sign-in signs nothing but that, and a station that has ended nothing.
+            if [.pupilUnknown, .enrolmentUnfinished, .stationEnded, .batchNotOpen].contains(error) {
+                throw VaultError.refused(error)
+            }
             try recorder.record(
                 [Draft(signer: .person(acting), act: .accessRefused(code: error.code))], in: pool)
             throw VaultError.refused(error)

@@ -52,11 +52,18 @@ extension Vault {
     }
 }
 
+/// A payload that a statement commits to.
+private struct KeptPayload {
+    let length: UInt64
+    let digest: Digest
+    let place: String
+}
+
 private struct Verifier {
     let location: Vault.Location
     var findings: [Finding] = []
     var statements: UInt64 = 0
-    var documents: [BlobID: FilingAct] = [:]
+    var documents: [BlobID: KeptPayload] = [:]
     private var tree = MerkleTree()
     private var authority = Authority()
     private var nodes: [NodePosition: Digest] = [:]
@@ -168,7 +175,15 @@ private struct Verifier {
         for item in statement.items where items.updateValue((item, index), forKey: item.id) != nil {
             found("item.named-twice", item.id.text)
         }
-        if case .documentFiled(let act) = statement.act { documents[act.blob] = act }
+        switch statement.act {
+        case .documentFiled(let act):
+            documents[act.blob] = KeptPayload(
+                length: act.payloadLength, digest: act.payload, place: "document \(act.document.text)")
+        case .intakeReceived(let act):
+            documents[act.blob] = KeptPayload(
+                length: act.payloadLength, digest: act.payload, place: "intake item \(act.upload.text)")
+        default: break
+        }
     }
 
     private mutating func checkNodes(_ db: Database) throws {
@@ -305,18 +320,16 @@ private struct Verifier {
         let store = BlobStore(root: location.vault)
         let present = Set(try store.blobs())
         for (done, entry) in documents.sorted(by: { $0.key < $1.key }).enumerated() {
-            let (blob, act) = entry
+            let (blob, kept) = entry
             progress(done, documents.count)
             guard present.contains(blob) else {
-                found("blob.missing", "document \(act.document.text)")
+                found("blob.missing", kept.place)
                 continue
             }
             do {
                 let (length, digest) = try Self.hash(store.path(of: blob))
-                if length != act.payloadLength || digest != act.payload {
-                    found("blob.differs", "document \(act.document.text)")
-                }
-            } catch { found("blob.unreadable", "document \(act.document.text)") }
+                if length != kept.length || digest != kept.digest { found("blob.differs", kept.place) }
+            } catch { found("blob.unreadable", kept.place) }
         }
         progress(documents.count, documents.count)
         for blob in present.subtracting(documents.keys).sorted() { found("blob.orphan", blob.text, .note) }

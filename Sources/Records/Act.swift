@@ -132,6 +132,8 @@ public struct FoundingAct: Hashable, Sendable {
     public let register: IdentityID
     /// The identity of the safeguarding team.
     public let team: IdentityID
+    /// The identity of the intake queue.
+    public let intake: IdentityID
     /// What each role may do from now on.
     public let abilities: Abilities
     /// The founding lead.
@@ -140,7 +142,7 @@ public struct FoundingAct: Hashable, Sendable {
     /// A founding of all these parts.
     public init(
         vault: VaultID, origin: String, serviceKey: [UInt8], checkpointKey: [UInt8], register: IdentityID,
-        team: IdentityID, abilities: Abilities, founder: PersonAct
+        team: IdentityID, intake: IdentityID, abilities: Abilities, founder: PersonAct
     ) {
         self.vault = vault
         self.origin = origin
@@ -148,6 +150,7 @@ public struct FoundingAct: Hashable, Sendable {
         self.checkpointKey = checkpointKey
         self.register = register
         self.team = team
+        self.intake = intake
         self.abilities = abilities
         self.founder = founder
     }
@@ -156,7 +159,8 @@ public struct FoundingAct: Hashable, Sendable {
         [
             "vault": .string(vault.text), "origin": .string(origin), "service_key": .string(Base64.encode(serviceKey)),
             "checkpoint_key": .string(Base64.encode(checkpointKey)), "register": .string(register.text),
-            "team": .string(team.text), "abilities": abilities.encoded, "founder": .object(founder.encoded),
+            "team": .string(team.text), "intake": .string(intake.text), "abilities": abilities.encoded,
+            "founder": .object(founder.encoded),
         ]
     }
 
@@ -165,7 +169,7 @@ public struct FoundingAct: Hashable, Sendable {
         self.init(
             vault: try reader.id("vault"), origin: try reader.text("origin"),
             serviceKey: try reader.bytes("service_key"), checkpointKey: try reader.bytes("checkpoint_key"),
-            register: try reader.id("register"), team: try reader.id("team"),
+            register: try reader.id("register"), team: try reader.id("team"), intake: try reader.id("intake"),
             abilities: try Abilities(parsing: try reader.value("abilities")),
             founder: try PersonAct(parsing: try reader.value("founder")))
         try reader.end()
@@ -234,11 +238,16 @@ public struct FilingAct: Hashable, Sendable {
     public let detailKey: ItemID
     /// Why it is kept apart as evidence, when it is.
     public let quarantine: String?
+    /// The batch it was filed in, where there was one.
+    public let batch: BatchID?
+    /// A hash of pupil file and content, 32 bytes, keyed by the uploader: the same content that they file again for the
+    /// same pupil has the same, and to anybody else it says nothing.
+    public let contentTag: [UInt8]
 
     /// A filing of all these parts.
     public init(
         document: DocumentID, upload: UploadID, blob: BlobID, payload: Digest, payloadLength: UInt64, nonce: [UInt8],
-        commitment: Digest, detail: ItemID, detailKey: ItemID, quarantine: String?
+        commitment: Digest, detail: ItemID, detailKey: ItemID, quarantine: String?, batch: BatchID?, contentTag: [UInt8]
     ) {
         self.document = document
         self.upload = upload
@@ -250,6 +259,8 @@ public struct FilingAct: Hashable, Sendable {
         self.detail = detail
         self.detailKey = detailKey
         self.quarantine = quarantine
+        self.batch = batch
+        self.contentTag = contentTag
     }
 
     var encoded: [String: CanonicalValue] {
@@ -258,8 +269,10 @@ public struct FilingAct: Hashable, Sendable {
             "payload_sha256": .string(payload.base64), "payload_length": .integer(Int64(payloadLength)),
             "nonce": .string(Base64.encode(nonce)), "commitment": .string(commitment.base64),
             "detail": .string(detail.text), "detail_key": .string(detailKey.text),
+            "content_tag": .string(Base64.encode(contentTag)),
         ]
         if let quarantine { object["quarantine"] = .string(quarantine) }
+        if let batch { object["batch"] = .string(batch.text) }
         return object
     }
 
@@ -270,7 +283,8 @@ public struct FilingAct: Hashable, Sendable {
             payload: try reader.digest("payload_sha256"), payloadLength: try reader.size("payload_length"),
             nonce: try reader.bytes("nonce"), commitment: try reader.digest("commitment"),
             detail: try reader.id("detail"), detailKey: try reader.id("detail_key"),
-            quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil)
+            quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil,
+            batch: try reader.has("batch") ? try reader.id("batch") : nil, contentTag: try reader.bytes("content_tag"))
         try reader.end()
     }
 }
@@ -305,6 +319,20 @@ public enum Act: Hashable, Sendable {
     case signInFailed(PersonID?, count: UInt64)
     /// A document was filed, or kept apart as evidence.
     case documentFiled(FilingAct)
+    /// A batch was opened by its operator.
+    case batchOpened(BatchID)
+    /// A batch was closed by its operator.
+    case batchClosed(BatchID)
+    /// A scan station was made.
+    case stationAdded(StationAct)
+    /// A scan station was allowed to file for the pupil that the statement is about.
+    case stationAllowed(PersonID)
+    /// A scan station was withdrawn: it may nothing more.
+    case stationWithdrawn(PersonID)
+    /// A scan came into the intake queue.
+    case intakeReceived(IntakeAct)
+    /// The list of the intake queue was read.
+    case intakeRead(SessionID)
     /// An upload, or what was said of it, was refused: it is not filed.
     case uploadRefused(UploadID, code: String)
     /// An upload waits for its inspection.
@@ -335,6 +363,13 @@ public enum Act: Hashable, Sendable {
         case signedOut = "session.closed"
         case signInFailed = "sign-in.failed"
         case documentFiled = "document.filed"
+        case batchOpened = "batch.opened"
+        case batchClosed = "batch.closed"
+        case stationAdded = "station.added"
+        case stationAllowed = "station.allowed"
+        case stationWithdrawn = "station.withdrawn"
+        case intakeReceived = "intake.received"
+        case intakeRead = "intake.read"
         case uploadRefused = "upload.refused"
         case uploadWaiting = "upload.waiting"
         case uploadDiscarded = "upload.discarded"
@@ -348,7 +383,9 @@ public enum Act: Hashable, Sendable {
         /// Whether replaying authority needs it: who there is, and which keys, recipients and policies count.
         public var concernsAuthority: Bool {
             switch self {
-            case .vaultFounded, .personAdded, .personEnrolled, .pupilRegistered, .policyAdopted: true
+            case .vaultFounded, .personAdded, .personEnrolled, .pupilRegistered, .policyAdopted, .batchOpened,
+                .batchClosed, .stationAdded, .stationAllowed, .stationWithdrawn:
+                true
             default: false
             }
         }
@@ -374,6 +411,13 @@ public enum Act: Hashable, Sendable {
         case .signedOut: .signedOut
         case .signInFailed: .signInFailed
         case .documentFiled: .documentFiled
+        case .batchOpened: .batchOpened
+        case .batchClosed: .batchClosed
+        case .stationAdded: .stationAdded
+        case .stationAllowed: .stationAllowed
+        case .stationWithdrawn: .stationWithdrawn
+        case .intakeReceived: .intakeReceived
+        case .intakeRead: .intakeRead
         case .uploadRefused: .uploadRefused
         case .uploadWaiting: .uploadWaiting
         case .uploadDiscarded: .uploadDiscarded
@@ -393,8 +437,13 @@ public enum Act: Hashable, Sendable {
         case .personEnrolled(let person, let keybox): ["person": .string(person.text), "keybox": .string(keybox.text)]
         case .pupilRegistered(let act): act.encoded
         case .policyAdopted(let abilities): ["abilities": abilities.encoded]
-        case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session):
+        case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
+            .intakeRead(let session):
             ["session": .string(session.text)]
+        case .batchOpened(let batch), .batchClosed(let batch): ["batch": .string(batch.text)]
+        case .stationAdded(let act): act.encoded
+        case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
+        case .intakeReceived(let act): act.encoded
         case .signInFailed(let person, let count):
             ["count": .integer(Int64(count))].merging(person.map { ["person": .string($0.text)] } ?? [:]) { $1 }
         case .documentFiled(let act): act.encoded
@@ -430,11 +479,23 @@ public enum Act: Hashable, Sendable {
         case .documentFiled:
             self = .documentFiled(try FilingAct(parsing: value))
             return
+        case .stationAdded:
+            self = .stationAdded(try StationAct(parsing: value))
+            return
+        case .intakeReceived:
+            self = .intakeReceived(try IntakeAct(parsing: value))
+            return
         default: break
         }
         var reader = try StatementReader(value)
         switch kind {
-        case .vaultFounded, .personAdded, .pupilRegistered, .documentFiled: throw .malformed("kind")
+        case .vaultFounded, .personAdded, .pupilRegistered, .documentFiled, .stationAdded, .intakeReceived:
+            throw .malformed("kind")
+        case .batchOpened: self = .batchOpened(try reader.id("batch"))
+        case .batchClosed: self = .batchClosed(try reader.id("batch"))
+        case .stationAllowed: self = .stationAllowed(try reader.id("station"))
+        case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
+        case .intakeRead: self = .intakeRead(try reader.id("session"))
         case .personEnrolled: self = .personEnrolled(try reader.id("person"), keybox: try reader.id("keybox"))
         case .policyAdopted: self = .policyAdopted(try Abilities(parsing: try reader.value("abilities")))
         case .signedIn: self = .signedIn(try reader.id("session"))
@@ -451,10 +512,9 @@ public enum Act: Hashable, Sendable {
             self = .documentOpened(
                 try reader.id("document"), try reader.id("reading"), try reader.word("manner"))
         case .documentClosed:
-            guard case .boolean(let complete) = try reader.value("complete") else { throw .malformed("complete") }
             self = .documentClosed(
                 try reader.id("document"), try reader.id("reading"), bytes: try reader.size("bytes"),
-                pages: try reader.size("pages"), complete: complete)
+                pages: try reader.size("pages"), complete: try reader.flag("complete"))
         case .accessRefused: self = .accessRefused(code: try reader.text("code"))
         case .orphanFound: self = .orphanFound(try reader.id("blob"))
         }

@@ -10,6 +10,8 @@ public enum IdentityKind: String, Hashable, Sendable {
     case team
     /// A pupil file's.
     case pupilFile = "pupil-file"
+    /// The intake queue's.
+    case intake
 }
 
 /// A person as the ledger has them now.
@@ -61,6 +63,35 @@ public struct PupilState: Hashable, Sendable {
     public let row: ItemID
 }
 
+/// A scan station as the ledger has it now.
+public struct StationState: Hashable, Sendable {
+    /// From when on it may nothing more.
+    public let expires: Timestamp
+    /// Whether it may put scans into the intake queue.
+    public let intake: Bool
+    /// The pupil files that it may file into, in somebody's open batch.
+    public fileprivate(set) var pupilFiles: Set<PupilFileID> = []
+    /// When it was withdrawn.
+    public fileprivate(set) var withdrawn: Timestamp?
+
+    /// Whether it may do anything at this time.
+    public func isActive(at time: Timestamp) -> Bool { withdrawn == nil && time < expires }
+}
+
+/// A batch as the ledger has it now.
+public struct BatchState: Hashable, Sendable {
+    /// Which.
+    public let id: BatchID
+    /// From 1, in the order in which batches were opened: what people call it.
+    public let number: Int
+    /// Whose it is.
+    public let `operator`: PersonID
+    /// When it was opened.
+    public let opened: Timestamp
+    /// When it was closed; nil while it is open.
+    public fileprivate(set) var closed: Timestamp?
+}
+
 /// Who there is and which keys count, replayed from the founding statement on.
 ///
 /// Nothing is believed because it opens: a key, recipient, wrap or keybox is used only if it is here. `apply` takes
@@ -84,6 +115,12 @@ public struct Authority: Sendable {
     public private(set) var items: [ItemID: Item] = [:]
     /// The pupil file of every detail key that a filing brought.
     public private(set) var detailKeys: [ItemID: PupilFileID] = [:]
+    /// The scan stations, by who they are in `people`.
+    public private(set) var stations: [PersonID: StationState] = [:]
+    /// The batches.
+    public private(set) var batches: [BatchID: BatchState] = [:]
+    /// The batch that each operator has open.
+    public private(set) var openBatches: [PersonID: BatchID] = [:]
     /// What each role may do now.
     public private(set) var abilities = Abilities(byRole: [:])
     /// The policies in force.
@@ -97,6 +134,12 @@ public struct Authority: Sendable {
     /// Whether a person's roles include an ability now.
     public func allows(_ ability: Ability, _ person: PersonID) -> Bool {
         people[person].map { $0.enrolled && abilities.allow(ability, to: $0.roles) } ?? false
+    }
+
+    /// The pupil file of a reference as people write it: in any case, with or without `P-`.
+    public func pupilFile(reference: String) -> PupilFileID? {
+        let bare = reference.uppercased().filter { !$0.isWhitespace }
+        return pupilFilesByReference[bare] ?? pupilFilesByReference["P-" + bare]
     }
 
     /// The key that must have signed a statement; nil where its author is unknown at this point.
@@ -123,9 +166,12 @@ public struct Authority: Sendable {
             try next.applyAuthority(statement)
         } else {
             guard statement.policy == policy else { throw .unlawful("policy is not the one in force") }
-            if case .documentFiled(let act) = statement.act {
+            switch statement.act {
+            case .documentFiled(let act):
                 try next.learnDetailKeys(of: statement)
                 try next.checkFiling(act, statement)
+            case .intakeReceived(let act): try next.checkIntake(act, statement)
+            default: break
             }
         }
         self = next
@@ -135,7 +181,7 @@ public struct Authority: Sendable {
     ///
     /// For statements that concern no authority and whose leaf is under a checkpoint; `apply` does it for all.
     public mutating func pass(_ kind: Act.Kind, by author: Author, at time: Timestamp) throws(StatementError) {
-        try check(author, of: kind)
+        try check(author, of: kind, at: time)
         guard time >= newest else { throw .unlawful("time goes backwards") }
         newest = time
     }
@@ -158,23 +204,63 @@ public struct Authority: Sendable {
             statement.items.contains(where: { $0.kind == .detail && $0.id == act.detail })
         else { throw .unlawful("filed without header or detail") }
         guard detailKeys[act.detailKey] == pupilFile else { throw .unlawful("filed under another pupil's detail key") }
+        guard act.contentTag.count == 32 else { throw .unlawful("filed without a content tag") }
+        guard case .person(let author) = statement.author else { throw .unlawful("filed by nobody") }
+        let batch = act.batch.map { batches[$0] }
+        if let station = stations[author] {
+            guard station.pupilFiles.contains(pupilFile) else {
+                throw .unlawful("a station's filing for another pupil")
+            }
+            guard let batch, let batch, batch.closed == nil, allows(.file, batch.operator) else {
+                throw .unlawful("a station's filing outside an open batch")
+            }
+        } else if let batch {
+            guard let batch, batch.closed == nil, batch.operator == author else {
+                throw .unlawful("filed in a batch that is another's or closed")
+            }
+        }
     }
 
-    private func check(_ author: Author, of kind: Act.Kind) throws(StatementError) {
+    private func checkIntake(_ act: IntakeAct, _ statement: Statement) throws(StatementError) {
+        guard statement.pupilFile == nil else { throw .unlawful("an intake item of a pupil") }
+        for (item, kind) in [(act.header, ItemKind.header), (act.detail, .detail), (act.key, .intakeKey)] {
+            guard statement.items.contains(where: { $0.kind == kind && $0.id == item }) else {
+                throw .unlawful("an intake item without \(kind.rawValue)")
+            }
+        }
+    }
+
+    /// Whether a statement's author is a scan station: what it says is looked at whole, each time.
+    public func isStation(_ author: Author) -> Bool {
+        if case .person(let id) = author { stations[id] != nil } else { false }
+    }
+
+    private func check(_ author: Author, of kind: Act.Kind, at time: Timestamp) throws(StatementError) {
         switch author {
         case .service:
             guard kind.isService else { throw .unlawful("the service may not say \(kind.rawValue)") }
         case .person(let id):
             if kind == .vaultFounded { return }
             guard let person = people[id] else { throw .unlawful("author unknown") }
+            if let station = stations[id] {
+                guard station.isActive(at: time) else { throw .unlawful("the station was withdrawn or has expired") }
+                switch kind {
+                case .documentFiled, .uploadRefused, .uploadWaiting, .uploadDiscarded, .accessRefused: return
+                case .intakeReceived where station.intake: return
+                default: throw .unlawful("a station may not say \(kind.rawValue)")
+                }
+            }
             if kind == .personEnrolled || kind == .signedIn || kind == .signedOut { return }
             guard person.enrolled else { throw .unlawful("author not enrolled") }
             switch kind {
             case .personAdded: try require(.managePeople, of: person)
             case .pupilRegistered: try require(.managePupils, of: person)
             case .policyAdopted: try require(.managePeople, of: person)
-            case .documentFiled, .uploadDiscarded: try require(.file, of: person)
+            case .documentFiled, .uploadDiscarded, .batchOpened, .batchClosed: try require(.file, of: person)
             case .chronologyRead, .documentOpened: try require(.read, of: person)
+            case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations, of: person)
+            case .intakeRead: try require(.seeIntake, of: person)
+            case .intakeReceived: throw .unlawful("only a station puts scans into the intake queue")
             default: break
             }
         }
@@ -196,9 +282,39 @@ public struct Authority: Sendable {
             policy = statement.policy
             try addNode(act.register, .register)
             try addNode(act.team, .team)
+            try addNode(act.intake, .intake)
             try add(act.founder, enrolled: true)
         case .personAdded(let act):
+            guard !act.roles.contains(.station) else { throw .unlawful("a station added as a person") }
             try add(act, enrolled: false)
+        case .stationAdded(let act):
+            guard act.party.roles == [.station], act.party.wraps.isEmpty else {
+                throw .unlawful("a station with another role, or with keys to something")
+            }
+            try add(act.party, enrolled: true)
+            stations[act.party.person] = StationState(expires: act.expires, intake: act.intake)
+        case .stationAllowed(let station):
+            guard let pupilFile = statement.pupilFile, pupils[pupilFile] != nil,
+                stations[station]?.withdrawn == nil, stations[station]?.pupilFiles.insert(pupilFile).inserted == true
+            else { throw .unlawful("allowed to no station, for nobody, or twice") }
+        case .stationWithdrawn(let station):
+            guard stations[station] != nil, stations[station]?.withdrawn == nil else {
+                throw .unlawful("no station, or withdrawn twice")
+            }
+            stations[station]?.withdrawn = statement.time
+        case .batchOpened(let id):
+            guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
+                throw .unlawful("a batch opened twice, or a second one")
+            }
+            batches[id] = BatchState(
+                id: id, number: batches.count + 1, operator: author, opened: statement.time)
+            openBatches[author] = id
+        case .batchClosed(let id):
+            guard case .person(let author) = statement.author, openBatches[author] == id else {
+                throw .unlawful("a batch that is another's, or not open")
+            }
+            batches[id]?.closed = statement.time
+            openBatches[author] = nil
         case .personEnrolled(let id, let keybox):
             guard statement.author == .person(id), var person = people[id], !person.enrolled else {
                 throw .unlawful("enrolled by another, or twice")
@@ -249,6 +365,7 @@ public struct Authority: Sendable {
             switch edge.identity {
             case founding?.register: [.file, .read]
             case founding?.team: [.read]
+            case founding?.intake: [.seeIntake]
             default: []
             }
         guard edge.holder == act.identity, needs.contains(where: { abilities.allow($0, to: act.roles) }) else {

@@ -6,8 +6,16 @@ public enum Request: Hashable, Sendable {
     case managePupils
     /// Add people.
     case managePeople
-    /// File into a pupil file.
-    case file(PupilFileID)
+    /// File into a pupil file; a scan station does so in this batch.
+    case file(PupilFileID, in: BatchID? = nil)
+    /// Put scans into the intake queue.
+    case fillIntake
+    /// See what waits in the intake queue.
+    case seeIntake
+    /// Make scan stations and withdraw them.
+    case manageStations
+    /// Open a batch of one's own, and close it.
+    case keepBatch
     /// Read a pupil's chronology.
     case readChronology(PupilFileID)
     /// Read a document of a pupil file.
@@ -33,23 +41,49 @@ public struct Grant: Hashable, Sendable {
 ///
 /// The key graph holds the line after this: a grant opens nothing that the person cannot reach.
 /// - Throws: a refusal. Asking for a pupil file that does not exist and for one of another are refused alike.
-public func decide(_ request: Request, by person: PersonID, under authority: Authority) throws(Refusal) -> Grant {
+public func decide(
+    _ request: Request, by person: PersonID, at time: Timestamp, under authority: Authority
+) throws(Refusal) -> Grant {
     guard let state = authority.people[person] else { throw .notEntitled }
+    if let station = authority.stations[person] {
+        try decide(request, by: station, at: time, under: authority)
+        return Grant(person: person, request: request)
+    }
     guard state.enrolled else { throw .enrolmentUnfinished }
     let ability: Ability =
         switch request {
         case .seeRegister: authority.allows(.read, person) ? .read : .file
         case .managePupils: .managePupils
         case .managePeople: .managePeople
-        case .file: .file
+        case .file, .keepBatch: .file
+        case .fillIntake: throw .notEntitled
+        case .seeIntake: .seeIntake
+        case .manageStations: .manageStations
         case .readChronology, .readDocument: .read
         case .seeFigures: .seeFigures
         }
     guard authority.allows(ability, person) else { throw .notEntitled }
     switch request {
-    case .file(let pupilFile), .readChronology(let pupilFile), .readDocument(_, in: let pupilFile, _):
+    case .file(let pupilFile, in: _), .readChronology(let pupilFile), .readDocument(_, in: let pupilFile, _):
         guard authority.pupils[pupilFile] != nil else { throw .pupilUnknown }
     default: break
     }
     return Grant(person: person, request: request)
+}
+
+/// What a scan station may: file for the pupils it was made for, in the batch that somebody has open, or fill the intake
+/// queue.
+private func decide(
+    _ request: Request, by station: StationState, at time: Timestamp, under authority: Authority
+) throws(Refusal) {
+    guard station.isActive(at: time) else { throw .stationEnded }
+    switch request {
+    case .fillIntake where station.intake: break
+    case .file(let pupilFile, in: let batch):
+        guard station.pupilFiles.contains(pupilFile) else { throw .pupilUnknown }
+        guard let batch = batch.flatMap({ authority.batches[$0] }), batch.closed == nil,
+            authority.allows(.file, batch.operator)
+        else { throw .batchNotOpen }
+    default: throw .notEntitled
+    }
 }

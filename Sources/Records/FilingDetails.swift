@@ -95,6 +95,13 @@ public func decide(
     return CheckedDetails(details: details, date: date, origin: origin)
 }
 
+/// Decides what may be said of a scan in the intake queue, where little is known yet: nothing, or up to 500 characters.
+public func decideIntakeSummary(_ summary: String) throws(Refusal) -> String {
+    let summary = trimmed(summary)
+    guard summary.count <= 500, isPlainText(summary) else { throw .summaryTooLong }
+    return summary
+}
+
 private func trimmed(_ text: String) -> String {
     var text = text[...]
     while text.first?.isWhitespace == true { text = text.dropFirst() }

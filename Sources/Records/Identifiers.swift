@@ -74,6 +74,8 @@ public enum Kind {
     public enum Session {}
     /// One reading of a document.
     public enum Reading {}
+    /// Work done together by one operator.
+    public enum Batch {}
 }
 
 /// A vault.
@@ -98,6 +100,8 @@ public typealias IdentityID = Identifier<Kind.Identity>
 public typealias SessionID = Identifier<Kind.Session>
 /// One reading of a document.
 public typealias ReadingID = Identifier<Kind.Reading>
+/// Work done together by one operator.
+public typealias BatchID = Identifier<Kind.Batch>
 
 extension Identifier {
     /// The same 128 bits as a name of another kind: an identity and the item that holds its recipient share one.

@@ -124,7 +124,7 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         let container = try decoder.container(keyedBy: Keys.self)
         var roles: [Role: [Ability]] = [:]
         for (name, abilities) in try container.decode([String: [Ability]].self, forKey: .roles) {
-            guard let role = Role(rawValue: name) else {
+            guard let role = Role(rawValue: name), role != .station else {
                 throw DecodingError.dataCorruptedError(
                     forKey: .roles, in: container, debugDescription: "there is no role \(name)")
             }

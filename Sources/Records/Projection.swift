@@ -25,6 +25,7 @@ public struct ProjectedRow: Hashable, Sendable {
 public enum Projection: String, Hashable, Sendable, CaseIterable {
     case act, person, keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
+    case station, batch, intake
 
     /// The columns, primary key first.
     public var columns: [String] {
@@ -35,8 +36,15 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .identity: ["id", "kind", "pupil_file", "idx"]
         case .wrap: ["item", "identity", "holder", "idx"]
         case .pupil: ["id", "pupil_file", "reference", "identity", "row", "idx"]
-        case .document: ["id", "pupil_file", "blob", "upload", "detail", "detail_key", "quarantine", "idx"]
+        case .document:
+            [
+                "id", "pupil_file", "blob", "upload", "detail", "detail_key", "quarantine", "batch", "content_tag",
+                "idx",
+            ]
         case .detailKey: ["item", "pupil_file", "idx"]
+        case .station: ["id", "expires", "intake", "idx"]
+        case .batch: ["id", "operator", "idx"]
+        case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
 
@@ -76,6 +84,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .vaultFounded(let act):
             add(.identity, .blob(act.register.bytes), .text(IdentityKind.register.rawValue), .null, index)
             add(.identity, .blob(act.team.bytes), .text(IdentityKind.team.rawValue), .null, index)
+            add(.identity, .blob(act.intake.bytes), .text(IdentityKind.intake.rawValue), .null, index)
             add(act.founder)
         case .personAdded(let act): add(act)
         case .personEnrolled(let person, let keybox): add(.keybox, .blob(keybox.bytes), .blob(person.bytes), index)
@@ -88,10 +97,22 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .documentFiled(let act):
             add(
                 .document, .blob(act.document.bytes), pupilFile, .blob(act.blob.bytes), .blob(act.upload.bytes),
-                .blob(act.detail.bytes), .blob(act.detailKey.bytes), act.quarantine.map { .text($0) } ?? .null, index)
+                .blob(act.detail.bytes), .blob(act.detailKey.bytes), act.quarantine.map { .text($0) } ?? .null,
+                act.batch.map { .blob($0.bytes) } ?? .null, .blob(act.contentTag), index)
             for item in statement.items where item.kind == .detailKey {
                 add(.detailKey, .blob(item.id.bytes), pupilFile, index)
             }
+        case .stationAdded(let act):
+            add(act.party)
+            add(
+                .station, .blob(act.party.person.bytes), .integer(act.expires.milliseconds),
+                .integer(act.intake ? 1 : 0),
+                index)
+        case .batchOpened(let batch): add(.batch, .blob(batch.bytes), author, index)
+        case .intakeReceived(let act):
+            add(
+                .intake, .blob(act.upload.bytes), .blob(act.blob.bytes), .blob(act.header.bytes),
+                .blob(act.detail.bytes), .blob(act.key.bytes), act.quarantine.map { .text($0) } ?? .null, index)
         default: break
         }
         return rows

@@ -52,6 +52,14 @@ extension Refusal {
     public static let categoryUnknown = Refusal(
         code: "category.unknown", message: "There is no such category.",
         hint: "Choose one of the list, which is in policies/categories.yaml.")
+    /// A scan station that files outside a batch.
+    public static let batchNotOpen = Refusal(
+        code: "batch.not-open", message: "A scan station files into a batch that a signed-in person has open.",
+        hint: "Ask that person to sign in and open a batch, and give its id as `batch`.")
+    /// A scan station whose time is over.
+    public static let stationEnded = Refusal(
+        code: "station.ended", message: "This scan station was withdrawn, or its time is over.",
+        hint: "Ask the safeguarding lead for a new one.")
     /// A role that may not do this.
     public static let notEntitled = Refusal(
         code: "access.not-entitled", message: "Your role does not include this.",

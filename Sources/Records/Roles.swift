@@ -12,6 +12,12 @@ public enum Role: String, Hashable, Sendable, CaseIterable, Codable {
     case panel
     /// Manages accounts, sees no content.
     case accountManager = "account-manager"
+    /// A scan station: it has keys and signs, but opens its keybox with a token, not with a password. What it may is said
+    /// where it is made (`StationAct`), not in the policy.
+    case station = "scan-station"
+
+    /// The roles that a person can have.
+    public static let ofPeople = allCases.filter { $0 != .station }
 
     /// For people.
     public var title: String {
@@ -22,6 +28,7 @@ public enum Role: String, Hashable, Sendable, CaseIterable, Codable {
         case .staff: "Staff"
         case .panel: "Advisory panel"
         case .accountManager: "Account manager"
+        case .station: "Scan station"
         }
     }
 }
@@ -38,4 +45,8 @@ public enum Ability: String, Hashable, Sendable, CaseIterable, Codable {
     case managePupils = "manage-pupils"
     /// See the ledger's figures.
     case seeFigures = "see-figures"
+    /// Make scan stations and withdraw them.
+    case manageStations = "manage-stations"
+    /// See what waits in the intake queue.
+    case seeIntake = "see-intake"
 }

@@ -50,6 +50,8 @@ public enum ItemKind: String, Hashable, Sendable, CaseIterable {
     case detail
     /// A session's detail key sealed to a pupil file.
     case detailKey = "detail-key"
+    /// The detail key of one intake item, sealed to the intake queue.
+    case intakeKey = "intake-key"
     /// A pupil's name, date of birth, UPN and enrolment date.
     case registerRow = "register-row"
     /// A person's name.
@@ -221,6 +223,11 @@ struct StatementReader {
     mutating func object(_ key: String) throws(StatementError) -> [String: CanonicalValue] {
         guard case .object(let object) = try value(key) else { throw .malformed(key) }
         return object
+    }
+
+    mutating func flag(_ key: String) throws(StatementError) -> Bool {
+        guard case .boolean(let flag) = try value(key) else { throw .malformed(key) }
+        return flag
     }
 
     mutating func id<Of>(_ key: String) throws(StatementError) -> Identifier<Of> {

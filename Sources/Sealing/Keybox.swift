@@ -1,8 +1,11 @@
 import CSodium
 
-// Layout: version (1) ‖ memory in KiB (u32 big-endian) ‖ passes (u32 big-endian) ‖ salt (16) ‖ nonce (24) ‖ ciphertext.
+// Under a password: version 1 (1 byte) ‖ memory in KiB (u32 big-endian) ‖ passes (u32 big-endian) ‖ salt (16) ‖ nonce (24) ‖ ciphertext.
 // Key: HKDF-SHA-256(Argon2id13(password, salt, 32 bytes) ‖ server secret, no salt, info = "strongroom/v1/keybox").
 // Associated data: the 49 bytes before the ciphertext, then the caller's context.
+// Under a token: version 2 (1 byte) ‖ nonce (24) ‖ ciphertext. A token is random, so it needs no slow hash.
+// Key: HKDF-SHA-256(token ‖ server secret, no salt, info = "strongroom/v1/token-keybox").
+// Associated data: the 25 bytes before the ciphertext, then the caller's context.
 // The parameters are read before anything is known to be genuine, so they are bounded before memory is taken.
 
 /// How hard a password is hashed: Argon2id version 1.3, one lane.
@@ -39,9 +42,13 @@ public struct PasswordHashing: Hashable, Sendable {
     }
 }
 
-/// A person's secrets under password and server secret.
+/// Secrets under a password, or a token, and the server secret.
 public enum Keybox {
     private static let version: UInt8 = 1
+    private static let tokenVersion: UInt8 = 2
+    private static let tokenPrefixCount = 25
+    /// The fewest bytes of a token: 128 bits.
+    public static let leastTokenBytes = 16
     private static let prefixCount = 49
     private static let tagCount = 16
 
@@ -84,6 +91,57 @@ public enum Keybox {
         }
         guard opened else { throw .passwordOrKeyWrong }
         return secret
+    }
+
+    /// Seals the secrets under a random token of at least 16 bytes; throws `.sizeWrong` for a shorter one.
+    public static func seal(
+        _ secrets: borrowing SecretBytes, token: borrowing SecretBytes, serverSecret: borrowing ServerSecret,
+        context: [UInt8]
+    ) throws(SealingError) -> [UInt8] {
+        let nonce = Randomness.bytes(24)
+        let prefix = [tokenVersion] + nonce
+        return try withKey(token, serverSecret) { key in
+            let sealed = secrets.withBytes { XChaCha.seal($0, key: key, nonce: nonce, prefix + context) }
+            return prefix + sealed.dropFirst(24)
+        }
+    }
+
+    /// Opens what was sealed under a token.
+    ///
+    /// Throws `.passwordOrKeyWrong` when token, server secret or context differ or a byte was altered; `.keyboxInvalid`
+    /// when it is malformed, or under a password.
+    public static func open(
+        _ box: [UInt8], token: borrowing SecretBytes, serverSecret: borrowing ServerSecret, context: [UInt8]
+    ) throws(SealingError) -> SecretBytes {
+        guard box.count >= tokenPrefixCount + tagCount, box[0] == tokenVersion else { throw .keyboxInvalid }
+        let prefix = Array(box[0..<tokenPrefixCount])
+        var secret = try SecretBytes(zeroed: box.count - tokenPrefixCount - tagCount)
+        let opened = try withKey(token, serverSecret) { key in
+            Array(box[1...]).withUnsafeBytes { sealed in
+                secret.withMutableBytes { XChaCha.open(sealed, key: key, prefix + context, into: $0) }
+            }
+        }
+        guard opened else { throw .passwordOrKeyWrong }
+        return secret
+    }
+
+    private static func withKey<R>(
+        _ token: borrowing SecretBytes, _ serverSecret: borrowing ServerSecret, _ body: (UnsafeRawBufferPointer) -> R
+    ) throws(SealingError) -> R {
+        try Sodium.start()
+        guard token.count >= leastTokenBytes else { throw .sizeWrong(expected: leastTokenBytes, actual: token.count) }
+        return withWipedBytes(token.count + 32) { material in
+            token.withBytes { material.copyMemory(from: $0) }
+            serverSecret.withBytes {
+                UnsafeMutableRawBufferPointer(rebasing: material[token.count...]).copyMemory(from: $0)
+            }
+            return withWipedBytes(32) { key in
+                HKDFSHA256.derive(
+                    from: UnsafeRawBufferPointer(material), salt: [],
+                    info: Array("strongroom/v1/token-keybox".utf8), into: key)
+                return body(UnsafeRawBufferPointer(key))
+            }
+        }
     }
 
     /// The parameters a keybox says it was made with; not authenticated until it opens.

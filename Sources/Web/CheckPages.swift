@@ -1,9 +1,10 @@
 import Custody
 import HTTPTypes
 import Records
+import Sealing
 
 private let detailNames: Set<String> = [
-    "summary", "category", "date", "signed", "signed-by", "received", "late-reason",
+    "summary", "category", "date", "signed", "signed-by", "received", "late-reason", "again",
 ]
 
 let checkRoutes: [Route] = [
@@ -46,6 +47,7 @@ struct CheckPage {
         let receivedOpen: Bool
         let discard: String
         let picture: String?
+        let earlier: String?
     }
     let chrome: Chrome
     let pupil: PupilBanner
@@ -89,6 +91,7 @@ func checkPage(
         ProblemLink(href: "#more", text: "\(visible(file.filename)): \(file.refusal.message) \(file.refusal.hint)")
     }
     var rows: [CheckPage.Row] = []
+    let repeated = repeats(uploads, visit.words)
     for (offset, upload) in uploads.enumerated() {
         let refusal = refusals[upload.id]
         if let refusal {
@@ -98,17 +101,19 @@ func checkPage(
                     href: "#\(place).\(upload.id.text)",
                     text: "\(visible(upload.filename)): \(refusal.message) \(refusal.hint)"))
         }
-        rows.append(row(offset + 1, upload, given[upload.id] ?? upload.details, refusal, visit, pupil))
+        rows.append(
+            row(offset + 1, upload, given[upload.id] ?? upload.details, refusal, repeated[upload.id], visit, pupil))
     }
-    let ready = rows.count(where: \.canBeFiled)
-    let left = rows.count - ready
+    let ready = rows.count { $0.canBeFiled && $0.earlier == nil }
+    let again = rows.count { $0.canBeFiled && $0.earlier != nil }
+    let left = rows.count - ready - again
     let reply = visit.page(
         .check,
         CheckPage(
             chrome: visit.chrome("Check before filing", back: Link(href: "/", text: "Home"), problems: problems),
             pupil: PupilBanner(pupil, visit.words), action: "/check/\(pupil.reference)",
-            csrf: visit.session?.csrf ?? "", rows: rows, isEmpty: rows.isEmpty, canFile: ready > 0,
-            fileButton: "File \(visit.words.count(ready, "document"))",
+            csrf: visit.session?.csrf ?? "", rows: rows, isEmpty: rows.isEmpty, canFile: ready + again > 0,
+            fileButton: ready == 0 ? "File what is ticked" : "File \(visit.words.count(ready, "document"))",
             leftBehind: left == 0
                 ? nil : "\(visit.words.count(left, "file")) cannot be filed yet and will be left here.",
             filed: filed.isEmpty
@@ -121,8 +126,8 @@ func checkPage(
 }
 
 private func row(
-    _ number: Int, _ upload: PendingUpload, _ details: FilingDetails, _ refusal: Refusal?, _ visit: Visit,
-    _ pupil: Pupil
+    _ number: Int, _ upload: PendingUpload, _ details: FilingDetails, _ refusal: Refusal?, _ earlier: String?,
+    _ visit: Visit, _ pupil: Pupil
 ) -> CheckPage.Row {
     let (found, policies) = (upload.inspected, visit.vault.policies)
     let words = refusal.map { "\($0.message) \($0.hint)" }
@@ -142,7 +147,25 @@ private func row(
         receivedOpen: !details.received.isEmpty || place == "received" || place == "late-reason",
         discard: "/check/\(pupil.reference)/discard/\(upload.id.text)",
         picture: found.outcome == .accepted && !textTypes.contains(found.mediaType)
-            ? "/check/\(pupil.reference)/picture/\(upload.id.text)" : nil)
+            ? "/check/\(pupil.reference)/picture/\(upload.id.text)" : nil,
+        earlier: earlier)
+}
+
+/// Which uploads hold what the person filed for the pupil before, or what another one here holds: and where that is.
+private func repeats(_ uploads: [PendingUpload], _ words: Wording) -> [UploadID: String] {
+    var seen: [Digest: String] = [:]
+    var repeats: [UploadID: String] = [:]
+    for (offset, upload) in uploads.enumerated() {
+        if let earlier = upload.earlier {
+            repeats[upload.id] =
+                "You filed this same content before, as \(words.reference(earlier.document)) on \(words.moment(earlier.recorded))."
+        } else if let other = seen[upload.digest] {
+            repeats[upload.id] = "This is the same content as \(other)."
+        } else {
+            seen[upload.digest] = "\(offset + 1). \(visible(upload.filename)) on this page"
+        }
+    }
+    return repeats
 }
 
 private func fileUploads(_ visit: Visit) throws -> Reply {
@@ -158,12 +181,18 @@ private func fileUploads(_ visit: Visit) throws -> Reply {
         given[upload] = details
         filings.append(Filing(upload: upload, details: details))
     }
+    // What they filed before is filed again only where they say so.
+    let uploads = try visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }
+    let repeated = repeats(uploads, visit.words)
+    filings.removeAll { repeated[$0.upload] != nil && form["again.\($0.upload.text)"] != "yes" }
     guard !filings.isEmpty else { return .redirect("/check/\(pupil.reference)") }
+    try visit.vault.openBatch(as: visit.acting)
     var receipts: [Receipt] = []
     var refusals: [UploadID: Refusal] = [:]
     for outcome in try visit.vault.file(filings, as: visit.acting) {
         switch outcome {
         case .filed(_, let receipt): receipts.append(receipt)
+        case .queued: break
         case .refused(let upload, let refusal): refusals[upload] = refusal
         }
     }

@@ -18,6 +18,8 @@ enum Fault: Error {
     case forged
     /// The form's page was made for another session, or the session ended.
     case sessionEnded
+    /// A token that is no scan station's.
+    case stationUnknown
     /// A client of resumable uploads that speaks another version of the protocol.
     case tusVersion
     /// A header of the protocol that is missing, cannot be read, or has no place here.
@@ -76,6 +78,10 @@ struct Problem {
             self.init(
                 .forbidden, "session.ended", "You are no longer signed in",
                 "Sign in again. What you had sent before is kept; what was on this form was not sent.")
+        case .stationUnknown:
+            self.init(
+                .unauthorized, "station.unknown", "The token is no scan station’s",
+                "Give the token as it was shown when the scan station was made: Authorization: Bearer station-…")
         case .tusVersion:
             self.init(
                 .preconditionFailed, "upload.version", "This speaks version 1.0.0 of the upload protocol",
@@ -111,7 +117,7 @@ struct Problem {
         let refusal = error.refusal
         let status: HTTPResponse.Status =
             switch error {
-            case .refused(.notEntitled), .refused(.enrolmentUnfinished): .forbidden
+            case .refused(.notEntitled), .refused(.enrolmentUnfinished), .refused(.stationEnded): .forbidden
             case .refused(.pupilUnknown): .notFound
             case .refused: .unprocessableContent
             case .signInFailed: .forbidden

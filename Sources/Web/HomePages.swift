@@ -15,6 +15,12 @@ struct HomePage {
         let count: String
         let text: String
     }
+    /// The batch that the person has open.
+    struct OpenBatch {
+        let href: String
+        let title: String
+        let filed: String
+    }
     struct Role {
         let can: [String]
         let cannot: [String]
@@ -30,6 +36,10 @@ struct HomePage {
     let hasUnfinished: Bool
     let waiting: [Duty]
     let nothingWaits: Bool
+    let batch: OpenBatch?
+    let csrf: String
+    let mayManageStations: Bool
+    let maySeeIntake: Bool
     let role: Role
 }
 
@@ -40,6 +50,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
     var unfinished: [HomePage.Unfinished] = []
     if mayFile {
         for (file, uploads) in Dictionary(grouping: try vault.pendingUploads(as: acting), by: \.pupilFile) {
+            guard let file else { continue }
             let pupil = try vault.pupil(file, as: acting)
             unfinished.append(
                 .init(
@@ -58,6 +69,15 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: quarantined == 1 ? "document in quarantine" : "documents in quarantine"))
         }
     }
+    if acting.may(.seeIntake, in: vault) {
+        let count = try vault.intakeCount(as: acting)
+        if count > 0 {
+            waiting.append(
+                .init(
+                    href: "/intake", count: String(count),
+                    text: count == 1 ? "scan in the intake queue" : "scans in the intake queue"))
+        }
+    }
     return visit.page(
         .home,
         HomePage(
@@ -65,7 +85,15 @@ private func showHome(_ visit: Visit) throws -> Reply {
             mayManagePupils: acting.may(.managePupils, in: vault),
             mayManagePeople: acting.may(.managePeople, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty, waiting: waiting,
-            nothingWaits: waiting.isEmpty && unfinished.isEmpty, role: role(acting, vault)))
+            nothingWaits: waiting.isEmpty && unfinished.isEmpty,
+            batch: mayFile
+                ? try vault.batches(as: acting).first { $0.closed == nil }.map { batch in
+                    HomePage.OpenBatch(
+                        href: "/batches/\(batch.id.text)", title: "Batch \(batch.number)",
+                        filed: "\(words.count(batch.documents, "document")) filed since \(words.moment(batch.opened))")
+                } : nil, csrf: visit.session?.csrf ?? "",
+            mayManageStations: acting.may(.manageStations, in: vault), maySeeIntake: acting.may(.seeIntake, in: vault),
+            role: role(acting, vault)))
 }
 
 private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
@@ -78,6 +106,7 @@ private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
         (.managePupils, "put pupils on the register", "change the register of pupils"),
         (.managePeople, "add people and give them a role", "add people"),
         (.seeFigures, "see how the record stands, in figures", "see the record’s figures"),
+        (.manageStations, "make scan stations and withdraw them", "make scan stations"),
     ]
     return HomePage.Role(
         can: all.filter { acting.may($0.0, in: vault) }.map(\.can),

@@ -30,6 +30,7 @@ private func purpose(of role: Role) -> String {
     case .staff: "uploads and files, cannot read back"
     case .panel: "sees figures, no content"
     case .accountManager: "manages accounts, no content"
+    case .station: "uploads, reads nothing"
     }
 }
 
@@ -46,7 +47,7 @@ private func showPeople(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
             people: try visit.vault.people(as: visit.acting).map { person in
                 PeoplePage.Line(name: person.name, roles: visit.words.roles(person.roles), enrolled: person.enrolled)
             }, csrf: visit.session?.csrf ?? "", name: Field(value: visit.form["name"], error: isRole ? nil : words),
-            roles: Role.allCases.map { role in
+            roles: Role.ofPeople.map { role in
                 Choice(
                     value: role.rawValue, title: "\(role.title): \(purpose(of: role))",
                     chosen: chosen.contains(role.rawValue))

@@ -10,7 +10,7 @@ let programRoutes: [Route] = [
     Route(.get, "/api/v1/openapi.json", .anyone, leadsToSignIn: false) { _ in
         .bytes(PackageResources.openapi_json, "application/json")
     },
-    Route(.post, "/api/v1/documents", .file, body: .bytes, leadsToSignIn: false, handle: fileByProgram),
+    Route(.post, "/api/v1/documents", .upload, body: .bytes, leadsToSignIn: false, handle: fileByProgram),
 ]
 
 /// A filing as a program asks for it. What is left out stays as it was said when the upload began.
@@ -67,6 +67,7 @@ private struct Outcome: Encodable {
         let index, size: UInt64
         let pages: Int?
         let quarantined: Bool
+        let earlier: String?
 
         init(_ receipt: Receipt) {
             document = receipt.document.text
@@ -80,6 +81,22 @@ private struct Outcome: Encodable {
             size = receipt.size
             pages = receipt.pages
             quarantined = receipt.quarantined
+            earlier = receipt.earlier?.text
+        }
+    }
+    struct Queued: Encodable {
+        let filename, recorded, sha256, checkpoint: String
+        let index, size: UInt64
+        let quarantined: Bool
+
+        init(_ receipt: IntakeReceipt) {
+            filename = receipt.filename
+            recorded = receipt.recorded.iso8601
+            sha256 = receipt.sha256
+            checkpoint = receipt.checkpoint
+            index = receipt.index
+            size = receipt.size
+            quarantined = receipt.quarantined
         }
     }
     struct Refused: Encodable {
@@ -87,6 +104,7 @@ private struct Outcome: Encodable {
     }
     let upload: String
     var receipt: Filed?
+    var queued: Queued?
     var refusal: Refused?
 }
 
@@ -110,6 +128,7 @@ private func fileByProgram(_ visit: Visit) async throws -> Reply {
     let outcomes = try visit.vault.file(filings, as: acting).map { outcome in
         switch outcome {
         case .filed(let upload, let receipt): Outcome(upload: upload.text, receipt: .init(receipt))
+        case .queued(let upload, let receipt): Outcome(upload: upload.text, queued: .init(receipt))
         case .refused(let upload, let refusal):
             Outcome(
                 upload: upload.text,
@@ -121,20 +140,22 @@ private func fileByProgram(_ visit: Visit) async throws -> Reply {
 
 /// An upload of which bytes are still to come, for going on with it.
 private struct Unfinished: Encodable {
-    let upload, pupil, filename: String
+    let upload, filename: String
+    let pupil: String?
     let offset, length: UInt64
     let sha256: String?
 }
 
-/// The person's own unfinished uploads: how a page that was closed finds what to go on with, with nothing kept in the
+/// The person's or station's own unfinished uploads: how a page that was closed finds what to go on with, with nothing kept in the
 /// browser.
 func listUploads(_ visit: Visit) throws -> Reply {
     let acting = try visit.acting
     return try .json(
         visit.vault.unfinishedUploads(as: acting).map { upload in
             Unfinished(
-                upload: upload.id.text, pupil: try visit.vault.pupil(upload.pupilFile, as: acting).reference,
-                filename: upload.filename, offset: upload.offset, length: upload.length, sha256: upload.digest?.hex)
+                upload: upload.id.text, filename: upload.filename,
+                pupil: upload.pupilFile.flatMap { visit.vault.reference(of: $0) }, offset: upload.offset,
+                length: upload.length, sha256: upload.digest?.hex)
         }
     ).with { $0.headers[.strongroomToken] = visit.session?.csrf ?? "" }
 }

@@ -13,6 +13,8 @@ package enum Access: String, Sendable, CaseIterable {
     case signedIn
     /// Who may file.
     case file
+    /// Who may file, and scan stations with their token.
+    case upload
     /// Who may read.
     case read
     /// Who may see pupils' names: to file or to read.
@@ -23,6 +25,10 @@ package enum Access: String, Sendable, CaseIterable {
     case managePeople
     /// Who may see how the ledger stands.
     case seeFigures
+    /// Who may make scan stations and withdraw them.
+    case manageStations
+    /// Who may see the intake queue.
+    case seeIntake
 }
 
 /// What a request may carry as its body.

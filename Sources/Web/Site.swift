@@ -7,10 +7,10 @@ import NIOCore
 package import Records
 
 // A request's way, in order. Nothing of a later step runs before an earlier one has passed.
-//  1 the session          from its cookie, so that every answer knows who asks
+//  1 the session          from its cookie, so that every answer knows who asks; a scan station from its token
 //  2 address and method   a route of the table, or 404, or 405 with what is allowed
 //  3 names of the query   any other: 400
-//  4 where it came from   a form of another site: 403
+//  4 where it came from   a form of another site: 403 (a token comes from no form)
 //  5 who may              not signed in: to the sign-in page; not this role: 403
 //  6 the form             counted, read strictly; its token compared in constant time
 //  7 the handler          which asks the vault; the vault decides
@@ -32,7 +32,7 @@ package struct Site: HTTPResponder {
     package static let routes: [Route] =
         (signInRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + ledgerRoutes + healthRoutes + assetRoutes)
+        + peopleRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
     /// A site over a vault, with its own threads.
@@ -84,6 +84,11 @@ package struct Site: HTTPResponder {
         if !path.hasPrefix("/static/") {
             session = request.cookie(.session).flatMap { vault.sessions.resume($0) }
         }
+        let station = try request.stationToken.map { token in
+            do { return try vault.enter(stationToken: token) } catch VaultError.signInFailed {
+                throw Fault.stationUnknown
+            }
+        }
         // 2
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         let trimmed = segments == [""] ? [] : Array(segments)
@@ -101,17 +106,18 @@ package struct Site: HTTPResponder {
         // 3
         let query = try Form(urlEncoded: (request.uri.query ?? "")[...]) { route.query.contains($0) ? .once : .unknown }
         // 4
-        if changes { guard request.isFromHere else { throw Fault.forged } }
+        if changes && station == nil { guard request.isFromHere else { throw Fault.forged } }
         // 5
-        if let reply = try admit(route, session) { return reply }
+        if let reply = try admit(route, station ?? session?.acting) { return reply }
         var visit = Visit(
             site: self, request: request, route: route, parameters: parameters, query: query, session: session,
-            nonce: nonce, now: clock.now())
+            station: station, nonce: nonce, now: clock.now())
         // 6
         if changes {
             visit.form = try await request.form(route.body)
             switch route.body {
             case .stream: break
+            case .bytes where station != nil: break
             case .bytes: try visit.checkToken(request.headers[.strongroomToken] ?? "")
             case .none, .form, .smallFile: try visit.checkToken(visit.form["csrf"])
             }
@@ -121,11 +127,15 @@ package struct Site: HTTPResponder {
     }
 
     /// Nil where the route is open to who asks; else where they are led.
-    private func admit(_ route: Route, _ session: Session?) throws(Fault) -> Reply? {
+    private func admit(_ route: Route, _ acting: Acting?) throws(Fault) -> Reply? {
         if route.access == .anyone { return nil }
-        guard let acting = session?.acting else {
+        guard let acting else {
             guard route.leadsToSignIn else { throw .sessionEnded }
             return .redirect("/sign-in")
+        }
+        if acting.isStation {
+            guard route.access == .upload else { throw .vault(.refused(.notEntitled)) }
+            return nil
         }
         if route.access == .session { return nil }
         if acting.mustEnrol != (route.access == .enrolling) {
@@ -137,12 +147,14 @@ package struct Site: HTTPResponder {
         let may =
             switch route.access {
             case .anyone, .session, .enrolling, .signedIn: true
-            case .file: acting.may(.file, in: vault)
+            case .file, .upload: acting.may(.file, in: vault)
             case .read: acting.may(.read, in: vault)
             case .seeRegister: acting.may(.file, in: vault) || acting.may(.read, in: vault)
             case .managePupils: acting.may(.managePupils, in: vault)
             case .managePeople: acting.may(.managePeople, in: vault)
             case .seeFigures: acting.may(.seeFigures, in: vault)
+            case .manageStations: acting.may(.manageStations, in: vault)
+            case .seeIntake: acting.may(.seeIntake, in: vault)
             }
         guard may else {
             do { try vault.noteRefusal(of: acting) } catch { throw .vault(error) }
@@ -169,7 +181,7 @@ package struct Site: HTTPResponder {
         } else {
             let visit = Visit(
                 site: self, request: request, route: Self.errorRoute, parameters: [:], query: Form(), session: session,
-                nonce: nonce, now: clock.now())
+                station: nil, nonce: nonce, now: clock.now())
             reply = visit.page(
                 .problem,
                 ProblemPage(
@@ -179,6 +191,7 @@ package struct Site: HTTPResponder {
                         ? Link(href: "/sign-in", text: "Go to sign in") : Link(href: "/", text: "Go to your home page")),
                 status: problem.status)
         }
+        if problem.status == .unauthorized { reply.headers[.wwwAuthenticate] = "Bearer" }
         if let seconds = problem.retryAfterSeconds { reply.headers[.retryAfter] = String(seconds) }
         if !problem.allowed.isEmpty {
             reply.headers[.allow] = problem.allowed.map(\.rawValue).joined(separator: ", ")
@@ -252,6 +265,14 @@ extension Request {
             }
         }
         return nil
+    }
+
+    /// The token of a scan station, which only the programs' addresses look at.
+    var stationToken: String? {
+        guard uri.path.hasPrefix("/api/v1/"), let field = headers[.authorization] else { return nil }
+        let parts = field.split(separator: " ", omittingEmptySubsequences: true)
+        // Any other scheme is a token of no station.
+        return parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : ""
     }
 
     /// Whether a form was sent from this site.

@@ -17,6 +17,8 @@ enum Template: String, CaseIterable {
     case pupilImport = "pupil-import"
     case pupilImported = "pupil-imported"
     case ledger
+    case batch, stations, station, intake
+    case stationAdded = "station-added"
 
     var source: [UInt8] {
         switch self {
@@ -43,6 +45,11 @@ enum Template: String, CaseIterable {
         case .pupilImport: PackageResources.pupil_import_mustache
         case .pupilImported: PackageResources.pupil_imported_mustache
         case .ledger: PackageResources.ledger_mustache
+        case .batch: PackageResources.batch_mustache
+        case .stations: PackageResources.stations_mustache
+        case .station: PackageResources.station_mustache
+        case .stationAdded: PackageResources.station_added_mustache
+        case .intake: PackageResources.intake_mustache
         }
     }
 }

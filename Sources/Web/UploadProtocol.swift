@@ -14,11 +14,11 @@ import Synchronization
 let uploadRoutes: [Route] = [
     Route(.options, "/api/v1/uploads", .anyone, handle: tellAbilities),
     Route(.options, "/api/v1/uploads/{upload}", .anyone, handle: tellAbilities),
-    Route(.get, "/api/v1/uploads", .file, leadsToSignIn: false, handle: listUploads),
-    Route(.post, "/api/v1/uploads", .file, body: .bytes, leadsToSignIn: false, handle: createUpload),
-    Route(.head, "/api/v1/uploads/{upload}", .file, leadsToSignIn: false, handle: tellOffset),
-    Route(.patch, "/api/v1/uploads/{upload}", .file, body: .bytes, leadsToSignIn: false, handle: continueUpload),
-    Route(.delete, "/api/v1/uploads/{upload}", .file, body: .bytes, leadsToSignIn: false, handle: endUpload),
+    Route(.get, "/api/v1/uploads", .upload, leadsToSignIn: false, handle: listUploads),
+    Route(.post, "/api/v1/uploads", .upload, body: .bytes, leadsToSignIn: false, handle: createUpload),
+    Route(.head, "/api/v1/uploads/{upload}", .upload, leadsToSignIn: false, handle: tellOffset),
+    Route(.patch, "/api/v1/uploads/{upload}", .upload, body: .bytes, leadsToSignIn: false, handle: continueUpload),
+    Route(.delete, "/api/v1/uploads/{upload}", .upload, body: .bytes, leadsToSignIn: false, handle: endUpload),
 ]
 
 /// The protocol's own words.
@@ -61,7 +61,7 @@ enum Tus {
 /// What may be said in `Upload-Metadata`.
 private let metadataKeys: Set<String> = [
     "filename", "filetype", "pupil", "category", "date", "summary", "signed", "signed_by", "received", "late_reason",
-    "sha256", "file",
+    "sha256", "batch", "file",
 ]
 
 private func tellAbilities(_ visit: Visit) throws -> Reply {
@@ -99,11 +99,20 @@ private func createUpload(_ visit: Visit) async throws -> Reply {
         guard let stated = Digest(hex: text.lowercased()) else { throw Fault.tusField("Upload-Metadata: sha256") }
         digest = stated
     }
-    let pupil = try visit.vault.pupil(reference: said["pupil"] ?? "", as: visit.acting)
+    let acting = try visit.acting
+    // Without a pupil it is for the intake queue, which only a scan station fills.
+    let pupilFile =
+        said["pupil"] == nil && acting.isStation
+        ? nil : try visit.vault.pupilFile(reference: said["pupil"] ?? "", toFileAs: acting)
+    var batch: BatchID?
+    if let text = said["batch"] {
+        guard acting.isStation, let id = BatchID(text: text) else { throw Fault.tusField("Upload-Metadata: batch") }
+        batch = id
+    }
     let status = try visit.vault.announce(
         Announcement(
-            pupilFile: pupil.pupilFile, filename: filename, declaredType: said["filetype"], length: length,
-            metadata: headers[Tus.metadata] ?? "", digest: digest, details: details(said)), as: visit.acting)
+            pupilFile: pupilFile, batch: batch, filename: filename, declaredType: said["filetype"], length: length,
+            metadata: headers[Tus.metadata] ?? "", digest: digest, details: details(said)), as: acting)
     var reply =
         hasBytes || length == 0
         ? try await bring(visit, status.id, at: 0) : .moved(to: status, status: .created)
@@ -249,9 +258,12 @@ private func take(_ visit: Visit, _ id: UploadID, at offset: UInt64) async throw
     return reply
 }
 
-/// Whether the sender asked, when the upload began, for it to be filed when it is whole.
+/// Whether the sender asked, when the upload began, for it to be filed when it is whole. What was filed before waits:
+/// its sender is told by the upload's own address, and files it on purpose or not at all.
 private func fileNow(_ visit: Visit, _ pending: PendingUpload) throws -> Bool {
-    guard pending.inspected.outcome == .accepted || pending.inspected.outcome == .quarantined else { return false }
+    guard pending.inspected.outcome == .accepted || pending.inspected.outcome == .quarantined,
+        pending.earlier == nil
+    else { return false }
     return try metadata(visit.vault.status(of: pending.id, as: visit.acting).metadata)["file"] == "now"
 }
 

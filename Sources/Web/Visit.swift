@@ -12,6 +12,8 @@ struct Visit: Sendable {
     let parameters: [Substring: String]
     let query: Form
     let session: Session?
+    /// The scan station that asks, where one does.
+    let station: Acting?
     let nonce: String
     let now: Timestamp
     var form = Form()
@@ -19,11 +21,11 @@ struct Visit: Sendable {
     var vault: Vault { site.vault }
     var words: Wording { site.words }
 
-    /// Who acts. Routes that need a session are not reached without one.
+    /// Who acts. Routes that need somebody are not reached without.
     var acting: Acting {
         get throws(Fault) {
-            guard let session else { throw .sessionEnded }
-            return session.acting
+            guard let acting = station ?? session?.acting else { throw .sessionEnded }
+            return acting
         }
     }
 

@@ -199,7 +199,7 @@ struct DemoSchool {
         var filed = 0
         for outcome in try vault.file(filings, as: acting) {
             switch outcome {
-            case .filed: filed += 1
+            case .filed, .queued: filed += 1
             case .refused(_, let refusal): Terminal.explain(refusal, about: "a sample scan")
             }
         }

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import Glibc
 import Records
+import Sealing
 import Synchronization
 
 /// `strongroom file`
@@ -29,6 +30,8 @@ struct FileCommand: ParsableCommand {
     var details: String?
     @Flag(help: "Accept the proposed summaries.")
     var acceptProposed = false
+    @Flag(help: "File what you filed for this pupil before, too.")
+    var again = false
     @Flag(help: "Answer as JSON, a line a document.")
     var json = false
 
@@ -58,30 +61,51 @@ struct FileCommand: ParsableCommand {
         var worst: Int32 = 0
         try acting.acting { vault, acting in
             let chosen = try vault.pupil(reference: pupil, as: acting)
+            // What is filed here is a batch of its own, unless one is open already.
+            let isOpen = try vault.batches(as: acting).first.map { $0.closed == nil } ?? false
+            let batch = try vault.openBatch(as: acting)
+            var seen: Set<Digest> = []
             for start in stride(from: 0, to: files.count, by: Self.atOnce) {
                 Terminal.progress(start, of: files.count, "files")
                 let some = files[start..<min(start + Self.atOnce, files.count)].map { path in
                     let name = URL(fileURLWithPath: path).lastPathComponent
                     return (path: path, name: name, details: details(for: name, said))
                 }
-                var batch: [(String, Received, FilingDetails)] = []
+                var ready: [(String, Received, FilingDetails)] = []
                 for (file, result) in zip(some, Self.receive(some, chosen, vault, acting)) {
                     do {
                         let received = try result.get()
+                        if !again { try checkNew(received, &seen, vault, acting) }
                         var complete = file.details
                         if complete.summary.isEmpty && acceptProposed {
                             complete.summary = received.inspected.proposedSummary ?? ""
                         }
-                        batch.append((file.name, received, complete))
+                        ready.append((file.name, received, complete))
                     } catch {
                         worst = max(worst, try failed(file.name, error))
                     }
                 }
-                worst = max(worst, try self.file(batch, vault, acting))
+                worst = max(worst, try self.file(ready, vault, acting))
             }
+            if !isOpen { try vault.closeBatch(batch.id, as: acting) }
             Terminal.progress(files.count, of: files.count, "files")
         }
         if worst != 0 { throw Stop(code: worst) }
+    }
+
+    /// Refuses what this person filed for this pupil before, or named twice now.
+    private func checkNew(
+        _ received: Received, _ seen: inout Set<Digest>, _ vault: Vault, _ acting: Acting
+    ) throws(VaultError) {
+        let earlier = try vault.earlier(received, as: acting)
+        guard earlier != nil || !seen.insert(received.digest).inserted else { return }
+        throw .refused(
+            Refusal(
+                code: "upload.repeated",
+                message: earlier.map {
+                    "You filed this same content for this pupil before, as document \($0.document.text) at \($0.recorded.iso8601)."
+                } ?? "The same content is among the files named before it.",
+                hint: "It was not filed. If the pupil's file is to have it twice, say --again."))
     }
 
     /// Documents that are received together, and filed in one transaction.
@@ -178,6 +202,7 @@ struct FileCommand: ParsableCommand {
                           SHA-256 \(receipt.sha256)
                         """)
                 }
+            case .queued: break
             case .refused(let upload, let refusal):
                 worst = max(worst, try failed(names[upload] ?? "", VaultError.refused(refusal)))
             }

@@ -68,7 +68,7 @@ struct PersonCommand: ParsableCommand {
         func run() throws {
             let roles = try role.map { name in
                 guard let role = Role(rawValue: name) else {
-                    throw ValidationError("There is no role \(name): \(Role.allCases.map(\.rawValue)).")
+                    throw ValidationError("There is no role \(name): \(Role.ofPeople.map(\.rawValue)).")
                 }
                 return role
             }

@@ -35,7 +35,8 @@ import Testing
         let filing = Act.documentFiled(
             FilingAct(
                 document: document, upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1,
-                nonce: [], commitment: digest("c"), detail: detail.id, detailKey: key.id, quarantine: nil))
+                nonce: [], commitment: digest("c"), detail: detail.id, detailKey: key.id, quarantine: nil, batch: nil,
+                contentTag: Randomness.bytes(32)))
         for act in [reading, opening] {
             #expect(school.unlawful(act, by: admin, pupilFile: file) == "author may not read")
             #expect(school.unlawful(act, by: panel, pupilFile: file) == "author may not read")
@@ -260,6 +261,7 @@ import Testing
         let other = FoundingAct(
             vault: founding.vault, origin: founding.origin, serviceKey: founding.serviceKey,
             checkpointKey: founding.checkpointKey, register: founding.register, team: founding.team,
+            intake: founding.intake,
             abilities: founding.abilities, founder: act)
         let late = school.statement(.vaultFounded(other), by: .person(impostor))
         #expect(late.index > 0)

@@ -1,6 +1,9 @@
 import Records
 import Testing
 
+/// After everything that the fixtures say.
+private let now = Timestamp(milliseconds: 1_000_000)
+
 @Suite struct DecisionTests {
     /// policies/access.yaml as a table: what is asked, and who may.
     @Test func `Each role may do what access_yaml says, and nothing else`() throws {
@@ -11,21 +14,22 @@ import Testing
             (.file(file), [.dsl, .deputy, .admin, .staff]), (.readChronology(file), [.dsl, .deputy]),
             (.readDocument(.random(), in: file, .view), [.dsl, .deputy]),
             (.readDocument(.random(), in: file, .download), [.dsl, .deputy]),
-            (.seeFigures, [.dsl, .deputy, .panel]),
+            (.seeFigures, [.dsl, .deputy, .panel]), (.manageStations, [.dsl]), (.seeIntake, [.dsl]), (.fillIntake, []),
+            (.keepBatch, [.dsl, .deputy, .admin, .staff]),
         ]
-        for role in Role.allCases {
+        for role in Role.ofPeople {
             let person = try school.add([role])
             for (request, may) in requests {
                 let refused = refusalCode {
-                    let grant = try decide(request, by: person, under: school.authority)
+                    let grant = try decide(request, by: person, at: now, under: school.authority)
                     #expect(grant.person == person && grant.request == request)
                 }
                 #expect(refused == (may.contains(role) ? nil : "access.not-entitled"), "\(role) \(request)")
             }
         }
         let both = try school.add([.panel, .admin])
-        #expect(refusalCode { _ = try decide(.seeFigures, by: both, under: school.authority) } == nil)
-        #expect(refusalCode { _ = try decide(.file(file), by: both, under: school.authority) } == nil)
+        #expect(refusalCode { _ = try decide(.seeFigures, by: both, at: now, under: school.authority) } == nil)
+        #expect(refusalCode { _ = try decide(.file(file), by: both, at: now, under: school.authority) } == nil)
     }
 
     @Test func `Who is unknown or not enrolled may do nothing, and no pupil file but a known one is granted`() throws {
@@ -33,19 +37,25 @@ import Testing
         let file = try school.register()
         let new = try school.add([.dsl], enrolled: false)
         let authority = school.authority
-        #expect(refusalCode { _ = try decide(.seeRegister, by: .random(), under: authority) } == "access.not-entitled")
         #expect(
-            refusalCode { _ = try decide(.seeRegister, by: new, under: authority) } == "access.enrolment-unfinished")
+            refusalCode { _ = try decide(.seeRegister, by: .random(), at: now, under: authority) }
+                == "access.not-entitled")
+        #expect(
+            refusalCode { _ = try decide(.seeRegister, by: new, at: now, under: authority) }
+                == "access.enrolment-unfinished")
         for request in [
             Request.file(.random()), .readChronology(.random()), .readDocument(.random(), in: .random(), .view),
         ] {
-            #expect(refusalCode { _ = try decide(request, by: school.founder, under: authority) } == "pupil.unknown")
+            #expect(
+                refusalCode { _ = try decide(request, by: school.founder, at: now, under: authority) }
+                    == "pupil.unknown")
         }
-        #expect(refusalCode { _ = try decide(.readChronology(file), by: school.founder, under: authority) } == nil)
+        #expect(
+            refusalCode { _ = try decide(.readChronology(file), by: school.founder, at: now, under: authority) } == nil)
         // Whoever may not read does not learn which files there are.
         let admin = try school.add([.admin])
         #expect(
-            refusalCode { _ = try decide(.readChronology(.random()), by: admin, under: school.authority) }
+            refusalCode { _ = try decide(.readChronology(.random()), by: admin, at: now, under: school.authority) }
                 == "access.not-entitled")
     }
 }

@@ -38,6 +38,7 @@ struct School {
     let founder = PersonID.random()
     let register = IdentityID.random()
     let team = IdentityID.random()
+    let intake = IdentityID.random()
 
     /// A founded vault under the shipped access policy.
     init() throws {
@@ -45,10 +46,11 @@ struct School {
         let (act, items) = try Self.person(founder, roles: [.dsl])
         let founding = FoundingAct(
             vault: .random(), origin: "strongroom.invalid/x", serviceKey: [UInt8](repeating: 1, count: 32),
-            checkpointKey: [UInt8](repeating: 2, count: 32), register: register, team: team, abilities: abilities,
+            checkpointKey: [UInt8](repeating: 2, count: 32), register: register, team: team, intake: intake,
+            abilities: abilities,
             founder: act)
         try say(
-            .vaultFounded(founding), by: founder, items: items + [Self.recipient(register), Self.recipient(team)])
+            .vaultFounded(founding), by: founder, items: items + [register, team, intake].map { Self.recipient($0) })
     }
 
     static func recipient(_ identity: IdentityID) -> Item {
@@ -122,6 +124,41 @@ struct School {
         let (act, items) = Self.pupil(reference, heldBy: team)
         try say(.pupilRegistered(act), by: founder, pupilFile: file, items: items)
         return file
+    }
+
+    /// A filing of somebody's, with the items that it needs.
+    static func filing(in batch: BatchID? = nil) throws -> (Act, [Item]) {
+        let document = DocumentID.random()
+        let detail = Item(id: .random(), kind: .detail, digest: digest("d"))
+        let key = Item(id: .random(), kind: .detailKey, digest: digest("k"))
+        let header = Item(id: ItemID(document.bytes) ?? .random(), kind: .header, digest: digest("h"))
+        let act = FilingAct(
+            document: document, upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1, nonce: [],
+            commitment: digest("c"), detail: detail.id, detailKey: key.id, quarantine: nil, batch: batch,
+            contentTag: Randomness.bytes(32))
+        return (.documentFiled(act), [header, detail, key])
+    }
+
+    /// A scan in the intake queue, with the items that it needs.
+    static func intakeItem() -> (Act, [Item]) {
+        let items = [ItemKind.header, .detail, .intakeKey].map {
+            Item(id: .random(), kind: $0, digest: digest($0.rawValue))
+        }
+        let act = IntakeAct(
+            upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1, nonce: [],
+            commitment: digest("c"), header: items[0].id, detail: items[1].id, key: items[2].id, quarantine: nil)
+        return (.intakeReceived(act), items)
+    }
+
+    /// Makes a scan station that works until a time.
+    mutating func addStation(for files: [PupilFileID], intake: Bool = false, until expires: Int64) throws -> PersonID {
+        let id = PersonID.random()
+        let (party, items) = try Self.person(id, roles: [.station])
+        try say(
+            .stationAdded(StationAct(party: party, expires: Timestamp(milliseconds: expires), intake: intake)),
+            by: founder, items: items)
+        for file in files { try say(.stationAllowed(id), by: founder, pupilFile: file) }
+        return id
     }
 
     /// Why a statement is not lawful; nil where it is.

@@ -10,25 +10,37 @@ private func everyAct() throws -> [Act] {
     let person = PersonAct(
         person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), nameTag: Randomness.bytes(32),
         roles: [.staff, .admin], keybox: .random(), row: .random(), wraps: [edge(), edge()])
-    func filing(_ quarantine: String?) -> Act {
+    func filing(_ quarantine: String?, _ batch: BatchID?) -> Act {
         .documentFiled(
             FilingAct(
                 document: .random(), upload: .random(), blob: .random(), payload: digest("p"),
                 payloadLength: 1 << 40, nonce: Randomness.bytes(16), commitment: digest("c"), detail: .random(),
-                detailKey: .random(), quarantine: quarantine))
+                detailKey: .random(), quarantine: quarantine, batch: batch, contentTag: Randomness.bytes(32)))
+    }
+    func intake(_ quarantine: String?) -> Act {
+        .intakeReceived(
+            IntakeAct(
+                upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1 << 40,
+                nonce: Randomness.bytes(16), commitment: digest("c"), header: .random(), detail: .random(),
+                key: .random(), quarantine: quarantine))
     }
     return [
         .vaultFounded(
             FoundingAct(
                 vault: .random(), origin: "strongroom.invalid/v", serviceKey: Randomness.bytes(32),
-                checkpointKey: Randomness.bytes(32), register: .random(), team: .random(), abilities: abilities,
+                checkpointKey: Randomness.bytes(32), register: .random(), team: .random(), intake: .random(),
+                abilities: abilities,
                 founder: person)),
         .personAdded(person), .personEnrolled(.random(), keybox: .random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
         .policyAdopted(abilities), .signedIn(.random()), .signedOut(.random()), .signInFailed(.random(), count: 3),
-        .signInFailed(nil, count: 1), filing(nil), filing("pdf.javascript"),
-        .uploadRefused(.random(), code: "type.empty"), .uploadWaiting(.random(), code: "sandbox.unavailable"),
+        .signInFailed(nil, count: 1), filing(nil, nil), filing("pdf.javascript", .random()),
+        .batchOpened(.random()), .batchClosed(.random()),
+        .stationAdded(StationAct(party: person, expires: Timestamp(milliseconds: 5), intake: true)),
+        .stationAllowed(.random()), .stationWithdrawn(.random()), intake(nil), intake("pdf.javascript"),
+        .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
+        .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
         .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
@@ -80,7 +92,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             }
             #expect(throws: StatementError.self) { try parse(whole.merging(["note": .string("x")]) { $1 }) }
             let inner = try object(whole["act"])
-            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine"]
+            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine", "batch"]
             for key in inner.keys where !mayLack.contains(key) {
                 #expect(throws: StatementError.self, "\(act.kind) without act.\(key)") {
                     try parse(whole.merging(["act": .object(inner.filter { $0.key != key })]) { $1 })

@@ -19,12 +19,12 @@ private let table: [String: Access] = [
     "GET /hidden": .anyone,
     "OPTIONS /api/v1/uploads": .anyone,
     "OPTIONS /api/v1/uploads/{upload}": .anyone,
-    "GET /api/v1/uploads": .file,
-    "POST /api/v1/uploads": .file,
-    "HEAD /api/v1/uploads/{upload}": .file,
-    "PATCH /api/v1/uploads/{upload}": .file,
-    "DELETE /api/v1/uploads/{upload}": .file,
-    "POST /api/v1/documents": .file,
+    "GET /api/v1/uploads": .upload,
+    "POST /api/v1/uploads": .upload,
+    "HEAD /api/v1/uploads/{upload}": .upload,
+    "PATCH /api/v1/uploads/{upload}": .upload,
+    "DELETE /api/v1/uploads/{upload}": .upload,
+    "POST /api/v1/documents": .upload,
     "GET /api/v1/openapi.json": .anyone,
     "GET /file": .file,
     "POST /file": .file,
@@ -48,6 +48,14 @@ private let table: [String: Access] = [
     "GET /documents/{document}": .read,
     "GET /documents/{document}/pages/{page}": .read,
     "POST /documents/{document}/download": .read,
+    "GET /stations": .manageStations,
+    "POST /stations": .manageStations,
+    "GET /stations/{station}": .manageStations,
+    "POST /stations/{station}/withdraw": .manageStations,
+    "GET /intake": .seeIntake,
+    "POST /batches": .file,
+    "GET /batches/{batch}": .file,
+    "POST /batches/{batch}/close": .file,
     "GET /people": .managePeople,
     "POST /people": .managePeople,
     "GET /ledger": .seeFigures,
@@ -58,6 +66,7 @@ private let table: [String: Access] = [
 
 private func filled(_ path: String, _ school: School) -> String {
     path.replacing("{pupil}", with: school.pupil.reference).replacing("{upload}", with: UploadID.random().text)
+        .replacing("{station}", with: PersonID.random().text).replacing("{batch}", with: BatchID.random().text)
         .replacing("{documents}", with: DocumentID.random().text).replacing(
             "{document}", with: DocumentID.random().text
         )
@@ -80,11 +89,14 @@ struct RouteTests {
         let people: [(Role, Visitor, Set<Access>)] = [
             (
                 .dsl, try school.visitor(school.lead),
-                [.anyone, .session, .signedIn, .file, .read, .seeRegister, .managePupils, .managePeople, .seeFigures]
+                [
+                    .anyone, .session, .signedIn, .file, .upload, .read, .seeRegister, .managePupils, .managePeople,
+                    .seeFigures, .manageStations, .seeIntake,
+                ]
             ),
             (
                 .admin, try school.visitor(school.add(.admin, name: "Maud Tranter")),
-                [.anyone, .session, .signedIn, .file, .seeRegister]
+                [.anyone, .session, .signedIn, .file, .upload, .seeRegister]
             ),
             (
                 .panel, try school.visitor(school.add(.panel, name: "Ivo Castellane")),

@@ -151,8 +151,10 @@ def object_of(keys, optional=()):
 
 
 ROLES = ["account-manager", "admin", "deputy", "dsl", "panel", "staff"]
-ABILITIES = ["file", "manage-people", "manage-pupils", "read", "see-figures"]
-ITEM_KINDS = ["recipient", "wrap", "keybox", "header", "detail", "detail-key", "register-row", "person-row"]
+ABILITIES = ["file", "manage-people", "manage-pupils", "manage-stations", "read", "see-figures", "see-intake"]
+ITEM_KINDS = [
+    "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "register-row", "person-row",
+]  # fmt: skip
 DIGEST = is_bytes(32)
 
 
@@ -165,14 +167,14 @@ def is_abilities(value):
 WRAPS = list_of(object_of({"item": is_id, "identity": is_id, "holder": is_id}))
 PERSON = {
     "person": is_id, "identity": is_id, "verifying_key": DIGEST, "name_tag": DIGEST,
-    "roles": list_of(one_of(*ROLES)), "keybox": is_id, "row": is_id, "wraps": WRAPS,
+    "roles": list_of(one_of(*ROLES, "scan-station")), "keybox": is_id, "row": is_id, "wraps": WRAPS,
 }  # fmt: skip
 SESSION = object_of({"session": is_id})
 UPLOAD = object_of({"upload": is_id, "code": is_text})
 ACTS = {
     "vault.founded": object_of({
         "vault": is_id, "origin": is_text, "service_key": DIGEST, "checkpoint_key": DIGEST,
-        "register": is_id, "team": is_id, "abilities": is_abilities, "founder": object_of(PERSON),
+        "register": is_id, "team": is_id, "intake": is_id, "abilities": is_abilities, "founder": object_of(PERSON),
     }),
     "person.added": object_of(PERSON),
     "person.enrolled": object_of({"person": is_id, "keybox": is_id}),
@@ -185,7 +187,18 @@ ACTS = {
     "document.filed": object_of({
         "document": is_id, "upload": is_id, "blob": is_id, "payload_sha256": DIGEST, "payload_length": is_count,
         "nonce": is_bytes(16), "commitment": DIGEST, "detail": is_id, "detail_key": is_id, "quarantine": is_text,
+        "batch": is_id, "content_tag": DIGEST,
+    }, optional=["quarantine", "batch"]),
+    "batch.opened": object_of({"batch": is_id}),
+    "batch.closed": object_of({"batch": is_id}),
+    "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
+    "station.allowed": object_of({"station": is_id}),
+    "station.withdrawn": object_of({"station": is_id}),
+    "intake.received": object_of({
+        "upload": is_id, "blob": is_id, "payload_sha256": DIGEST, "payload_length": is_count, "nonce": is_bytes(16),
+        "commitment": DIGEST, "header": is_id, "detail": is_id, "key": is_id, "quarantine": is_text,
     }, optional=["quarantine"]),
+    "intake.read": SESSION,
     "upload.refused": UPLOAD,
     "upload.waiting": UPLOAD,
     "upload.discarded": object_of({"upload": is_id}),
@@ -337,8 +350,14 @@ BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
 NEEDS = {
     "person.added": "manage-people", "policy.adopted": "manage-people", "pupil.registered": "manage-pupils",
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
+    "batch.opened": "file", "batch.closed": "file", "intake.read": "see-intake",
+    "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
+}
+STATION_MAY = {"document.filed", "upload.refused", "upload.waiting", "upload.discarded", "access.refused"}  # fmt: skip
+CHANGES_AUTHORITY = {
+    "vault.founded", "person.added", "person.enrolled", "pupil.registered", "policy.adopted", "batch.opened",
+    "batch.closed", "station.added", "station.allowed", "station.withdrawn",
 }  # fmt: skip
-CHANGES_AUTHORITY = {"vault.founded", "person.added", "person.enrolled", "pupil.registered", "policy.adopted"}
 
 
 class Ledger:
@@ -349,6 +368,7 @@ class Ledger:
         self.statements, self.items, self.documents = [], {}, {}
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
+        self.stations, self.batches, self.intake = {}, {}, {}
         self.abilities, self.policy, self.newest = {}, None, 0
 
     def take(self, leaf: bytes):
@@ -393,10 +413,15 @@ class Ledger:
             require(kind in SERVICE_MAY, "the service may not say this")
         elif kind != "vault.founded":
             person = self.people[statement.author]
+            if station := self.stations.get(statement.author):
+                require(not station["withdrawn"] and statement.time < station["expires"], "the station has ended")
+                may = STATION_MAY | ({"intake.received"} if station["intake"] else set())
+                require(kind in may, "a station may not say this")
+                return
+            require(kind != "intake.received", "only a station fills the intake queue")
             require(person["enrolled"] or kind in BEFORE_ENROLMENT, "the author is not enrolled")
             if kind in NEEDS:
-                allowed = any(NEEDS[kind] in self.abilities.get(role, []) for role in person["roles"])
-                require(allowed, f"the author may not {NEEDS[kind]}")
+                require(self.may(NEEDS[kind], person), f"the author may not {NEEDS[kind]}")
 
     def apply(self, statement, policy):
         act = statement.act
@@ -405,9 +430,41 @@ class Ledger:
                 self.founding, self.abilities, self.policy = act, act["abilities"], policy
                 self.add_identity(act["register"], "register")
                 self.add_identity(act["team"], "team")
+                self.add_identity(act["intake"], "intake")
                 self.add_person(act["founder"], enrolled=True)
             case "person.added":
+                require("scan-station" not in act["roles"], "a station added as a person")
                 self.add_person(act, enrolled=False)
+            case "station.added":
+                party = act["station"]
+                require(party["roles"] == ["scan-station"] and not party["wraps"], "a station with more than its role")
+                self.add_person(party, enrolled=True)
+                self.stations[party["person"]] = {
+                    "expires": act["expires"], "intake": act["intake"], "files": set(), "withdrawn": False,
+                }  # fmt: skip
+            case "station.allowed" | "station.withdrawn":
+                station = self.stations.get(act["station"])
+                require(station and not station["withdrawn"], "no such station")
+                if statement.kind == "station.withdrawn":
+                    station["withdrawn"] = True
+                else:
+                    require(statement.pupil_file in self.pupils, "allowed for nobody")
+                    require(statement.pupil_file not in station["files"], "allowed twice")
+                    station["files"].add(statement.pupil_file)
+            case "batch.opened":
+                require(act["batch"] not in self.batches, "a batch opened twice")
+                mine = [batch for batch in self.batches.values() if batch["operator"] == statement.author]
+                require(all(batch["closed"] for batch in mine), "a second open batch")
+                self.batches[act["batch"]] = {"operator": statement.author, "closed": False}
+            case "batch.closed":
+                batch = self.batches.get(act["batch"])
+                require(batch and batch["operator"] == statement.author and not batch["closed"], "not their open batch")
+                batch["closed"] = True
+            case "intake.received":
+                require(not statement.pupil_file, "an intake item of a pupil")
+                for item, kind in ((act["header"], "header"), (act["detail"], "detail"), (act["key"], "intake-key")):
+                    require(statement.items.get(item, " ")[0] == kind, f"no {kind} committed")
+                self.intake[act["upload"]] = statement
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
                 self.expect(act["keybox"], "keybox")
@@ -431,7 +488,22 @@ class Ledger:
                 require(statement.items.get(act["document"], " ")[0] == "header", "no header committed")
                 require(statement.items.get(act["detail"], " ")[0] == "detail", "no detail committed")
                 require(self.detail_keys.get(act["detail_key"]) == statement.pupil_file, "no detail key committed")
+                self.check_batch(statement, act)
                 self.documents[act["document"]] = statement
+
+    def check_batch(self, statement, act):
+        """A batch that is open and the author's own; a station's filing needs one, and a pupil it was allowed."""
+        station, batch = self.stations.get(statement.author), self.batches.get(act.get("batch"))
+        require(batch or "batch" not in act, "an unknown batch")
+        require(not batch or not batch["closed"], "a batch that is closed")
+        if station:
+            require(statement.pupil_file in station["files"], "a station's filing for another pupil")
+            require(batch and self.may("file", self.people[batch["operator"]]), "a station's filing outside a batch")
+        elif batch:
+            require(batch["operator"] == statement.author, "another's batch")
+
+    def may(self, ability, person):
+        return any(ability in self.abilities.get(role, []) for role in person["roles"])
 
     def add_person(self, act, enrolled):
         require(act["person"] not in self.people and act["name_tag"] not in self.tags, "added twice")
@@ -674,6 +746,8 @@ class Vault:
         self.part("policies", self.check_policies)
         for document, statement in self.ledger.documents.items():
             self.part(f"document {document}", self.check_payload, statement.act)
+        for upload, statement in self.ledger.intake.items():
+            self.part(f"intake item {upload}", self.check_payload, statement.act)
         return self.findings
 
     def check_nodes(self):

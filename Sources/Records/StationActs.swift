@@ -1,0 +1,96 @@
+import Ledger
+public import Sealing
+
+/// A scan station: it signs and stages, and reads nothing.
+public struct StationAct: Hashable, Sendable {
+    /// Its keys. Its only role is `.station`, nothing is wrapped to it, and its name tag is random: nobody signs in by it.
+    public let party: PersonAct
+    /// From when on it may nothing more.
+    public let expires: Timestamp
+    /// Whether it may put scans into the intake queue.
+    public let intake: Bool
+
+    /// A station of all these parts.
+    public init(party: PersonAct, expires: Timestamp, intake: Bool) {
+        self.party = party
+        self.expires = expires
+        self.intake = intake
+    }
+
+    var encoded: [String: CanonicalValue] {
+        [
+            "station": .object(party.encoded), "expires": .integer(expires.milliseconds), "intake": .boolean(intake),
+        ]
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        self.init(
+            party: try PersonAct(parsing: try reader.value("station")),
+            expires: Timestamp(milliseconds: Int64(try reader.size("expires"))), intake: try reader.flag("intake"))
+        try reader.end()
+    }
+}
+
+/// A scan in the intake queue: kept, with its bytes, and not yet a document.
+public struct IntakeAct: Hashable, Sendable {
+    /// The upload it was; names the item.
+    public let upload: UploadID
+    /// Its payload.
+    public let blob: BlobID
+    /// SHA-256 of the payload, ciphertext with the nonce before it.
+    public let payload: Digest
+    /// The payload's length in bytes.
+    public let payloadLength: UInt64
+    /// The payload's 16-byte nonce.
+    public let nonce: [UInt8]
+    /// The commitment to its file key, bound to the upload.
+    public let commitment: Digest
+    /// The age header, sealed to the intake queue.
+    public let header: ItemID
+    /// The sealed detail.
+    public let detail: ItemID
+    /// The detail key that opens it, sealed to the intake queue.
+    public let key: ItemID
+    /// Why it is kept apart as evidence, when it is.
+    public let quarantine: String?
+
+    /// An item of all these parts.
+    public init(
+        upload: UploadID, blob: BlobID, payload: Digest, payloadLength: UInt64, nonce: [UInt8], commitment: Digest,
+        header: ItemID, detail: ItemID, key: ItemID, quarantine: String?
+    ) {
+        self.upload = upload
+        self.blob = blob
+        self.payload = payload
+        self.payloadLength = payloadLength
+        self.nonce = nonce
+        self.commitment = commitment
+        self.header = header
+        self.detail = detail
+        self.key = key
+        self.quarantine = quarantine
+    }
+
+    var encoded: [String: CanonicalValue] {
+        var object: [String: CanonicalValue] = [
+            "upload": .string(upload.text), "blob": .string(blob.text), "payload_sha256": .string(payload.base64),
+            "payload_length": .integer(Int64(payloadLength)), "nonce": .string(Base64.encode(nonce)),
+            "commitment": .string(commitment.base64), "header": .string(header.text), "detail": .string(detail.text),
+            "key": .string(key.text),
+        ]
+        if let quarantine { object["quarantine"] = .string(quarantine) }
+        return object
+    }
+
+    init(parsing value: CanonicalValue) throws(StatementError) {
+        var reader = try StatementReader(value)
+        self.init(
+            upload: try reader.id("upload"), blob: try reader.id("blob"),
+            payload: try reader.digest("payload_sha256"), payloadLength: try reader.size("payload_length"),
+            nonce: try reader.bytes("nonce"), commitment: try reader.digest("commitment"),
+            header: try reader.id("header"), detail: try reader.id("detail"), key: try reader.id("key"),
+            quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil)
+        try reader.end()
+    }
+}
