@@ -103,6 +103,8 @@ final class SessionMemory: Sendable {
         /// Which chronologies, and whether the register, were recorded as read.
         var chronologiesRead: Set<PupilFileID> = []
         var registerRead = false
+        /// Whether the intake queue's list was recorded as read.
+        var intakeRead = false
         /// When a refusal by role was last recorded.
         var refusalNoted: UInt64?
         /// Documents that are open.

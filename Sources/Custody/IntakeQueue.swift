@@ -52,11 +52,14 @@ public struct IntakeItem: Hashable, Sendable {
 }
 
 extension Vault {
-    /// What waits in the intake queue, oldest first. A recorded act.
+    /// What waits in the intake queue, oldest first. A recorded act, once a session.
     public func intake(as acting: Acting) throws(VaultError) -> [IntakeItem] {
         try rethrowing("intake") {
             _ = try decide(.seeIntake, acting)
-            try say(.intakeRead(acting.session), .person(acting))
+            if !acting.memory.with({ $0.intakeRead }) {
+                try say(.intakeRead(acting.session), .person(acting))
+                acting.memory.with { $0.intakeRead = true }
+            }
             return try recorder.read(pool) { db, head in
                 guard let founding = head.authority.founding else { throw VaultError.notFound }
                 let queue = try open(founding.intake, as: acting, db)

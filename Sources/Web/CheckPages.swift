@@ -254,6 +254,7 @@ struct ReceiptPage {
     let next: Link
     let another: Link
     let waiting: Link?
+    let batch: Link?
 }
 
 private func showReceipts(_ visit: Visit) throws -> Reply {
@@ -282,5 +283,10 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
             next: Link(href: "/file/\(last.pupilReference)", text: "File more for \(last.pupilReference)"),
             another: Link(href: "/file", text: "File for another pupil"),
             waiting: left == 0
-                ? nil : Link(href: "/", text: "\(visit.words.count(left, "file")) still waiting to be filed")))
+                ? nil : Link(href: "/", text: "\(visit.words.count(left, "file")) still waiting to be filed"),
+            batch: try visit.vault.batches(as: acting).first { $0.closed == nil }.map { batch in
+                Link(
+                    href: "/batches/\(batch.id.text)",
+                    text: "Batch \(batch.number): see all \(batch.documents), print it, close it")
+            }))
 }

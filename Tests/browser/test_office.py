@@ -146,6 +146,31 @@ def test_files_of_the_same_content_are_all_taken(clerk, school):
     assert [name for name in names if clerk.row(name).count() != 1] == []
 
 
+def test_what_was_filed_before_is_said_and_left_out_unless_it_is_ticked(clerk, school):
+    pupil, page = school.pupil("Zoë O'Dwyer-Núñez"), clerk.page
+    clerk.go(f"/check/{pupil}")
+    while (discard := page.get_by_role("link", name=re.compile("^Discard "))).count():
+        discard.first.click()
+        clerk.press("Discard the file")
+    letter = {"name": "letter.txt", "mimeType": "text/plain", "buffer": f"A letter, {clerk.page.url}, {id(clerk)}.\n".encode()}
+    clerk.add(pupil, letter)
+    clerk.row("letter.txt").get_by_label("Summary").fill("A letter")
+    clerk.press("File 1 document")
+    (first,) = clerk.receipts().values()
+    clerk.add(pupil, letter, {**letter, "name": "new.txt", "buffer": letter["buffer"] + b"And more.\n"})
+    row, other = clerk.row("letter.txt"), clerk.row("new.txt")
+    assert "You filed this same content before, as" in row.inner_text() and "before" not in other.inner_text()
+    row.get_by_label("Summary").fill("The letter again")
+    other.get_by_label("Summary").fill("Another letter")
+    clerk.press("File 1 document")
+    assert set(clerk.receipts()) == {"new.txt"}
+    clerk.go(f"/check/{pupil}")
+    row.get_by_label("Summary").fill("The letter again")
+    row.get_by_label("File it again").check()
+    clerk.press("File what is ticked")
+    assert set(clerk.receipts()) == {"letter.txt"} and clerk.receipts()["letter.txt"]["Document"] != first["Document"]
+
+
 def test_a_file_can_be_thrown_away_before_it_is_filed(clerk, school):
     pupil = school.pupil("Jude Averill")
     clerk.add(pupil, JPEG, DOCX)
