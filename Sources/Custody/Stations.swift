@@ -154,6 +154,12 @@ extension Vault {
         }
     }
 
+    /// Whether there is a scan station that works now.
+    public var hasStation: Bool {
+        let now = clock.now()
+        return recorder.authority.stations.values.contains { $0.isActive(at: now) }
+    }
+
     /// What a scan station filed, oldest first.
     public func work(of id: PersonID, as acting: Acting) throws(VaultError) -> [FiledLine] {
         try rethrowing("station") {

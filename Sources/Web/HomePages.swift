@@ -38,6 +38,7 @@ struct HomePage {
     let nothingWaits: Bool
     let batch: OpenBatch?
     let csrf: String
+    let offersBatch: Bool
     let mayManageStations: Bool
     let maySeeIntake: Bool
     let role: Role
@@ -92,6 +93,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
                         href: "/batches/\(batch.id.text)", title: "Batch \(batch.number)",
                         filed: "\(words.count(batch.documents, "document")) filed since \(words.moment(batch.opened))")
                 } : nil, csrf: visit.session?.csrf ?? "",
+            offersBatch: mayFile && vault.hasStation,
             mayManageStations: acting.may(.manageStations, in: vault), maySeeIntake: acting.may(.seeIntake, in: vault),
             role: role(acting, vault)))
 }

@@ -123,7 +123,7 @@ private func showStation(_ visit: Visit) throws -> Reply {
     return visit.page(
         .station,
         StationPage(
-            chrome: visit.chrome("Scan station", back: Link(href: "/stations", text: "Scan stations"), wide: true),
+            chrome: visit.chrome(station.name, back: Link(href: "/stations", text: "Scan stations"), wide: true),
             station: StationRow(station, visit.words), withdraw: "/stations/\(id.text)/withdraw",
             csrf: visit.session?.csrf ?? "", mayWithdraw: station.withdrawn == nil,
             lines: lines.map { FiledRow($0, visit.words) }, isEmpty: lines.isEmpty,
