@@ -23,6 +23,42 @@ public struct DocumentDate: Hashable, Sendable {
         self.init(text: text, days: first.lowerBound...last.upperBound)
     }
 
+    /// Reads a date as people here write it too: `4 March 2009`, `4/3/2009` (the day first), `March 2009`, `3/2009`, two of
+    /// these with `to` or a dash between; else EDTF level 0. What is kept is EDTF.
+    ///
+    /// - Throws: a refusal `date.unreadable` that says what would be accepted.
+    public init(typed text: String) throws(Refusal) {
+        let text = text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        for mark in [" to ", " - ", " – "] {
+            let ends = text.split(separator: mark, omittingEmptySubsequences: false)
+            guard ends.count == 2 else { continue }
+            self = try DocumentDate(
+                parsing: "\(Self.edtf(ends[0]) ?? String(ends[0]))/\(Self.edtf(ends[1]) ?? String(ends[1]))")
+            return
+        }
+        self = try DocumentDate(parsing: Self.edtf(text[...]) ?? text)
+    }
+
+    private static let months = [
+        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "december",
+    ]
+
+    /// One end of a date as people write it; nil for anything else.
+    private static func edtf(_ text: Substring) -> String? {
+        var parts = text.split { $0 == " " || $0 == "/" || $0 == "." || $0 == "-" || $0 == "," }
+        guard (2...3).contains(parts.count), let year = parts.popLast(), year.count == 4, let word = parts.popLast()
+        else {
+            return nil
+        }
+        let named = months.firstIndex { word.count >= 3 && $0.hasPrefix(word) }
+        guard let month = named.map({ $0 + 1 }) ?? Int(word), (1...12).contains(month) else { return nil }
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : String(number) }
+        guard var day = parts.first else { return "\(year)-\(two(month))" }
+        for ending in ["st", "nd", "rd", "th"] where day.hasSuffix(ending) { day.removeLast(2) }
+        return Int(day).flatMap { (1...31).contains($0) ? "\(year)-\(two(month))-\(two($0))" : nil }
+    }
+
     private init(text: String, days: ClosedRange<Int>?) {
         self.text = text
         self.days = days

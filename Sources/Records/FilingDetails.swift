@@ -77,9 +77,10 @@ public func decide(
     guard !isFilename(details.summary, filename) else { throw .summaryIsFilename }
     guard policies.categories.title(of: details.category) != nil else { throw .categoryUnknown }
     guard ["yes", "no", "unknown"].contains(details.signed) else { throw .signedUnknownWord }
-    let date = try DocumentDate(parsing: details.date)
+    let date = try DocumentDate(typed: details.date)
     if !details.received.isEmpty {
-        let received = try DocumentDate(parsing: details.received)
+        let received = try DocumentDate(typed: details.received)
+        details.received = received.text
         let now = try DocumentDate(parsing: today)
         guard let day = received.days, day.lowerBound <= (now.days?.upperBound ?? 0) else { throw .receivedInFuture }
         if details.received != today && details.received != yesterday && details.lateReason.isEmpty {

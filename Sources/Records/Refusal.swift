@@ -19,7 +19,9 @@ extension Refusal {
     /// A date that cannot be read.
     public static let dateUnreadable = Refusal(
         code: "date.unreadable", message: "That date cannot be read.",
-        hint: "Write a day (2009-03-04), a month (2009-03), a year (2009), two of these with / between, or undated.")
+        hint:
+            "Write a day (4 March 2009 or 4/3/2009), a month (March 2009), a year (2009), two of these with to between, or undated."
+    )
     /// The pupil is not on the register.
     public static let pupilUnknown = Refusal(
         code: "pupil.unknown", message: "There is no pupil with that reference on the register.",

@@ -124,7 +124,7 @@ private let now = Timestamp(milliseconds: 1_000_000)
     @Test func `Category, date and signed have to be words the policy knows`() throws {
         #expect(try code(with { $0.category = "" }) == "category.unknown")
         #expect(try code(with { $0.category = "Health" }) == "category.unknown")
-        #expect(try code(with { $0.date = "11/05/2017" }) == "date.unreadable")
+        #expect(try code(with { $0.date = "31/02/2017" }) == "date.unreadable")
         #expect(try code(with { $0.date = "" }) == "date.unreadable")
         #expect(try code(with { $0.date = "undated" }) == nil)
         #expect(try code(with { $0.signed = "maybe" }) == "signed.unreadable")

@@ -28,6 +28,27 @@ import Testing
         #expect(refusalCode { _ = try DocumentDate(parsing: text) } == "date.unreadable")
     }
 
+    @Test(arguments: [
+        ("4 March 2009", "2009-03-04"), ("04/03/2009", "2009-03-04"), ("4/3/2009", "2009-03-04"),
+        ("4.3.2009", "2009-03-04"), ("4-3-2009", "2009-03-04"), ("  4th  MARCH, 2009 ", "2009-03-04"),
+        ("1 sept 2009", "2009-09-01"), ("March 2009", "2009-03"), ("3/2009", "2009-03"), ("2009", "2009"),
+        ("Mar 2009 to 1 May 2009", "2009-03/2009-05-01"), ("2009 - 2010", "2009/2010"),
+        ("2009 to 2010-02", "2009/2010-02"),
+        ("4/3/2009 – 5/3/2009", "2009-03-04/2009-03-05"), ("Undated", "undated"), ("2009-03-04", "2009-03-04"),
+        ("2009-03-04/2009-05-01", "2009-03-04/2009-05-01"),
+    ])
+    func `A date as people write it is kept as EDTF, the day before the month`(_ typed: String, _ kept: String) throws {
+        #expect(try DocumentDate(typed: typed).text == kept)
+    }
+
+    @Test(arguments: [
+        "", "yesterday", "4 Mar", "4/3/09", "31/2/2009", "3/13/2009", "0/3/2009", "4 Ma 2009", "4 March 2009 to",
+        "5/3/2009 to 4/3/2009", "4 March 2009 10:00", "4 5 March 2009", "march", "04 03", "4/3/1899", "2009/3",
+    ])
+    func `What may mean two dates or none is refused`(_ typed: String) {
+        #expect(refusalCode { _ = try DocumentDate(typed: typed) } == "date.unreadable")
+    }
+
     @Test func `Dates are ordered by their earliest day, undated last`() throws {
         let texts = ["undated", "2010", "2009-03-04/2009-05-01", "2009-03", "2009", "2009-03-05"]
         let ordered = try texts.map { try DocumentDate(parsing: $0) }.sorted { $0.orderingKey < $1.orderingKey }
