@@ -218,6 +218,10 @@ STATEMENT = object_of({
 }, optional=["pupil_file", "fields", "items"])  # fmt: skip
 
 
+def canonical(value) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
 def parse_canonical(data: bytes):
     """A value that has one spelling: what encoding gives again, of printable ASCII."""
     require(0 < len(data) <= 1 << 20 and all(0x20 <= byte <= 0x7E for byte in data), "the JSON is not printable ASCII")
@@ -225,8 +229,7 @@ def parse_canonical(data: bytes):
         value = json.loads(data)
     except (ValueError, RecursionError):
         raise Broken("the JSON is malformed") from None
-    again = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    require(again.encode() == data, "the JSON is not canonical")
+    require(canonical(value) == data, "the JSON is not canonical")
 
     def walk(value, level):
         if isinstance(value, (dict, list)):
@@ -242,6 +245,11 @@ def parse_canonical(data: bytes):
 
     walk(value, 0)
     return value
+
+
+def signed_text(statement: bytes, vault: str) -> bytes:
+    """What a statement's signature is over."""
+    return b"strongroom/statement/v1\n" + id_bytes(vault) + sha256(statement)
 
 
 class Statement:
@@ -264,9 +272,8 @@ class Statement:
         self.fields = {name: url64(digest) for name, digest in self.value.get("fields", {}).items()}
 
     def check_signature(self, key: bytes, vault: str):
-        signed = b"strongroom/statement/v1\n" + id_bytes(vault) + sha256(self.bytes)
         try:
-            VerifyKey(key).verify(signed, self.signature)
+            VerifyKey(key).verify(signed_text(self.bytes, vault), self.signature)
         except (BadSignatureError, ValueError):
             raise Broken("the signature is false") from None
 
@@ -301,13 +308,18 @@ class Tree:
         return sha256(b"") if digest is None else digest
 
 
+def note_key_id(name: str, key: bytes) -> bytes:
+    """Says the key and, by the byte before it, that it is one of Ed25519."""
+    return sha256(name.encode() + b"\n\x01" + key)[:4]
+
+
 def read_checkpoint(note: str, origin: str, key: bytes):
     """The size and root of a note that the vault's own key signed."""
     text, gap, lines = note.rpartition("\n\n")
     require(gap and lines.endswith("\n") and len(note.encode()) <= 1_000_000, "the note is malformed")
     require(lines.count("\n") <= 64, "the note has too many signatures")
     text += "\n"
-    known = sha256(origin.encode() + b"\n\x01" + key)[:4]
+    known = note_key_id(origin, key)
     signed = False
     for line in lines[:-1].split("\n"):
         match = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
@@ -737,7 +749,8 @@ class Person:
             vault.item(self.state["keybox"], "keybox"), password, secret["server-secret"], vault.context("keybox", id))
         require(len(keys) == 84, "the keybox has another length")
         self.authenticator = keys[64:]
-        require(SigningKey(keys[32:64]).verify_key.encode() == self.state["key"], "the keybox has another signing key")
+        self.signing = SigningKey(keys[32:64])
+        require(self.signing.verify_key.encode() == self.state["key"], "the keybox has another signing key")
         self.identities = {}
         self.identities[self.state["identity"]] = self.committed(self.state["identity"], keys[:32])
         self.seeds = {self.state["identity"]: keys[:32]}
