@@ -138,6 +138,16 @@ def list_of(kind):
     return check
 
 
+def set_of(*words):
+    """A list of words, each once and in order."""
+
+    def check(value):
+        list_of(one_of(*words))(value)
+        require(all(one < other for one, other in zip(value, value[1:])), "a list is out of order")
+
+    return check
+
+
 def object_of(keys, optional=()):
     def check(value):
         require(isinstance(value, dict), "an object is missing")
@@ -159,13 +169,13 @@ DIGEST = is_bytes(32)
 def is_abilities(value):
     require(isinstance(value, dict) and not set(value) - set(ROLES), "an unknown role")
     for words in value.values():
-        list_of(one_of(*ABILITIES))(words)
+        set_of(*ABILITIES)(words)
 
 
 WRAPS = list_of(object_of({"item": is_id, "identity": is_id, "holder": is_id}))
 PERSON = {
     "person": is_id, "identity": is_id, "verifying_key": DIGEST, "name_tag": DIGEST,
-    "roles": list_of(one_of(*ROLES)), "keybox": is_id, "row": is_id, "wraps": WRAPS,
+    "roles": set_of(*ROLES), "keybox": is_id, "row": is_id, "wraps": WRAPS,
 }  # fmt: skip
 SESSION = object_of({"session": is_id})
 UPLOAD = object_of({"upload": is_id, "code": is_text})
@@ -262,6 +272,7 @@ class Statement:
         self.bytes, self.signature = leaf[5:-64], leaf[-64:]
         self.value = parse_canonical(self.bytes)
         STATEMENT(self.value)
+        require(all(self.value[key] for key in ("items", "fields") if key in self.value), "a key is empty")
         require(self.value["v"] == 1, "the version is another")
         self.kind, self.act = self.value["kind"], self.value["act"]
         ACTS[self.kind](self.act)
@@ -422,6 +433,7 @@ class Ledger:
                 self.add_person(act, enrolled=False)
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
+                require(not self.people[act["person"]]["enrolled"], "enrolled twice")
                 self.expect(act["keybox"], "keybox")
                 self.people[act["person"]].update(keybox=act["keybox"], enrolled=True)
             case "policy.adopted":
@@ -432,6 +444,8 @@ class Ledger:
                 require(act["reference"] not in taken, "the reference is taken")
                 self.expect(act["row"], "register-row")
                 self.add_identity(act["identity"], "pupil-file")
+                edges = [(wrap["identity"], wrap["holder"]) for wrap in act["wraps"]]
+                require(edges == [(act["identity"], self.founding["team"])], "a pupil file is for the team alone")
                 self.add_wraps(act["wraps"])
                 self.pupils[statement.pupil_file] = act
             case "document.filed":
@@ -450,6 +464,11 @@ class Ledger:
         self.expect(act["row"], "person-row")
         self.expect(act["keybox"], "keybox")
         self.add_identity(act["identity"], "person")
+        has = {ability for role in act["roles"] for ability in self.abilities.get(role, [])}
+        given = {self.founding["register"]: {"file", "read"}, self.founding["team"]: {"read"}}
+        for wrap in act["wraps"]:
+            needed = has & given.get(wrap["identity"], set())
+            require(wrap["holder"] == act["identity"] and needed, "a key that the person's roles do not need")
         self.add_wraps(act["wraps"])
         self.tags[act["name_tag"]] = act["person"]
         self.people[act["person"]] = {

@@ -22,6 +22,8 @@ COMMANDS = ("sign-in", "chronology", "entry", "open")
 ALL = {"sign_in": "refused", "chronology": "refused", "entry": "refused", "open": "refused"}
 # It opens, and nothing of this pupil's file is shown.
 READING = {"chronology": "refused", "entry": "refused", "open": "refused"}
+# The entry says that it is damaged; a chronology that lacks a document is not shown at all.
+UNOPENED = {"chronology": "refused", "entry": "damaged", "open": "refused"}
 # By the service alone: the format's list, and what an act of the kind says.
 SERVICE_SAYS = {
     "sign-in.failed": {"count": 1}, "orphan.found": {"blob": "0" * 26},
@@ -45,14 +47,25 @@ def new_id() -> str:
 
 
 @pytest.fixture(scope="module")
-def honest(template, tmp_path_factory) -> Vault:
-    """Two documents of a pupil, filed by the office; the lead has read the chronology and taken a copy of the first."""
+def filed(template, tmp_path_factory) -> tuple:
+    """Two documents of a pupil, filed by the office; the lead has read the chronology and taken a copy of one. And a
+    receipt, which is kept elsewhere."""
     vault = template.copy(tmp_path_factory.mktemp("honest") / "copy")
     small = [path for path in SCANS if path.suffix in (".txt", ".eml")][:2]
-    vault.file(*small, details={path.name: {"summary": path.stem[::-1]} for path in small}).ok()
+    receipts = vault.file(*small, details={path.name: {"summary": path.stem[::-1]} for path in small}).ok().lines
     vault.open(vault.chronology()[0]["document"])
     vault.assert_holds()
-    return vault
+    return vault, receipts[-1]
+
+
+@pytest.fixture(scope="module")
+def honest(filed) -> Vault:
+    return filed[0]
+
+
+@pytest.fixture(scope="module")
+def receipt(filed) -> dict:
+    return filed[1]
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +132,7 @@ def assert_named(vault: Vault, code: str, place: str) -> None:
     exit_code, findings = vault.verify()
     said = [(one["code"], one["place"]) for one in findings if one["code"].startswith("statement.")]
     assert (exit_code, said[:1]) == (4, [(code, place)]), findings
+    assert reader.check(vault.path)[0].startswith(place.partition(":")[0] + ": "), "the independent reader sees it too"
 
 
 # MARK: the tool
@@ -294,6 +308,13 @@ def _(history: History) -> Saying:
     return said
 
 
+@unlawful("a first sign-in is finished twice", nothing, "enrolled by another, or twice")
+def _(history: History) -> Saying:
+    (said,) = history.of("person.enrolled")
+    act = {"person": said.act["person"], "keybox": new_id()}
+    return history.say(act["person"], "person.enrolled", act, {act["keybox"]: ("keybox", choice.randbytes(149))})
+
+
 # Keys for who should have none
 
 
@@ -379,7 +400,7 @@ def _(history: History) -> Saying:
     return said
 
 
-@unlawful("a filing has no detail", nothing, "filed without header or detail", comes_to={"chronology": "damaged", "entry": "damaged", "open": "refused"})
+@unlawful("a filing has no detail", nothing, "filed without header or detail", comes_to=UNOPENED)
 def _(history: History) -> Saying:
     said = filing(history)
     del said.items[said.act["detail"]]
@@ -390,7 +411,7 @@ def registered_pupil(history: History, place: int) -> str:
     return history.of("pupil.registered")[place].value["pupil_file"]
 
 
-@unlawful("a filing is under another pupil's detail key", nothing, "filed under another pupil's detail key", comes_to=READING)
+@unlawful("a filing is under another pupil's detail key", nothing, "filed under another pupil's detail key", comes_to=UNOPENED)
 def _(history: History) -> Saying:
     said = filing(history)
     said.value["pupil_file"] = next(
@@ -399,18 +420,36 @@ def _(history: History) -> Saying:
     return said
 
 
-@forgery("a filing says another place", nothing, "statement.index", comes_to=READING)
+@unlawful("a filing is under another policy", nothing, "policy is not the one in force", comes_to={})
 def _(history: History) -> Saying:
+    # Only verify looks: by its own key the office could say so, and what it filed is what it filed.
     said = filing(history)
-    said.but["index"] = history.place(said) + 1
+    said.value["policy"] = url64(bytes(32))
     return said
 
 
-@forgery("a filing follows another history", nothing, "statement.root", comes_to=READING)
+# Something taken out of history, and what follows left as it was signed: no person's key is needed
+
+
+def seen_register(history: History) -> Saying:
+    """Who filed looked at the register before; that is what is taken out."""
+    return next(said for said in history.of("register.read") if said.value["author"] == history.people[ADMIN])
+
+
+@forgery("a reading is taken out", nothing, "statement.index", comes_to=READING)
 def _(history: History) -> Saying:
-    said = filing(history)
-    said.but["root"] = first_filing(history).value["root"]
-    return said
+    history.keep_leaves(after=seen_register(history))
+    history.sayings.remove(seen_register(history))
+    return first_filing(history)
+
+
+@forgery("a reading is replaced by the service's word", nothing, "statement.root", comes_to=READING)
+def _(history: History) -> Saying:
+    seen = seen_register(history)
+    history.keep_leaves(after=seen)
+    history.say("service", "orphan.found", {"blob": "0" * 26}, before=seen)
+    history.sayings.remove(seen)
+    return first_filing(history)
 
 
 @pytest.mark.parametrize("name", FORGERIES)
@@ -424,3 +463,61 @@ def test_a_forged_statement_is_named_and_refused(history, written, name):
     vault = written(forged)
     assert_named(vault, one.code, f"{place}: {one.why}" if one.why else place)
     assert_comes_to(vault, forged, **one.comes_to)
+
+
+def test_the_service_says_what_the_format_lists_and_nothing_else(history, written):
+    lawful = history.copy()
+    for kind, act in SERVICE_SAYS.items():
+        lawful.say("service", kind, act)
+    written(lawful).assert_holds()
+
+    forged = history.copy()
+    for kind, act in PEOPLE_SAY.items():
+        forged.say("service", kind, act)
+    kinds = set(reader.ACTS) - set(SERVICE_SAYS) - {"vault.founded"}
+    said = [forged.of(kind)[0] for kind in sorted(kinds)]
+    for one in said:
+        one.value["author"] = "service"
+    code, findings = written(forged).verify()
+    named = {one["place"] for one in findings if one["code"] == "statement.unlawful"}
+    assert code == 4 and named >= {f"statement {forged.place(one)}: the service may not say {one.kind}" for one in said}
+
+
+# MARK: what only somebody else can see
+
+
+def test_a_founding_with_a_stranger_as_founder_lets_nobody_in(history, written):
+    # It signs itself, so that it verifies: but what the founder's password opens holds another key.
+    forged = history.copy()
+    founder = forged.founding["founder"]
+    founder["verifying_key"] = url64(stranger.verify_key.encode())
+    forged.keys[founder["person"]] = stranger
+    others = next(place for place, said in enumerate(forged.sayings) if said.value["author"] != founder["person"])
+    del forged.sayings[others:]
+    vault = written(forged)
+    vault.assert_holds(notes=("blob.orphan",))
+    result = vault.run_as(DSL, "pupil", "list")
+    assert (result.code, result.out) == (1, "") and result.err.startswith(DIFFERS)
+    assert "code: keybox.other-key" in result.err
+    with pytest.raises(reader.Broken, match="another signing key"):
+        reader.Person(reader.Vault(vault.path), vault.secrets, DSL, PASSWORDS[DSL])
+
+
+@pytest.mark.parametrize("name", ["as it was", "cut", "rewritten"])
+def test_a_receipt_shows_what_the_vault_no_longer_can(history, written, receipt, name):
+    forged = history.copy()
+    match name:
+        case "cut":
+            del forged.sayings[forged.place(filing(forged)) :]
+        case "rewritten":
+            forged.say("service", "orphan.found", {"blob": "0" * 26}, before=first_filing(forged))
+    vault = written(forged)
+    vault.assert_holds(notes=("blob.orphan",))
+    opened = reader.Vault(vault.path)
+    try:
+        opened.check_note(receipt["checkpoint"])
+        seen = "as it was"
+    except reader.Broken as broken:
+        seen = {"the ledger is behind it": "cut", "the root is another": "rewritten"}[str(broken)]
+    opened.close()
+    assert seen == name
