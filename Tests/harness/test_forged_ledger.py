@@ -3,11 +3,9 @@
 Each forgery has its control: the same work done honestly, which verifies clean. So the refusal is for the forgery.
 """
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 import reader
@@ -177,7 +175,7 @@ def unlawful(name: str, honest: Callable[[History], object], why: str, comes_to=
 
 
 def nothing(history: History) -> None:
-    """The tool alone."""
+    """The tool alone, whose own test is the control."""
 
 
 # A false signature
@@ -295,7 +293,7 @@ def _(history: History) -> Saying:
     return filing(history)
 
 
-@unlawful("somebody files who is not enrolled yet", nothing, "author not enrolled")
+@unlawful("somebody acts who is not enrolled yet", nothing, "author not enrolled")
 def _(history: History) -> Saying:
     history.sayings.remove(history.of("person.enrolled")[0])
     return next(said for said in history.of("register.read") if said.value["author"] == history.people[ADMIN])
@@ -455,9 +453,10 @@ def _(history: History) -> Saying:
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_statement_is_named_and_refused(history, written, name):
     one = FORGERIES[name]
-    control = history.copy()
-    one.honest(control)
-    written(control).assert_holds()
+    if one.honest is not nothing:
+        control = history.copy()
+        one.honest(control)
+        written(control).assert_holds()
     forged = history.copy()
     place = f"statement {forged.place(one.forge(forged))}"
     vault = written(forged)
