@@ -179,14 +179,18 @@ final class Recorder: Sendable {
         let rows = try Row.fetchCursor(
             db, sql: "SELECT idx, leaf FROM statement WHERE idx >= ? ORDER BY idx",
             arguments: [Int64(next.tree.size)])
+        // The newest that a person signed, with the root before it.
+        var newest: (index: UInt64, leaf: [UInt8], before: MerkleTree)?
         while let row = try rows.next() {
             let index = try row.index("idx")
             let leaf: [UInt8] = try row.withUnsafeData(named: "leaf") { [UInt8]($0 ?? Data()) }
             guard index == next.tree.size else { throw VaultError.tampered(code: "ledger.gap") }
+            let before = next.tree
             let hash = leafHash(leaf)
             _ = next.tree.append(hash)
             next.hashes.append(hash)
             let mark = try Self.mark(leaf)
+            if mark.author != .service { newest = (index, leaf, before) }
             if let file = mark.pupilFile {
                 next.acts[file, default: FileActs()].add(index, mark.kind, at: mark.time)
             }
@@ -205,6 +209,20 @@ final class Recorder: Sendable {
             else { throw VaultError.tampered(code: "ledger.signature") }
             try next.authority.apply(statement)
         }
+        if let newest { try checkRoot(of: newest.leaf, newest.index, newest.before, next) }
+    }
+
+    /// A person's signature covers the root before their statement, and with it every leaf before: so one signature shows
+    /// that who holds the service's keys, and no person's, has changed nothing up to there.
+    private static func checkRoot(
+        of leaf: [UInt8], _ index: UInt64, _ tree: MerkleTree, _ state: State
+    ) throws {
+        let signed = try SignedStatement(leaf: leaf)
+        let statement = try Statement(parsing: signed.statement)
+        guard let vault = state.vault, let key = state.authority.verifyingKey(for: statement),
+            signed.isSigned(by: key, vault: vault.bytes), statement.index == index
+        else { throw VaultError.tampered(code: "ledger.signature") }
+        guard statement.root == tree.root else { throw VaultError.tampered(code: "ledger.root-before") }
     }
 
     /// What a leaf says that concerns everybody, without parsing it.

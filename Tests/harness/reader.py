@@ -138,6 +138,16 @@ def list_of(kind):
     return check
 
 
+def set_of(*words):
+    """A list of words, each once and in order."""
+
+    def check(value):
+        list_of(one_of(*words))(value)
+        require(all(one < other for one, other in zip(value, value[1:])), "a list is out of order")
+
+    return check
+
+
 def object_of(keys, optional=()):
     def check(value):
         require(isinstance(value, dict), "an object is missing")
@@ -161,13 +171,13 @@ DIGEST = is_bytes(32)
 def is_abilities(value):
     require(isinstance(value, dict) and not set(value) - set(ROLES), "an unknown role")
     for words in value.values():
-        list_of(one_of(*ABILITIES))(words)
+        set_of(*ABILITIES)(words)
 
 
 WRAPS = list_of(object_of({"item": is_id, "identity": is_id, "holder": is_id}))
 PERSON = {
     "person": is_id, "identity": is_id, "verifying_key": DIGEST, "name_tag": DIGEST,
-    "roles": list_of(one_of(*ROLES, "scan-station")), "keybox": is_id, "row": is_id, "wraps": WRAPS,
+    "roles": set_of(*ROLES, "scan-station"), "keybox": is_id, "row": is_id, "wraps": WRAPS,
 }  # fmt: skip
 SESSION = object_of({"session": is_id})
 UPLOAD = object_of({"upload": is_id, "code": is_text})
@@ -231,6 +241,10 @@ STATEMENT = object_of({
 }, optional=["pupil_file", "fields", "items"])  # fmt: skip
 
 
+def canonical(value) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
 def parse_canonical(data: bytes):
     """A value that has one spelling: what encoding gives again, of printable ASCII."""
     require(0 < len(data) <= 1 << 20 and all(0x20 <= byte <= 0x7E for byte in data), "the JSON is not printable ASCII")
@@ -238,8 +252,7 @@ def parse_canonical(data: bytes):
         value = json.loads(data)
     except (ValueError, RecursionError):
         raise Broken("the JSON is malformed") from None
-    again = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    require(again.encode() == data, "the JSON is not canonical")
+    require(canonical(value) == data, "the JSON is not canonical")
 
     def walk(value, level):
         if isinstance(value, (dict, list)):
@@ -257,6 +270,11 @@ def parse_canonical(data: bytes):
     return value
 
 
+def signed_text(statement: bytes, vault: str) -> bytes:
+    """What a statement's signature is over."""
+    return b"strongroom/statement/v1\n" + id_bytes(vault) + sha256(statement)
+
+
 class Statement:
     """A leaf, taken apart."""
 
@@ -267,6 +285,7 @@ class Statement:
         self.bytes, self.signature = leaf[5:-64], leaf[-64:]
         self.value = parse_canonical(self.bytes)
         STATEMENT(self.value)
+        require(all(self.value[key] for key in ("items", "fields") if key in self.value), "a key is empty")
         require(self.value["v"] == 1, "the version is another")
         self.kind, self.act = self.value["kind"], self.value["act"]
         ACTS[self.kind](self.act)
@@ -277,9 +296,8 @@ class Statement:
         self.fields = {name: url64(digest) for name, digest in self.value.get("fields", {}).items()}
 
     def check_signature(self, key: bytes, vault: str):
-        signed = b"strongroom/statement/v1\n" + id_bytes(vault) + sha256(self.bytes)
         try:
-            VerifyKey(key).verify(signed, self.signature)
+            VerifyKey(key).verify(signed_text(self.bytes, vault), self.signature)
         except (BadSignatureError, ValueError):
             raise Broken("the signature is false") from None
 
@@ -314,13 +332,18 @@ class Tree:
         return sha256(b"") if digest is None else digest
 
 
+def note_key_id(name: str, key: bytes) -> bytes:
+    """Says the key and, by the byte before it, that it is one of Ed25519."""
+    return sha256(name.encode() + b"\n\x01" + key)[:4]
+
+
 def read_checkpoint(note: str, origin: str, key: bytes):
     """The size and root of a note that the vault's own key signed."""
     text, gap, lines = note.rpartition("\n\n")
     require(gap and lines.endswith("\n") and len(note.encode()) <= 1_000_000, "the note is malformed")
     require(lines.count("\n") <= 64, "the note has too many signatures")
     text += "\n"
-    known = sha256(origin.encode() + b"\n\x01" + key)[:4]
+    known = note_key_id(origin, key)
     signed = False
     for line in lines[:-1].split("\n"):
         match = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
@@ -467,6 +490,7 @@ class Ledger:
                 self.intake[act["upload"]] = statement
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
+                require(not self.people[act["person"]]["enrolled"], "enrolled twice")
                 self.expect(act["keybox"], "keybox")
                 self.people[act["person"]].update(keybox=act["keybox"], enrolled=True)
             case "policy.adopted":
@@ -477,6 +501,8 @@ class Ledger:
                 require(act["reference"] not in taken, "the reference is taken")
                 self.expect(act["row"], "register-row")
                 self.add_identity(act["identity"], "pupil-file")
+                edges = [(wrap["identity"], wrap["holder"]) for wrap in act["wraps"]]
+                require(edges == [(act["identity"], self.founding["team"])], "a pupil file is for the team alone")
                 self.add_wraps(act["wraps"])
                 self.pupils[statement.pupil_file] = act
             case "document.filed":
@@ -510,6 +536,14 @@ class Ledger:
         self.expect(act["row"], "person-row")
         self.expect(act["keybox"], "keybox")
         self.add_identity(act["identity"], "person")
+        has = {ability for role in act["roles"] for ability in self.abilities.get(role, [])}
+        given = {
+            self.founding["register"]: {"file", "read"}, self.founding["team"]: {"read"},
+            self.founding["intake"]: {"see-intake"},
+        }  # fmt: skip
+        for wrap in act["wraps"]:
+            needed = has & given.get(wrap["identity"], set())
+            require(wrap["holder"] == act["identity"] and needed, "a key that the person's roles do not need")
         self.add_wraps(act["wraps"])
         self.tags[act["name_tag"]] = act["person"]
         self.people[act["person"]] = {
@@ -811,7 +845,8 @@ class Person:
             vault.item(self.state["keybox"], "keybox"), password, secret["server-secret"], vault.context("keybox", id))
         require(len(keys) == 84, "the keybox has another length")
         self.authenticator = keys[64:]
-        require(SigningKey(keys[32:64]).verify_key.encode() == self.state["key"], "the keybox has another signing key")
+        self.signing = SigningKey(keys[32:64])
+        require(self.signing.verify_key.encode() == self.state["key"], "the keybox has another signing key")
         self.identities = {}
         self.identities[self.state["identity"]] = self.committed(self.state["identity"], keys[:32])
         self.seeds = {self.state["identity"]: keys[:32]}

@@ -150,7 +150,7 @@ def test_a_pupil_who_is_not_on_the_register(vault):
         ({}, "summary.blank"),
         ({"summary": "letter.pdf"}, "summary.file-name"),
         ({"summary": "x" * 501}, "summary.too-long"),
-        ({**SAID, "date": "31/12/2016"}, "date.unreadable"),
+        ({**SAID, "date": "31/11/2016"}, "date.unreadable"),
         ({**SAID, "category": "gossip"}, "category.unknown"),
         ({**SAID, "received": "2016-11-18"}, "received.late"),
     ],

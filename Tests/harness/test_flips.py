@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from forge import edit, query
 from sizes import size
 from vault import ADMIN, DSL, SCANS, Vault
 
@@ -107,30 +108,6 @@ def test_a_byte_changed_in_any_file(full, shown, tmp_path):
 
 
 # MARK: the catalogue's rows
-
-
-def edit(*work: str | tuple) -> Callable[[Vault], None]:
-    """SQL on the catalogue, the triggers away while it runs and back as they were afterwards."""
-
-    def do(vault: Vault) -> None:
-        with closing(sqlite3.connect(vault.path / "catalogue.sqlite", isolation_level=None)) as db:
-            db.execute("PRAGMA ignore_check_constraints = ON")
-            triggers = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-            for name, _ in triggers:
-                db.execute(f"DROP TRIGGER {name}")
-            before = db.total_changes
-            for one in work:
-                db.execute(*((one,) if isinstance(one, str) else one))
-            assert db.total_changes > before, f"changed nothing: {work}"
-            for _, sql in triggers:
-                db.execute(sql)
-
-    return do
-
-
-def query(full: Vault, sql: str, *values) -> list:
-    with closing(sqlite3.connect(full.path / "catalogue.sqlite")) as db:
-        return db.execute(sql, values).fetchall()
 
 
 def tables_of(full: Vault) -> dict:

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def certificate(folder: Path) -> tuple:
-    """A certificate for localhost that signs itself, and its key, as the server is told of them."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate(folder: Path, key=None) -> tuple:
+    """A certificate for localhost that signs itself, and its key (P-256 if none is given), as the server is told of them."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     now = datetime.datetime.now(datetime.timezone.utc)

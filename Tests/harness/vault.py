@@ -126,9 +126,10 @@ class Vault:
         out, err = process.communicate(typed.encode(), timeout=120)
         return Result(process.returncode, out.decode(), err.decode(errors="replace"))
 
-    def code(self, name: str) -> str:
+    def code(self, name: str, algorithm: str = "sha1") -> str:
         """What the authenticator will show when the next call is made."""
-        return totp.code(self.authenticators[name], totp.step_at(time.time() + self.offset + SECONDS_BETWEEN_CALLS))
+        step = totp.step_at(time.time() + self.offset + SECONDS_BETWEEN_CALLS)
+        return totp.code(self.authenticators[name], step, algorithm)
 
     def run_as(self, name: str, *arguments, password: str | None = None, code: str | None = None, **options) -> Result:
         line = json.dumps({"password": password or PASSWORDS.get(name), "code": code or self.code(name)}) + "\n"
