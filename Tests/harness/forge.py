@@ -196,9 +196,18 @@ def follows(saying: Saying, index: int) -> list:
         case "vault.founded":
             identity(act["register"], "register")
             identity(act["team"], "team")
+            identity(act["intake"], "intake")
             person(act["founder"])
         case "person.added":
             person(act)
+        case "station.added":
+            person(act["station"])
+            rows.append(("station", (id(act["station"]["person"]), act["expires"], int(act["intake"]), index)))
+        case "batch.opened":
+            rows.append(("batch", (id(act["batch"]), id(author) if author != "service" else bytes(16), index)))
+        case "intake.received":
+            ids = (id(act[key]) for key in ("upload", "blob", "header", "detail", "key"))
+            rows.append(("intake", (*ids, act.get("quarantine"), index)))
         case "person.enrolled":
             rows.append(("keybox", (id(act["keybox"]), id(act["person"]), index)))
         case "pupil.registered":
@@ -207,6 +216,7 @@ def follows(saying: Saying, index: int) -> list:
             wraps(act)
         case "document.filed":
             ids = (id(act[key]) for key in ("blob", "upload", "detail", "detail_key"))
-            rows.append(("document", (id(act["document"]), file, *ids, act.get("quarantine"), index)))
+            batch, tag = id(act["batch"]) if "batch" in act else None, reader.url64(act["content_tag"])
+            rows.append(("document", (id(act["document"]), file, *ids, act.get("quarantine"), batch, tag, index)))
             rows.extend(("detail_key", (id(item), file, index)) for item, (kind, _) in saying.items.items() if kind == "detail-key")
     return rows

@@ -926,6 +926,29 @@ class Person:
                 yield piece
         require(hasher.hexdigest() == fields["sha256"] and str(size) == fields["size"], "the content is another")
 
+    def intake_item(self, upload: str) -> tuple:
+        """The fields and the content of a scan in the intake queue."""
+        ledger, statement = self.vault.ledger, self.vault.ledger.intake[upload]
+        act, queue = statement.act, self.walk(ledger.founding["intake"])
+        context = f"strongroom/v1/intake-key\n{ledger.founding['vault']}\n{upload}\n{act['key']}\n".encode()
+        key, detail = queue.open_wrap(self.vault.item(act["key"], "intake-key"), context), act["detail"]
+        row = self.vault.item(detail, "detail")
+        fields = parse_detail(open_row(row, key, id_bytes(detail), self.vault.context("intake", upload)))
+        commitments = {name: field_commitment(name, *field) for name, field in fields.items()}
+        require(commitments == statement.fields, "the fields are not what was committed")
+        header = self.vault.item(act["header"], "header")
+        file_key, length = queue.open_header(header)
+        require(length == len(header), "there is more after the header")
+        commitment = hkdf(file_key, url64(act["nonce"]), b"strongroom/v1/document" + id_bytes(upload))
+        require(commitment == url64(act["commitment"]), "the header holds another file key")
+        self.vault.check_payload(act)
+        with open(self.vault.blob(act), "rb") as file:
+            pieces = iter(lambda: file.read(1 << 20), b"")
+            content = b"".join(open_payload(file_key, pieces, act["payload_length"]))
+        fields = {name: value.decode() for name, (_, value) in fields.items()}
+        require(sha256(content).hex() == fields["sha256"], "the content is another")
+        return fields, content
+
     def age_file(self, document: str) -> bytes:
         """Header and payload: an ordinary age file to the pupil file's recipient."""
         return self.vault.item(document, "header") + self.vault.blob(self.vault.ledger.documents[document].act).read_bytes()
@@ -942,6 +965,30 @@ def open_keybox(box: bytes, password: str, server: bytes, context: bytes) -> byt
         return crypto_aead_xchacha20poly1305_ietf_decrypt(box[49:], box[:49] + context, box[25:49], key)
     except CryptoError:
         raise Broken("the password or the server secret is wrong") from None
+
+
+class Station:
+    """A scan station whose token opened its keybox."""
+
+    def __init__(self, vault: Vault, secrets, token: str):
+        require(token.startswith("station-") and len(token) == 60, "the token is malformed")
+        self.state = vault.ledger.people.get(token[8:34])
+        require(self.state and token[8:34] in vault.ledger.stations, "a token of no station")
+        box, server = vault.item(self.state["keybox"], "keybox"), (Path(secrets) / "server-secret").read_bytes()
+        require(len(box) == 25 + 84 + 16 and box[0] == 2, "the keybox is malformed")
+        key = hkdf(id_bytes(token[34:]) + server, b"", b"strongroom/v1/token-keybox")
+        associated = box[:25] + vault.context("keybox", self.state["id"])
+        try:
+            keys = crypto_aead_xchacha20poly1305_ietf_decrypt(box[25:], associated, box[1:25], key)
+        except CryptoError:
+            raise Broken("the token or the server secret is wrong") from None
+        require(SigningKey(keys[32:64]).verify_key.encode() == self.state["key"], "the keybox has another signing key")
+        self.identity = Identity(keys[:32])
+        require(self.identity.recipient == vault.item(self.state["identity"], "recipient"), "a secret of another identity")
+        row = open_row(
+            vault.item(self.state["row"], "person-row"), (Path(secrets) / "directory-key").read_bytes(),
+            id_bytes(self.state["row"]), vault.context("person-row", self.state["id"]))  # fmt: skip
+        self.name = parse_detail(row)["name"][1].decode()
 
 
 def check(path, person: Person = None) -> list:

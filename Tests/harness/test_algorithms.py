@@ -29,6 +29,7 @@ from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import VerifyKey
 from service import PASSWORD, Service
+from stations import fill_intake
 from tls import certificate
 from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, SCANS, Vault
 
@@ -101,8 +102,9 @@ LISTED = listed_in(SECURITY)
 class Opened:
     """A vault with everything in it that these people can open."""
 
-    def __init__(self, path: Path, secrets: Path, passwords: dict):
+    def __init__(self, path: Path, secrets: Path, passwords: dict, token: str | None = None):
         self.vault = reader.Vault(path)
+        self.station = reader.Station(self.vault, secrets, token) if token else None
         self.people = {name: reader.Person(self.vault, secrets, name, password) for name, password in passwords.items()}
         self.lead, ledger = self.people[DSL], self.vault.ledger
         for identity in ledger.wraps:
@@ -110,10 +112,14 @@ class Opened:
                 with suppress(reader.NoPath, reader.Broken):
                     person.walk(identity)
         self.identities = {id: key for person in self.people.values() for id, key in person.identities.items()}
+        if self.station:
+            self.identities[self.station.state["identity"]] = self.station.identity
         # The identity that each age file says, by its statement, it is sealed to.
         self.holders = {wrap["item"]: wrap["holder"] for wraps in ledger.wraps.values() for wrap in wraps}
         for items in (ledger.detail_keys, {id: filing.pupil_file for id, filing in ledger.documents.items()}):
             self.holders |= {id: ledger.pupils[pupil_file]["identity"] for id, pupil_file in items.items()}
+        queue = ledger.founding["intake"]
+        self.holders |= {item.act[key]: queue for item in ledger.intake.values() for key in ("header", "key")}
         self.items = [(reader.id_text(id), kind, data) for id, kind, data in self.vault.rows("SELECT id, kind, bytes FROM item")]
 
     def leaves(self) -> list:
@@ -130,11 +136,15 @@ def look_at_vault(found: Finds, opened: Opened) -> None:
     for id, kind, data in opened.items:
         place = f"{kind} {id}"
         match kind:
-            case "wrap" | "header" | "detail-key":
+            case "wrap" | "header" | "detail-key" | "intake-key":
                 look_at_age_file(found, "vault", place, data, opened.identities.get(opened.holders[id]), content=kind != "header")
             case "recipient":
                 with found.opening("vault", place, HYBRID):
                     reader.require(id in opened.identities and data == opened.identities[id].recipient, "another kind of recipient")
+            case "keybox" if opened.station and id == opened.station.state["keybox"]:
+                # It opened, with the token.
+                with found.opening("vault", place, "XChaCha20-Poly1305", "HKDF-SHA-256"):
+                    reader.require(data[0] == 2, "a keybox of another version")
             case "keybox":
                 with found.opening("vault", place):
                     reader.require(data[0] == 1 and len(data) == 49 + 84 + 16, "a keybox of another version")
@@ -151,6 +161,9 @@ def look_at_vault(found: Finds, opened: Opened) -> None:
         with found.opening("vault", f"document {document}", STREAM, "HKDF-SHA-256", "SHA-256"):
             for _ in lead.read(document):
                 pass
+    for upload in ledger.intake:
+        with found.opening("vault", f"intake item {upload}", STREAM, "HKDF-SHA-256", "SHA-256"):
+            lead.intake_item(upload)
     for statement in opened.leaves():
         with found.opening("vault", f"statement {statement.index}", "Ed25519", "SHA-256"):
             statement.check_signature(ledger.key_of(statement), ledger.founding["vault"])
@@ -179,6 +192,8 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
     """Opens a row along the keys that its statement names; the reader refuses one that is not what was committed."""
     ledger, lead = opened.vault.ledger, opened.lead
     match kind:
+        case "detail" if intake := [upload for upload, item in ledger.intake.items() if item.act["detail"] == id]:
+            lead.intake_item(intake[0])
         case "detail":
             (document,) = (document for document, filing in ledger.documents.items() if filing.act["detail"] == id)
             lead.details(document)
@@ -186,14 +201,18 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
             (pupil_file,) = (pupil_file for pupil_file, pupil in ledger.pupils.items() if pupil["row"] == id)
             lead.pupil(pupil_file)
         case "person-row":
-            reader.require(any(one.name and one.state["row"] == id for one in opened.people.values()), "nobody's row")
+            known = [*opened.people.values(), *([opened.station] if opened.station else [])]
+            reader.require(any(one.name and one.state["row"] == id for one in known), "nobody's row")
     opened.vault.item(id, kind)
 
 
 @pytest.fixture(scope="module")
 def filled(template, tmp_path_factory) -> tuple:
-    """Documents of two pupils, one of them kept apart; copies for an age recipient of either kind; and those copies."""
-    vault = template.copy(tmp_path_factory.mktemp("filled") / "copy")
+    """Documents of two pupils, one of them kept apart; a scan in the intake queue; copies for an age recipient of either
+    kind. With those copies, and the scan station's token."""
+    folder = tmp_path_factory.mktemp("filled")
+    vault = template.copy(folder / "copy")
+    token, _ = fill_intake(vault, folder / "tls", b"Whose is this?\n")
     samples = [*[path for path in SCANS if path.suffix in (".txt", ".jpg", ".docx")], FIXTURES / "hostile/javascript.pdf"]
     lines = vault.file(*samples, details={path.name: {"summary": path.stem[::-1]} for path in samples}).ok().lines
     assert [line["quarantined"] for line in lines].count(True) == 1
@@ -205,14 +224,14 @@ def filled(template, tmp_path_factory) -> tuple:
         vault.run_as(DSL, "open", document, "--output", target, "--to", bech32(prefix, identity.recipient)).ok()
         copies[target] = identity, samples[0].read_bytes()
     vault.assert_holds()
-    return vault, copies
+    return vault, copies, token
 
 
 @pytest.fixture(scope="module")
 def opened(filled, tmp_path_factory) -> Iterator[Opened]:
     # A copy: the reader's view of the catalogue stays open, and every command's end would wait for it.
     vault = filled[0].copy(tmp_path_factory.mktemp("opened") / "copy")
-    opened = Opened(vault.path, vault.secrets, PASSWORDS)
+    opened = Opened(vault.path, vault.secrets, PASSWORDS, filled[2])
     yield opened
     opened.vault.close()
 
@@ -382,7 +401,7 @@ def look_at_demo(found: Finds, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def found(filled, opened, service, tmp_path_factory) -> Finds:
-    vault, copies = filled
+    vault, copies, _ = filled
     found = Finds()
     look_at_vault(found, opened)
     look_at_copies(found, copies)
@@ -421,7 +440,7 @@ def test_a_name_too_many_in_the_list_is_named(found):
 
 CHANGES = {
     "another stanza": ("item", "bytes", "kind = 'header'", lambda data: data.replace(b"-> " + HYBRID.encode(), b"-> X25519", 1)),
-    "another keybox": ("item", "bytes", "kind = 'keybox' AND idx > 0", lambda data: b"\x02" + data[1:]),
+    "another keybox": ("item", "bytes", "kind = 'keybox' AND idx > 0", lambda data: b"\x03" + data[1:]),
     "another row": ("item", "bytes", "kind = 'register-row'", lambda data: bytes(24) + data[24:]),
     "another recipient": ("item", "bytes", "kind = 'recipient' AND idx > 5", lambda data: data[:32]),
     "another signature": ("statement", "leaf", "idx = (SELECT max(idx) FROM statement)", lambda data: data[:-64] + bytes(64)),
@@ -443,7 +462,7 @@ def test_a_thing_made_otherwise_is_named(filled, found, tmp_path, name):
     vault = filled[0].copy(tmp_path / "copy")
     rowid, value = query(vault, f"SELECT rowid, {column} FROM {table} WHERE {where} ORDER BY rowid LIMIT 1")[0]
     edit((f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (change(value), rowid)))(vault)
-    changed = Opened(vault.path, vault.secrets, PASSWORDS)
+    changed = Opened(vault.path, vault.secrets, PASSWORDS, filled[2])
     seen = Finds(found)
     look_at_vault(seen, changed)
     changed.vault.close()
@@ -456,8 +475,9 @@ def test_a_thing_made_otherwise_is_named(filled, found, tmp_path, name):
 
 def test_every_wrap_says_whose_key_opens_it(opened):
     """A stanza names no recipient: its statement does. No other identity's key opens it."""
-    sealed = [(id, data) for id, kind, data in opened.items if kind in ("wrap", "header", "detail-key")]
-    assert len(sealed) > 10 and len(opened.identities) == 2 + 2 + len(opened.vault.ledger.pupils)
+    sealed = [(id, data) for id, kind, data in opened.items if kind in ("wrap", "header", "detail-key", "intake-key")]
+    # Two people and a station; register, team and intake queue.
+    assert len(sealed) > 10 and len(opened.identities) == 3 + 3 + len(opened.vault.ledger.pupils)
 
     def opens(identity: reader.Identity, data: bytes) -> bool:
         try:

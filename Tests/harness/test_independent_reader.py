@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import reader
+from stations import fill_intake
 from vault import ADMIN, DSL, PASSWORDS, SCANS
 
 PROGRAM = Path(reader.__file__)
+NOTE = "A note that nobody knows \u2014 yet.\n".encode()
 # One of a single chunk, one of several.
 SAMPLES = [
     next(path for path in SCANS if path.suffix == ".txt"),
@@ -24,9 +26,11 @@ SUMMARIES = {path.name: f"Übersicht {path.suffix} \u2014 für die Akte" for pat
 @pytest.fixture(scope="module")
 def filed(template, tmp_path_factory):
     """Two samples, filed by the office; with the documents' ids by file name."""
-    vault = template.copy(tmp_path_factory.mktemp("read") / "copy")
+    folder = tmp_path_factory.mktemp("read")
+    vault = template.copy(folder / "copy")
     said = {name: {"summary": summary, "signed": "yes", "signed_by": "A. Nurse"} for name, summary in SUMMARIES.items()}
     lines = vault.file(*SAMPLES, details=said).ok().lines
+    vault.scanned = fill_intake(vault, folder / "tls", NOTE, summary="Found in a drawer")
     return vault, {line["file"]: line["document"] for line in lines}
 
 
@@ -80,6 +84,29 @@ def test_who_files_has_no_path_to_what_was_filed(filed):
     file = opened.ledger.documents[documents[SAMPLES[0].name]].pupil_file
     assert office.pupil(file)["name"], "whoever files can find the pupil"
     opened.close()
+
+
+def test_a_scan_in_the_intake_queue_opens_for_the_lead_and_not_for_the_office(filed, lead):
+    vault, _ = filed
+    _, upload = vault.scanned
+    fields, content = lead.intake_item(upload)
+    assert (fields["filename"], fields["summary"], content) == ("found.txt", "Found in a drawer", NOTE)
+    opened = reader.Vault(vault.path)
+    office = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
+    with pytest.raises(reader.NoPath):
+        office.intake_item(upload)
+    opened.close()
+
+
+def test_a_station_token_opens_its_own_keys_and_leads_nowhere(filed, lead):
+    vault, documents = filed
+    token, _ = vault.scanned
+    station = reader.Station(lead.vault, vault.secrets, token)
+    assert station.name == "Office copier"
+    held = {wrap["holder"] for wraps in lead.vault.ledger.wraps.values() for wrap in wraps}
+    assert station.state["identity"] not in held
+    with pytest.raises(reader.Broken, match="the token or the server secret is wrong"):
+        reader.Station(lead.vault, vault.secrets, token[:34] + ("00" if token[34:36] != "00" else "11") + token[36:])
 
 
 def test_everything_is_found_in_order(filed, lead):
