@@ -130,8 +130,7 @@ extension Acting {
         var sealed: [ItemID: [UInt8]] = [:]
         for (id, place) in keys.places {
             sealed[id] = try keys.block.withKey(at: place) { bytes in
-                try SealedRow.seal(
-                    SecretBytes(copying: bytes), session: key, associatedData: session.bytes + id.bytes)
+                try SealedRow.seal(bytes, session: key, associatedData: session.bytes + id.bytes)
             }
         }
         let all = sealed

@@ -1,9 +1,11 @@
+import Dispatch
 import Foundation
 import GRDB
 import Glibc
 import Ledger
 public import Records
 import Sealing
+import Synchronization
 
 /// Which part of a chronology is read.
 public enum ChronologyLane: String, Hashable, Sendable {
@@ -94,10 +96,13 @@ extension Vault {
                 var places = lane == .records ? order.places.filter(\.isRecord) : order.places
                 let total = places.count
                 if newestFirst { places.reverse() }
-                let wanted = places.dropFirst(max(0, first)).prefix(max(0, count))
+                let wanted = places.dropFirst(max(0, first)).prefix(max(0, count)).map(\.index)
+                let statements = try statements(wanted, db)
                 return Chronology(
                     pupil: try pupil(state, registerKey(as: acting, db), db), total: total,
-                    entries: try wanted.map { try entryOrDamage($0.index, pupilFile, acting, file, db) },
+                    entries: try zip(wanted, statements).map {
+                        try entryOrDamage($0, $1, pupilFile, acting, file, db)
+                    },
                     readers: try readers(of: state.identity, head.authority, db))
             }
         }
@@ -126,7 +131,8 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 let file = try openFile(pupilFile, acting, db)
                 return (
-                    try entryOrDamage(index, pupilFile, acting, file, db), try proof(index, head, db),
+                    try entryOrDamage(index, statements([index], db)[0], pupilFile, acting, file, db),
+                    try proof(index, head, db),
                     try pupil(state, registerKey(as: acting, db), db)
                 )
             }
@@ -152,8 +158,10 @@ extension Vault {
                 let register = try registerKey(as: acting, db)
                 return try found.map { index, state in
                     let file = try openFile(state.pupilFile, acting, db)
+                    let statement = try statements([index], db)[0]
                     return (
-                        try pupil(state, register, db), try entryOrDamage(index, state.pupilFile, acting, file, db)
+                        try pupil(state, register, db),
+                        try entryOrDamage(index, statement, state.pupilFile, acting, file, db)
                     )
                 }
             }
@@ -205,10 +213,13 @@ extension Vault {
                 FROM document JOIN item ON item.id = document.detail JOIN statement ON statement.idx = document.idx
                 WHERE document.pupil_file = ? AND document.idx >= ? ORDER BY document.idx
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
-        var days: [UInt64: Int] = [:]
         let prefix = rowContext("detail", pupilFile.bytes)
         let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
-        // Read here, then opened on two cores; some at a time, so that memory does not grow with the chronology.
+        // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
+        let opened = Mutex<Result<[UInt64: Int], any Error>>(.success([:]))
+        let opening = DispatchQueue(label: "strongroom.chronology-opening")
+        let ahead = DispatchSemaphore(value: 2)
+        defer { opening.sync {} }
         var some: [KeptDetail] = []
         var isLast = false
         while !isLast {
@@ -219,32 +230,54 @@ extension Vault {
                 isLast = true
             }
             let read = some
-            let opened = try Cores.map(read.count, from: 64) { place in
-                let kept = read[place]
-                try recorder.checkHash(of: kept.leaf, kept.index)
-                return try? kept.day(keys, prefix)
+            some = []
+            ahead.wait()
+            opening.async {
+                defer { ahead.signal() }
+                let days = Result {
+                    try Cores.map(read.count, from: 64) { place in
+                        let kept = read[place]
+                        try self.recorder.checkHash(of: kept.leaf, kept.index)
+                        return (try? kept.day(keys, prefix)) ?? Int.max
+                    }
+                }
+                opened.withLock { opened in
+                    opened = Result {
+                        try opened.get().merging(zip(read.map(\.index), try days.get())) { $1 }
+                    }
+                }
             }
-            for (kept, day) in zip(some, opened) { days[kept.index] = day ?? Int.max }
-            some.removeAll(keepingCapacity: true)
         }
-        return days
+        return try opening.sync { try opened.withLock { try $0.get() } }
     }
 
     private static func number(_ day: String) -> Int { Int(day.filter { $0 != "-" }) ?? Int.max }
 
     // MARK: - Entries
 
+    /// Statements, each with what is wrong with it where it cannot be believed; their signatures checked on two cores.
+    private func statements(_ indices: [UInt64], _ db: Database) throws -> [Result<Statement, any Error>] {
+        let leaves = try indices.map { try [UInt8].fetchLeaf(db, $0) }
+        return try Cores.map(indices.count, from: 16) { place in
+            Result {
+                guard let leaf = leaves[place] else { throw VaultError.tampered(code: "ledger.gap") }
+                return try recorder.statement(in: leaf, indices[place]).statement
+            }
+        }
+    }
+
     /// An entry, or in its place what is wrong with it: one that is damaged must not hide the others.
     private func entryOrDamage(
-        _ index: UInt64, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
+        _ index: UInt64, _ read: Result<Statement, any Error>, _ pupilFile: PupilFileID, _ acting: Acting,
+        _ file: borrowing HybridIdentity, _ db: Database
     ) throws -> ChronologyEntry {
         do {
-            return try entry(index, pupilFile, acting, file, db)
+            return try entry(read.get(), pupilFile, acting, file, db)
         } catch {
             guard case .tampered(let code) = VaultError(error, code: "entry"), index < recorder.size else {
                 throw error
             }
-            let statement = try recorder.statement(index, db).statement
+            let statement = try read.get()
             guard statement.pupilFile == pupilFile else { throw error }
             return ChronologyEntry(
                 index: index, kind: statement.act.kind.rawValue, title: "Damaged", occurred: "undated", received: nil,
@@ -268,9 +301,10 @@ extension Vault {
     }
 
     private func entry(
-        _ index: UInt64, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
+        _ statement: Statement, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity,
+        _ db: Database
     ) throws -> ChronologyEntry {
-        let statement = try recorder.statement(index, db).statement
+        let index = statement.index
         guard statement.pupilFile == pupilFile else { throw VaultError.tampered(code: "chronology.other-pupil") }
         if case .documentFiled(let act) = statement.act {
             let facts = try facts(statement, act, as: acting, file: file, db)
@@ -342,26 +376,31 @@ private struct KeptDetail: Sendable {
     let document: DocumentID
     let detail: ItemID
     let key: ItemID
-    let sealed: Data
+    let sealed: [UInt8]
 
+    /// From columns by their places, each copied once: there are ten thousand of these.
     init(_ row: Row) throws {
+        func bytes(_ column: Int) throws -> [UInt8] {
+            try row.withUnsafeData(atIndex: column) { [UInt8]($0 ?? Data()) }
+        }
         index = try row.index("idx")
-        leaf = [UInt8](try row.value("leaf") as Data)
-        sealed = try row.value("bytes")
-        guard let document = DocumentID(try row.value("id") as Data),
-            let detail = ItemID(try row.value("detail") as Data), let key = ItemID(try row.value("detail_key") as Data)
+        guard let document = DocumentID(try bytes(1)), let detail = ItemID(try bytes(2)),
+            let key = ItemID(try bytes(3))
         else { throw VaultError.tampered(code: "document.row") }
         (self.document, self.detail, self.key) = (document, detail, key)
+        sealed = try bytes(4)
+        leaf = try bytes(5)
     }
 
     /// The earliest day, if the filing commits to this detail and it opens.
     func day(_ keys: borrowing DetailKeys, _ context: [UInt8]) throws -> Int {
-        let digest = sealed.withUnsafeBytes { sha256($0) }
-        let committed = [
-            "\"detail\":\"\(detail.text)\",\"detail_key\":\"\(key.text)\",\"document\":\"\(document.text)\"",
-            "{\"id\":\"\(detail.text)\",\"kind\":\"detail\",\"sha256\":\"\(digest.base64)\"}",
-        ]
-        guard committed.allSatisfy({ leaf.contains($0) }), let place = keys.places[key] else {
+        let (text, digest) = (detail.text, sha256(sealed))
+        guard
+            leaf.contains(
+                "\"detail\":\"\(text)\",\"detail_key\":\"\(key.text)\",\"document\":\"\(document.text)\""),
+            leaf.contains("{\"id\":\"\(text)\",\"kind\":\"detail\",\"sha256\":\"\(digest.base64)\"}"),
+            let place = keys.places[key]
+        else {
             throw VaultError.tampered(code: "detail.differs")
         }
         var plain = try sealed.withUnsafeBytes {
@@ -376,7 +415,7 @@ private struct KeptDetail: Sendable {
 
 extension [UInt8] {
     /// Whether a text of 1 to 255 bytes stands somewhere in the bytes: Horspool's search, which looks at few of them.
-    fileprivate func contains(_ text: String) -> Bool {
+    func contains(_ text: String) -> Bool {
         let text = Array<UInt8>(text.utf8)
         return withUnsafeBytes { bytes in
             text.withUnsafeBytes { text in

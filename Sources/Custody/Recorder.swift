@@ -156,7 +156,7 @@ final class Recorder: Sendable {
         var next = state
         state.hashes = []  // so that `next` alone holds the array and appends in place
         defer { if state.hashes.isEmpty { state.hashes = Array(next.hashes.prefix(Int(state.tree.size))) } }
-        try Self.extend(&next, db)
+        let newest = try Self.extend(&next, db)
         guard next.tree.size == size, let founding = next.authority.founding else {
             throw VaultError.tampered(code: "ledger.size")
         }
@@ -167,6 +167,7 @@ final class Recorder: Sendable {
         guard checkpoint.size == next.tree.size, checkpoint.root == next.tree.root else {
             throw VaultError.tampered(code: "ledger.root")
         }
+        if let newest { try checkRoot(of: newest.leaf, newest.index, newest.before, next) }
         guard founding.serviceKey == secrets.service.verifyingKey.rawRepresentation,
             founding.checkpointKey == secrets.checkpoint.verifyingKey.rawRepresentation
         else { throw VaultError.tampered(code: "secrets.other-vault") }
@@ -175,11 +176,13 @@ final class Recorder: Sendable {
         return true
     }
 
-    private static func extend(_ next: inout State, _ db: Database) throws {
+    /// Gives the newest statement that a person signed, with the tree before it.
+    private static func extend(
+        _ next: inout State, _ db: Database
+    ) throws -> (index: UInt64, leaf: [UInt8], before: MerkleTree)? {
         let rows = try Row.fetchCursor(
             db, sql: "SELECT idx, leaf FROM statement WHERE idx >= ? ORDER BY idx",
             arguments: [Int64(next.tree.size)])
-        // The newest that a person signed, with the root before it.
         var newest: (index: UInt64, leaf: [UInt8], before: MerkleTree)?
         while let row = try rows.next() {
             let index = try row.index("idx")
@@ -209,7 +212,7 @@ final class Recorder: Sendable {
             else { throw VaultError.tampered(code: "ledger.signature") }
             try next.authority.apply(statement)
         }
-        if let newest { try checkRoot(of: newest.leaf, newest.index, newest.before, next) }
+        return newest
     }
 
     /// A person's signature covers the root before their statement, and with it every leaf before: so one signature shows

@@ -79,10 +79,17 @@ public enum SealedRow {
     public static func seal(
         _ plaintext: borrowing SecretBytes, session key: borrowing SessionKey, associatedData: [UInt8]
     ) throws(SealingError) -> [UInt8] {
-        try Sodium.start()
-        return plaintext.withBytes { plaintext in
-            key.withBytes { XChaCha.seal(plaintext, key: $0, nonce: Randomness.bytes(24), associatedData) }
+        try plaintext.withBytes { (bytes) throws(SealingError) in
+            try seal(bytes, session: key, associatedData: associatedData)
         }
+    }
+
+    /// The same of bytes that lie in guarded memory already.
+    public static func seal(
+        _ plaintext: UnsafeRawBufferPointer, session key: borrowing SessionKey, associatedData: [UInt8]
+    ) throws(SealingError) -> [UInt8] {
+        try Sodium.start()
+        return key.withBytes { XChaCha.seal(plaintext, key: $0, nonce: Randomness.bytes(24), associatedData) }
     }
 
     /// Opens what was sealed under a session's key; throws `.rowInvalid`.
