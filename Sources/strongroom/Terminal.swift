@@ -47,12 +47,13 @@ enum Terminal {
         guard isatty(STDIN_FILENO) == 1 else {
             throw ValidationError("There is no terminal to ask on: give the secrets with --secrets-fd.")
         }
-        FileHandle.standardError.write(Data("\(prompt): ".utf8))
         var before = termios()
         tcgetattr(STDIN_FILENO, &before)
         var silent = before
         silent.c_lflag &= ~tcflag_t(ECHO)
+        // Before the question: who answers at once is not shown either.
         tcsetattr(STDIN_FILENO, TCSANOW, &silent)
+        FileHandle.standardError.write(Data("\(prompt): ".utf8))
         defer {
             tcsetattr(STDIN_FILENO, TCSANOW, &before)
             say("", to: .standardError)

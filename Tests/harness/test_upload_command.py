@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -124,8 +125,12 @@ class Copier:
 
 
 def ended(process: subprocess.Popen) -> Result:
+    # What hangs fails.
+    watch = threading.Timer(60, lambda: os.kill(process.pid, signal.SIGKILL))
+    watch.start()
     out, err = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
+    watch.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     return Result(process.returncode, out.decode(), err.decode(), usage.ru_maxrss)
 
@@ -377,6 +382,27 @@ def test_wrong_tokens_ended_stations_and_closed_batches_are_told_plainly(copier)
         assert line.up < MIB, "it was sent before it was refused"
     copier.open_batch()
     assert len(copier.documents()) == before
+
+
+def test_what_was_begun_for_a_batch_that_is_closed_begins_anew_for_another(copier):
+    data = note(2 * MIB, "batches")
+    path = copier.write("batches.txt", data)
+    with wire(copier) as line:
+        line.cuts = [MIB]
+        process = copier.start(path, port=line.port)
+        assert line.was_cut.wait(30)
+        line.kill()
+        process.kill()
+        process.communicate()
+    old = copier.batch
+    assert copier.form(f"/batches/{old}/close").status == 303
+    copier.open_batch()
+    assert copier.batch != old
+    (receipt,) = copier.upload(path).ok()
+    assert copier.service.download(receipt["document"]) == data
+    assert "1 document filed" in copier.service.ask("GET", f"/batches/{copier.batch}").text
+    own = {"Authorization": f"Bearer {copier.token}", "Cookie": ""}
+    assert json.loads(copier.service.ask("GET", UPLOADS, own).text) == []
 
 
 def test_nothing_is_sent_to_a_server_that_is_not_trusted_or_not_there(copier, tmp_path):
