@@ -25,11 +25,13 @@ public struct Announcement: Sendable {
     public let digest: Digest?
     /// What the sender says for the chronology.
     public let details: FilingDetails
+    /// Whether it is refused where its sender filed the same content before, as far as `digest` tells.
+    public let onlyNew: Bool
 
     /// An announcement.
     public init(
         pupilFile: PupilFileID?, batch: BatchID?, filename: String, declaredType: String?, length: UInt64,
-        metadata: String, digest: Digest?, details: FilingDetails
+        metadata: String, digest: Digest?, details: FilingDetails, onlyNew: Bool = false
     ) {
         request = UploadRequest(
             pupilFile: pupilFile, batch: batch, filename: filename, declaredType: declaredType, declaredBytes: length,
@@ -38,6 +40,7 @@ public struct Announcement: Sendable {
         self.metadata = metadata
         self.digest = digest
         self.details = details
+        self.onlyNew = onlyNew
     }
 }
 
@@ -57,14 +60,15 @@ public struct UploadStatus: Sendable {
     public let filename: String
     /// The pupil file it goes to; nil for the intake queue.
     public let pupilFile: PupilFileID?
-    /// SHA-256 of the content, where it was announced.
+    /// SHA-256 of the content, where it was announced or all of it is here.
     public let digest: Digest?
 }
 
 extension Vault {
     /// Takes note of an upload whose bytes are to come. Durable on return.
     ///
-    /// - Throws: a refusal as `beginUpload`, or of a quota; recorded.
+    /// - Throws: a refusal as `beginUpload`, or of a quota; recorded. A refusal `upload.repeated`, where it may
+    ///   only be new.
     public func announce(_ announcement: Announcement, as acting: Acting) throws(VaultError) -> UploadStatus {
         _ = try decideUpload(announcement.request, acting)
         return try rethrowing("upload") {
@@ -72,6 +76,11 @@ extension Vault {
                 throw refuse(refusal, .random(), announcement.request, acting)
             }
             let request = announcement.request
+            if announcement.onlyNew, let digest = announcement.digest,
+                let refusal = try repetition(of: digest, for: request.pupilFile, acting)
+            {
+                throw refusal
+            }
             let fileKey = try FileKey.random()
             let header = try Header.seal(fileKey, to: [.hybrid(acting.keys.identity.recipient)])
             let facts = UploadFacts(
@@ -112,10 +121,12 @@ extension Vault {
         return row
     }
 
-    /// The person's own uploads of which bytes are still to come, oldest first.
+    /// The person's own uploads of which bytes are still to come, oldest first; of a scan station also those that are all
+    /// here, for it has no page to check them on.
     public func unfinishedUploads(as acting: Acting) throws(VaultError) -> [UploadStatus] {
         try rethrowing("upload") {
-            try workspace.uploads(of: acting.person, in: [.receiving]).map { status($0, try facts(of: $0, acting)) }
+            let states = acting.isStation ? UploadState.held.union([.receiving]) : [.receiving]
+            return try workspace.uploads(of: acting.person, in: states).map { status($0, try facts(of: $0, acting)) }
         }
     }
 
@@ -124,7 +135,7 @@ extension Vault {
             id: row.id, offset: row.held, length: row.length, metadata: facts.announced.metadata,
             expires: Timestamp(milliseconds: row.touched.milliseconds + pendingMilliseconds),
             filename: facts.announced.filename, pupilFile: facts.announced.pupilFile,
-            digest: facts.announced.expected)
+            digest: facts.announced.expected ?? facts.arrived?.digest)
     }
 
     /// How long an upload may wait for its next act.

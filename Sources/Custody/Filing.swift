@@ -47,11 +47,14 @@ public struct Filing: Sendable {
     public let upload: UploadID
     /// What it is.
     public let details: FilingDetails
+    /// Whether it is filed also where its sender filed the same content before.
+    public let again: Bool
 
     /// An upload to be filed.
-    public init(upload: UploadID, details: FilingDetails) {
+    public init(upload: UploadID, details: FilingDetails, again: Bool = false) {
         self.upload = upload
         self.details = details
+        self.again = again
     }
 }
 
@@ -71,6 +74,29 @@ public struct EarlierFiling: Hashable, Sendable {
     public let document: DocumentID
     /// When.
     public let recorded: Timestamp
+}
+
+extension Refusal {
+    /// What its sender filed before, and did not ask to file again: a question back, so no statement is made of it.
+    public static func uploadRepeated(_ earlier: EarlierFiling) -> Refusal {
+        uploadRepeated(
+            "You filed this same content for this pupil before, as document \(earlier.document.text) at \(earlier.recorded.iso8601)."
+        )
+    }
+
+    /// What a scan station put into the intake queue before.
+    static func uploadRepeated(inQueueSince recorded: Timestamp) -> Refusal {
+        uploadRepeated("You put this same content into the intake queue before, at \(recorded.iso8601).")
+    }
+
+    /// The same content as another that is named with it.
+    public static let uploadNamedTwice = uploadRepeated("The same content is among the files named before it.")
+
+    private static func uploadRepeated(_ message: String) -> Refusal {
+        Refusal(
+            code: "upload.repeated", message: message,
+            hint: "It was not filed. If it is to be there twice, file it on purpose: --again, or by program `again`.")
+    }
 }
 
 /// A filing whose every part is ready to be written.
@@ -195,19 +221,25 @@ extension Vault {
     // MARK: - What was filed before
 
     /// A keyed hash of pupil file and content that only its uploader can make (F-12).
-    func contentTag(of received: Received, _ acting: Acting) throws -> [UInt8] {
+    func contentTag(_ digest: Digest, for pupilFile: PupilFileID?, _ acting: Acting) throws -> [UInt8] {
         let key: TagKey = try KeyedHash.derive(ownKey(acting), label: "strongroom/v1/own-filings")
-        return KeyedHash.tag((received.pupilFile?.bytes ?? []) + received.digest.bytes, key: key)
+        return KeyedHash.tag((pupilFile?.bytes ?? []) + digest.bytes, key: key)
+    }
+
+    /// What is said of content that its sender filed for this pupil, or put into the intake queue, before; nil for new.
+    func repetition(of digest: Digest, for pupilFile: PupilFileID?, _ acting: Acting) throws -> Refusal? {
+        guard pupilFile == nil else { return try earlier(digest, for: pupilFile, acting).map(Refusal.uploadRepeated) }
+        return try queuedBefore(digest, acting).map(Refusal.uploadRepeated(inQueueSince:))
     }
 
     /// Where this person filed the same content for the same pupil before.
     public func earlier(_ received: Received, as acting: Acting) throws(VaultError) -> EarlierFiling? {
-        try rethrowing("earlier") { try earlier(received, acting) }
+        try rethrowing("earlier") { try earlier(received.digest, for: received.pupilFile, acting) }
     }
 
-    func earlier(_ received: Received, _ acting: Acting) throws -> EarlierFiling? {
-        guard received.pupilFile != nil else { return nil }
-        let tag = try contentTag(of: received, acting)
+    func earlier(_ digest: Digest, for pupilFile: PupilFileID?, _ acting: Acting) throws -> EarlierFiling? {
+        guard pupilFile != nil else { return nil }
+        let tag = try contentTag(digest, for: pupilFile, acting)
         return try recorder.read(pool) { db, _ in try earlier(tag, before: .max, db) }
     }
 
@@ -306,7 +338,7 @@ extension Vault {
             commitment: keyCommitment(received.fileKey, nonce: facts.nonce, document: document.bytes),
             detail: detailItem, detailKey: key.item,
             quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil, batch: batch,
-            contentTag: try contentTag(of: received, acting))
+            contentTag: try contentTag(facts.digest, for: pupilFile, acting))
         var items = [
             SealedItem(document.shared(as: Kind.Item.self), .header, header.bytes),
             SealedItem(detailItem, .detail, sealedDetail),
@@ -318,7 +350,7 @@ extension Vault {
         let draft = Draft(
             signer: .person(acting), pupilFile: pupilFile, items: items, fields: detail.commitments,
             act: .documentFiled(act))
-        let earlier = try earlier(received, acting)?.document
+        let earlier = try earlier(facts.digest, for: pupilFile, acting)?.document
         return Prepared(received: received, draft: draft) { recorded in
             .filed(
                 received.upload,

@@ -154,6 +154,17 @@ extension Vault {
         }
     }
 
+    /// When this station put a content into the queue, as far back as what it sent is remembered.
+    func queuedBefore(_ digest: Digest, _ acting: Acting) throws -> Timestamp? {
+        guard acting.isStation else { return nil }
+        for row in try workspace.uploads(of: acting.person, in: [.filed]) {
+            let facts = try facts(of: row, acting)
+            guard facts.announced.pupilFile == nil, facts.arrived?.digest == digest else { continue }
+            if let recorded = try queued(row.id, acting)?.statement.time { return recorded }
+        }
+        return nil
+    }
+
     /// The statement by which this station put an upload into the queue, and the note of the ledger that ends with it.
     func queued(
         _ upload: UploadID, _ acting: Acting

@@ -72,7 +72,7 @@ extension Vault {
         PendingUpload(
             id: received.upload, pupilFile: received.pupilFile, filename: received.filename, size: received.size,
             digest: received.digest, inspected: received.verdict, details: details,
-            earlier: try earlier(received, acting))
+            earlier: try earlier(received.digest, for: received.pupilFile, acting))
     }
 
     /// The person's own uploads that wait, oldest first.
@@ -148,7 +148,8 @@ extension Vault {
     }
 
     /// Files held uploads; the outcomes are in the order of the filings. Idempotent: an upload that this person filed
-    /// already, or that is named twice, gives the same receipt.
+    /// already, or that is named twice, gives the same receipt. Another upload of content that they filed before is
+    /// refused as `upload.repeated`, and stays held, unless its filing says `again`.
     public func file(_ filings: [Filing], as acting: Acting) throws(VaultError) -> [FilingOutcome] {
         try rethrowing("file") {
             try filingTurns.run(for: acting.person) { try fileInTurn(filings, acting) }
@@ -165,6 +166,7 @@ extension Vault {
         var ready: [(received: Received, details: FilingDetails)] = []
         var outcomes: [UploadID: FilingOutcome] = [:]
         var seen: Set<UploadID> = []
+        var contents: Set<[UInt8]> = []
         for filing in filings where seen.insert(filing.upload).inserted {
             if let receipt = try receipt(ofUpload: filing.upload, acting) {
                 outcomes[filing.upload] = .filed(filing.upload, receipt)
@@ -174,6 +176,15 @@ extension Vault {
                 UploadState.held.contains(upload.state)
             {
                 let (received, _) = try reopen(upload, acting)
+                let tag = try contentTag(received.digest, for: received.pupilFile, acting)
+                if !filing.again,
+                    let refusal = try repetition(of: received.digest, for: received.pupilFile, acting)
+                        ?? (contents.contains(tag) ? .uploadNamedTwice : nil)
+                {
+                    outcomes[filing.upload] = .refused(filing.upload, refusal)
+                    continue
+                }
+                contents.insert(tag)
                 if received.verdict.outcome == .waiting {
                     received.verdict = try inspect(readBack(received), received.facts, wantsProposal: false)
                 }

@@ -179,7 +179,8 @@ private func fileUploads(_ visit: Visit) throws -> Reply {
             summary: value("summary"), category: value("category"), date: value("date"), signed: value("signed"),
             signedBy: value("signed-by"), received: value("received"), lateReason: value("late-reason"))
         given[upload] = details
-        filings.append(Filing(upload: upload, details: details))
+        // What is a repeat is taken out below, unless they say that they want it.
+        filings.append(Filing(upload: upload, details: details, again: true))
     }
     // What they filed before is filed again only where they say so.
     let uploads = try visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }

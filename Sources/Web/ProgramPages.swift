@@ -23,9 +23,10 @@ private struct WantedFiling: Decodable {
     let signedBy: String?
     let received: String?
     let lateReason: String?
+    let again: Bool?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case upload, summary, category, date, signed, received
+        case upload, summary, category, date, signed, received, again
         case signedBy = "signed_by"
         case lateReason = "late_reason"
     }
@@ -50,6 +51,7 @@ private struct WantedFiling: Decodable {
         signedBy = try values.decodeIfPresent(String.self, forKey: .signedBy)
         received = try values.decodeIfPresent(String.self, forKey: .received)
         lateReason = try values.decodeIfPresent(String.self, forKey: .lateReason)
+        again = try values.decodeIfPresent(Bool.self, forKey: .again)
     }
 
     func details(over said: FilingDetails) -> FilingDetails {
@@ -123,7 +125,8 @@ private func fileByProgram(_ visit: Visit) async throws -> Reply {
         try visit.vault.pendingUploads(as: acting).map { ($0.id, $0.details) }, uniquingKeysWith: { first, _ in first })
     let filings = try wanted.map { one in
         guard let id = UploadID(text: one.upload) else { throw Fault.formUnreadable }
-        return Filing(upload: id, details: one.details(over: said[id] ?? FilingDetails()))
+        return Filing(
+            upload: id, details: one.details(over: said[id] ?? FilingDetails()), again: one.again ?? false)
     }
     let outcomes = try visit.vault.file(filings, as: acting).map { outcome in
         switch outcome {
@@ -138,7 +141,7 @@ private func fileByProgram(_ visit: Visit) async throws -> Reply {
     return try .json(outcomes)
 }
 
-/// An upload of which bytes are still to come, for going on with it.
+/// An upload for going on with it.
 private struct Unfinished: Encodable {
     let upload, filename: String
     let pupil: String?
@@ -146,8 +149,8 @@ private struct Unfinished: Encodable {
     let sha256: String?
 }
 
-/// The person's or station's own unfinished uploads: how a page that was closed finds what to go on with, with nothing kept in the
-/// browser.
+/// The person's or station's own unfinished uploads: how a page that was closed, or a command that was killed, finds what
+/// to go on with, with nothing kept there.
 func listUploads(_ visit: Visit) throws -> Reply {
     let acting = try visit.acting
     return try .json(

@@ -61,7 +61,7 @@ enum Tus {
 /// What may be said in `Upload-Metadata`.
 private let metadataKeys: Set<String> = [
     "filename", "filetype", "pupil", "category", "date", "summary", "signed", "signed_by", "received", "late_reason",
-    "sha256", "batch", "file",
+    "sha256", "batch", "file", "again",
 ]
 
 private func tellAbilities(_ visit: Visit) throws -> Reply {
@@ -109,10 +109,12 @@ private func createUpload(_ visit: Visit) async throws -> Reply {
         guard acting.isStation, let id = BatchID(text: text) else { throw Fault.tusField("Upload-Metadata: batch") }
         batch = id
     }
+    guard [nil, "yes", "no"].contains(said["again"]) else { throw Fault.tusField("Upload-Metadata: again") }
     let status = try visit.vault.announce(
         Announcement(
             pupilFile: pupilFile, batch: batch, filename: filename, declaredType: said["filetype"], length: length,
-            metadata: headers[Tus.metadata] ?? "", digest: digest, details: details(said)), as: acting)
+            metadata: headers[Tus.metadata] ?? "", digest: digest, details: details(said),
+            onlyNew: said["again"] == "no"), as: acting)
     var reply =
         hasBytes || length == 0
         ? try await bring(visit, status.id, at: 0) : .moved(to: status, status: .created)

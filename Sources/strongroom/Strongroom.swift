@@ -14,8 +14,8 @@ struct Strongroom: AsyncParsableCommand {
             """,
         subcommands: [
             Initialise.self, Serve.self, Demo.self, Doctor.self, PersonCommand.self, PupilCommand.self,
-            PolicyCommand.self, StationCommand.self, BatchCommand.self, FileCommand.self, ChronologyCommand.self,
-            EntryCommand.self, Open.self, Verify.self,
+            PolicyCommand.self, StationCommand.self, BatchCommand.self, FileCommand.self, UploadCommand.self,
+            ChronologyCommand.self, EntryCommand.self, Open.self, Verify.self,
         ])
 
     static func main() async {

@@ -5,21 +5,18 @@ import Records
 
 /// What people see and type.
 enum Terminal {
-    static func explain(_ error: VaultError) {
-        say("error: \(error.refusal.message)", to: .standardError)
-        say("hint: \(error.refusal.hint)", to: .standardError)
-        say("code: \(error.code)", to: .standardError)
-    }
+    static func explain(_ error: VaultError) { explain(error.refusal) }
 
-    static func explain(_ error: VaultError, about what: String) {
-        if case .refused(let refusal) = error { return explain(refusal, about: what) }
-        say("error: \(what): \(error.refusal.message)", to: .standardError)
-        say("hint: \(error.refusal.hint)", to: .standardError)
-    }
-
-    static func explain(_ refusal: Refusal, about what: String) {
-        say("refused: \(what): \(refusal.message)", to: .standardError)
+    static func explain(_ refusal: Refusal) {
+        say("error: \(refusal.message)", to: .standardError)
         say("hint: \(refusal.hint)", to: .standardError)
+        say("code: \(refusal.code)", to: .standardError)
+    }
+
+    static func explain(_ refusal: Refusal, about what: String, isRefusal: Bool = true) {
+        say("\(isRefusal ? "refused" : "error"): \(what): \(refusal.message)", to: .standardError)
+        say("hint: \(refusal.hint)", to: .standardError)
+        say("code: \(refusal.code)", to: .standardError)
     }
 
     static func exitCode(of error: VaultError) -> Int32 {
@@ -32,6 +29,7 @@ enum Terminal {
     }
 
     static func say(_ line: String, to handle: FileHandle = .standardOutput) {
+        clearLine()
         try? handle.write(contentsOf: Data((line + "\n").utf8))
     }
 
@@ -40,6 +38,7 @@ enum Terminal {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        clearLine()
         try FileHandle.standardOutput.write(contentsOf: encoder.encode(value) + Data("\n".utf8))
     }
 
@@ -48,12 +47,13 @@ enum Terminal {
         guard isatty(STDIN_FILENO) == 1 else {
             throw ValidationError("There is no terminal to ask on: give the secrets with --secrets-fd.")
         }
-        FileHandle.standardError.write(Data("\(prompt): ".utf8))
         var before = termios()
         tcgetattr(STDIN_FILENO, &before)
         var silent = before
         silent.c_lflag &= ~tcflag_t(ECHO)
+        // Before the question: who answers at once is not shown either.
         tcsetattr(STDIN_FILENO, TCSANOW, &silent)
+        FileHandle.standardError.write(Data("\(prompt): ".utf8))
         defer {
             tcsetattr(STDIN_FILENO, TCSANOW, &before)
             say("", to: .standardError)
@@ -72,9 +72,8 @@ enum Terminal {
     /// A bar on a terminal; nothing elsewhere.
     static func progress(_ done: Int, of total: Int, _ what: String) {
         guard isatty(STDERR_FILENO) == 1, total > 0 else { return }
-        let width = 30 * done / total
-        let bar = String(repeating: "█", count: width) + String(repeating: "░", count: 30 - width)
-        FileHandle.standardError.write(Data("\r\(bar) \(done) of \(total) \(what)\(done == total ? "\n" : "")".utf8))
+        drawLine(Double(done) / Double(total), "\(done) of \(total) \(what)")
+        if done == total { clearLine() }
     }
 }
 
@@ -85,9 +84,10 @@ final class SecretLines {
         var password: String?
         var code: String?
         var newPassword: String?
+        var token: String?
 
         enum CodingKeys: String, CodingKey {
-            case password, code
+            case password, code, token
             case newPassword = "new_password"
         }
     }

@@ -327,7 +327,8 @@ import Testing
         let second = try hold()
         let results = Mutex<[Receipt]>([])
         DispatchQueue.concurrentPerform(iterations: 4) { _ in
-            let outcomes = try? school.vault.file([Filing(upload: second, details: details)], as: lead)
+            let outcomes = try? school.vault.file(
+                [Filing(upload: second, details: details, again: true)], as: lead)
             for case .filed(_, let receipt) in outcomes ?? [] { results.withLock { $0.append(receipt) } }
         }
         #expect(results.withLock { $0.count } == 4)

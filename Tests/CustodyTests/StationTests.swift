@@ -216,6 +216,43 @@ extension FilingDetails {
         #expect(found.map(\.code) == ["blob.missing"] && found.first?.place == "intake item \(upload.text)")
     }
 
+    @Test func `What a station put into the intake queue before is told, to that station alone`() throws {
+        let copier = try Copier(intake: true)
+        let vault = copier.school.vault
+        let bytes = Array("Whose is this?\n".utf8)
+        let (_, token) = try vault.addStation(NewStation(name: "Hall copier", intake: true), as: copier.lead)
+        func announce(_ token: String, onlyNew: Bool) throws -> Arrival {
+            let acting = try vault.enter(stationToken: token)
+            let status = try vault.announce(
+                Announcement(
+                    pupilFile: nil, batch: nil, filename: "scan.txt", declaredType: nil, length: UInt64(bytes.count),
+                    metadata: "", digest: sha256(bytes), details: FilingDetails(), onlyNew: onlyNew), as: acting)
+            return try vault.takeUp(status.id, at: 0, as: acting)
+        }
+        func send(_ token: String, onlyNew: Bool = true, again: Bool = false) throws -> FilingOutcome? {
+            var arrival = try announce(token, onlyNew: onlyNew)
+            try bytes.withUnsafeBytes { try arrival.append($0) }
+            let filing = Filing(upload: try arrival.complete().id, details: FilingDetails(), again: again)
+            return try vault.file([filing], as: vault.enter(stationToken: token)).first
+        }
+        guard case .queued = try send(copier.token) else {
+            Issue.record("not queued")
+            return
+        }
+        #expect(code { _ = try send(copier.token) } == "upload.repeated")
+        guard case .refused(_, let refusal) = try send(copier.token, onlyNew: false) else {
+            Issue.record("queued twice")
+            return
+        }
+        #expect(refusal.code == "upload.repeated")
+        guard case .queued = try send(copier.token, onlyNew: false, again: true), case .queued = try send(token) else {
+            Issue.record("not queued")
+            return
+        }
+        #expect(try vault.intake(as: copier.lead).map(\.station) == ["Office copier", "Office copier", "Hall copier"])
+        #expect(try copier.school.verify().holds)
+    }
+
     @Test func `A changed detail, header or key of an intake item is refused and named`() throws {
         for kind in ["detail", "intake-key", "header"] {
             let copier = try Copier(intake: true)
@@ -289,7 +326,8 @@ extension FilingDetails {
         let held = try school.vault.hold(received, details: FilingDetails(), as: office)
         #expect(held.earlier?.document == first.document && held.earlier?.recorded == first.recorded)
         let filing = Filing(
-            upload: held.id, details: FilingDetails(summary: "Once more", category: "letter", date: "2017-05-11"))
+            upload: held.id, details: FilingDetails(summary: "Once more", category: "letter", date: "2017-05-11"),
+            again: true)
         let outcomes = try (0..<2).map { _ in try school.vault.file([filing], as: office) }
         for outcome in outcomes {
             guard case .filed(_, let receipt) = try #require(outcome.first) else {

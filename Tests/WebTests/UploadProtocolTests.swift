@@ -90,7 +90,7 @@ struct UploadProtocolTests {
             for _ in 0..<5 {
                 let answer = try await admin.call(
                     .post, "/api/v1/documents", [("Content-Type", "application/json")],
-                    body: Array(#"[{"upload":"\#(upload)"}]"#.utf8))
+                    body: Array(#"[{"upload":"\#(upload)","again":true}]"#.utf8))
                 #expect(answer.status == .ok && answer.text.contains(hash), "\(answer.text)")
                 receipts.insert(answer.text)
             }
@@ -343,6 +343,50 @@ struct UploadProtocolTests {
         let none = try await file(#"[{"upload":"\#(UploadID.random().text)"}]"#)
         #expect(none.text.contains("upload.unknown"))
         #expect(try await file(#"[{"upload":"\#(upload)"}]"#).text.contains(#""receipt":{"#))
+    }
+
+    @Test("What its sender filed before is told before a byte comes, and again before it is filed, unless it is meant")
+    func repeats() async throws {
+        let school = try School()
+        let admin = try school.visitor(school.add(.admin, name: "Maud Tranter"))
+        let bytes = Self.note(300)
+        let hash = ("sha256", sha256(bytes).hex)
+        func upload() async throws -> String {
+            let place = try await Self.begin(admin, school, bytes.count, [hash])
+            #expect(try await Self.piece(admin, place, 0, bytes).status == .noContent)
+            return String(place.split(separator: "/").last ?? "")
+        }
+        func file(_ filings: String) async throws -> String {
+            try await admin.call(
+                .post, "/api/v1/documents", [("Content-Type", "application/json")], body: Array(filings.utf8)
+            ).text
+        }
+        let (one, two) = (try await upload(), try await upload())
+        // Of two in one request the first is filed; asked again, the receipt is the same.
+        for _ in 0..<2 {
+            let answer = try await file(#"[{"upload":"\#(one)"},{"upload":"\#(two)"}]"#)
+            #expect(answer.contains(#""receipt":{"#) && answer.contains("upload.repeated"))
+            #expect(!answer.contains(#""earlier":"#))
+        }
+        #expect(try school.vault.chronology(of: school.pupil.pupilFile, as: school.lead).total == 1)
+        // It stays where it was, all of it.
+        #expect(try await Self.offset(admin, Self.path + "/" + two) == "300")
+        #expect(try await admin.call(.get, Self.path).text == "[]")
+        func begin(_ more: [(String, String)]) async throws -> TestResponse {
+            try await admin.call(.post, Self.path, [("Upload-Length", "300"), Self.said(school, more)])
+        }
+        let told = try await begin([hash, ("again", "no")])
+        #expect(told.status == .unprocessableContent && told.text.contains("upload.repeated"))
+        #expect(told.headers[.location] == nil)
+        let other = ("sha256", sha256(bytes + [10]).hex)
+        for more in [[hash], [hash, ("again", "yes")], [other, ("again", "no")], [("again", "no")]] {
+            #expect(try await begin(more).status == .created)
+        }
+        #expect(try await begin([hash, ("again", "perhaps")]).status == .badRequest)
+        #expect(try await file(#"[{"upload":"\#(two)","again":"yes"}]"#).contains("form.unreadable"))
+        #expect(try await file(#"[{"upload":"\#(two)","again":true}]"#).contains(#""earlier":"#))
+        #expect(try school.vault.chronology(of: school.pupil.pupilFile, as: school.lead).total == 2)
+        #expect(try Vault.verify(school.location).holds)
     }
 }
 

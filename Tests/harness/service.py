@@ -73,10 +73,12 @@ class Service:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> None:
+    def stop(self) -> bytes:
+        """Ends it in order; gives its log."""
         self.process.send_signal(signal.SIGTERM)
         _, log = self.process.communicate(timeout=60)
         assert self.process.returncode == 0 and b"unexpected" not in log, log
+        return log
 
     def verify(self) -> list:
         process = self._start("verify", "--json")

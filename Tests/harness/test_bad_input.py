@@ -121,7 +121,7 @@ def test_names_that_files_may_have(vault, tmp_path):
     folder.mkdir()
     for name in NAMES:
         (folder / name).write_bytes(LETTER.read_bytes())
-    result = vault.file(folder, "--again", details={name: SAID for name in NAMES}).ok()
+    result = vault.file(folder, details={name: SAID for name in NAMES}, more=("--again",)).ok()
     kept = sorted(name.rpartition("\\")[2] for name in NAMES)
     assert sorted(line["file"] for line in result.lines) == kept
     assert sorted(entry["fields"]["filename"] for entry in vault.chronology()) == kept

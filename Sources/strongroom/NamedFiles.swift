@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import Records
+
+// What `file` and `upload` have in common: which files, what is said of each, and what is said of each afterwards.
+
+/// A file that the command line named, itself or by its folder.
+struct NamedFile {
+    let path: String
+    /// The last part of the path.
+    let name: String
+    /// Bytes as it lies there now; 0 for what has no size, such as a pipe.
+    let size: UInt64
+    /// What is said of it.
+    let details: FilingDetails
+}
+
+/// What is said of documents: for all on the command line, for each in lines of JSON.
+struct SaidOptions: ParsableArguments {
+    @Option(help: "Whether it is signed: yes, no or unknown.")
+    var signed = "unknown"
+    @Option(
+        help:
+            "JSON lines {\"file\":…,\"summary\":…}, or - for standard input; also category, date, signed, signed_by, received, late_reason."
+    )
+    var details: String?
+
+    private struct Said: Decodable {
+        let file: String
+        var summary: String?
+        var date: String?
+        var category: String?
+        var signed: String?
+        var signedBy: String?
+        var received: String?
+        var lateReason: String?
+    }
+
+    /// The files of some paths, in order, folders as what is in them.
+    func files(at paths: [String], category: String, date: String) throws -> [NamedFile] {
+        let files = try expand(paths)
+        let said = try lines()
+        return files.map { path in
+            let name = URL(fileURLWithPath: path).lastPathComponent
+            let one = said[name]
+            let facts = try? FileManager.default.attributesOfItem(atPath: path)
+            return NamedFile(
+                path: path, name: name, size: facts?[.size] as? UInt64 ?? 0,
+                details: FilingDetails(
+                    summary: one?.summary ?? "", category: one?.category ?? category, date: one?.date ?? date,
+                    signed: one?.signed ?? signed, signedBy: one?.signedBy ?? "", received: one?.received ?? "",
+                    lateReason: one?.lateReason ?? ""))
+        }
+    }
+
+    private func expand(_ paths: [String]) throws -> [String] {
+        try paths.flatMap { path -> [String] in
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+                throw ValidationError("There is no file at \(path).")
+            }
+            guard isDirectory.boolValue else { return [path] }
+            return try FileManager.default.contentsOfDirectory(atPath: path).sorted().map { path + "/" + $0 }.filter {
+                FileManager.default.fileExists(atPath: $0, isDirectory: &isDirectory) && !isDirectory.boolValue
+            }
+        }
+    }
+
+    private func lines() throws -> [String: Said] {
+        guard let details else { return [:] }
+        var said: [String: Said] = [:]
+        for line in try Input.text(details).split(whereSeparator: \.isNewline) {
+            do {
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let one = try decoder.decode(Said.self, from: Data(line.utf8))
+                said[one.file] = one
+            } catch { throw ValidationError("--details takes lines like {\"file\":\"scan.pdf\",\"summary\":\"…\"}.") }
+        }
+        return said
+    }
+}
+
+/// Says what became of each file, in words or as lines of JSON.
+struct FilingReport {
+    let json: Bool
+
+    /// What is printed of a receipt.
+    struct Filed: Encodable {
+        /// The document and its pupil; absent in the intake queue.
+        var document, pupil, mediaType: String?
+        let file, sha256, recorded, checkpoint: String
+        let index, size: UInt64
+        var pages: Int?
+        let quarantined: Bool
+        /// The document that the same content was before.
+        var earlier: String?
+    }
+
+    private struct Failure: Encodable { let file, refused, message, hint: String }
+
+    func filed(_ receipt: Filed) throws {
+        if json { return try Terminal.json(receipt) }
+        let apart = receipt.quarantined ? " and kept apart as evidence" : ""
+        let what = receipt.document.map { "document \($0) · " } ?? ""
+        let earlier = receipt.earlier.map { "\n  the same content as document \($0)" } ?? ""
+        Terminal.say(
+            """
+            \(visible(receipt.file)): \(receipt.document == nil ? "in the intake queue" : "filed")\(apart)
+              \(what)statement \(receipt.index) · \(receipt.recorded)
+              SHA-256 \(receipt.sha256)\(earlier)
+            """)
+    }
+
+    func failed(_ name: String, _ refusal: Refusal, isRefusal: Bool) throws {
+        if json {
+            try Terminal.json(
+                Failure(file: name, refused: refusal.code, message: refusal.message, hint: refusal.hint))
+        }
+        Terminal.explain(refusal, about: visible(name), isRefusal: isRefusal)
+    }
+}
