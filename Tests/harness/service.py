@@ -84,6 +84,10 @@ class Service:
         assert found["holds"], found
         return [one["code"] for one in found["findings"]]
 
+    def inspection_memory(self) -> int:
+        """MiB that memory files may take together."""
+        return int(re.search(r"^inspection-memory-mib: (\d+)$", (self.folder / "policies/limits.yaml").read_text(), re.MULTILINE)[1])
+
     # Asking
 
     def connect(self) -> http.client.HTTPSConnection:
@@ -108,18 +112,18 @@ class Service:
             headers |= {"Strongroom-Token": self._token, "Tus-Resumable": "1.0.0"}
         return headers
 
-    def sign_in(self) -> None:
+    def sign_in(self, code: str | None = None) -> None:
         self._cookie = self._token = ""
         page = self.ask("GET", "/sign-in")
         self._cookie = _cookie(page)
-        fields = {"csrf": _token(page), "name": DSL, "password": PASSWORD, "code": self._code()}
+        fields = {"csrf": _token(page), "name": DSL, "password": PASSWORD, "code": code or self.next_code()}
         answer = self.ask("POST", "/sign-in", {"Content-Type": "application/x-www-form-urlencoded"}, urllib.parse.urlencode(fields))
         assert answer.status == 303 and answer.getheader("Location") == "/", answer.text
         self._cookie = _cookie(answer)
         self._token = _token(self.ask("GET", "/"))
 
-    def _code(self) -> str:
-        """One that is not used yet: of the step before, or of this one; else the next is waited for."""
+    def next_code(self, wait: bool = True) -> str:
+        """One that is not used yet: of the step before, or of this one; else the next is waited for, or none given."""
         while True:
             now = time.time()
             left = totp.STEP - now % totp.STEP
@@ -127,6 +131,8 @@ class Service:
             if left > 4 and step <= totp.step_at(now):
                 self._used = step
                 return totp.code(self._secret, step)
+            if not wait:
+                return ""
             time.sleep(left)
 
     def form(self, path: str, file: bytes):
@@ -140,7 +146,8 @@ class Service:
 
     # Uploading
 
-    def metadata(self, data: bytes, **said: str) -> str:
+    def metadata(self, data: bytes, **said: str | None) -> str:
+        """What is said of an upload; with None, nothing of that."""
         said = {
             "filename": "note.txt",
             "pupil": self.pupil,
@@ -150,7 +157,7 @@ class Service:
             "sha256": hashlib.sha256(data).hexdigest(),
             **said,
         }
-        return ",".join(f"{key} {_base64(value)}" for key, value in said.items())
+        return ",".join(f"{key} {_base64(value)}" for key, value in said.items() if value is not None)
 
     def create(self, data: bytes, **said: str) -> str:
         answer = self.ask("POST", UPLOADS, {"Upload-Length": str(len(data)), "Upload-Metadata": self.metadata(data, **said)})
