@@ -27,8 +27,9 @@ BYTES = {"Content-Type": "application/offset+octet-stream"}
 
 
 class Service:
-    def __init__(self, folder: Path, policies: tuple = ()):
-        """A service in a new folder; policies: (file, line, the line instead), beside the cheapest hashing."""
+    def __init__(self, folder: Path, policies: tuple = (), extra: dict | None = None):
+        """A service in a new folder; policies: (file, line, the line instead), beside the cheapest hashing; extra: what
+        the server's environment has beside."""
         assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
         self.folder = folder
         self.vault = folder / "vault"
@@ -45,6 +46,7 @@ class Service:
         self._secret = json.loads(made)["authenticator"]
         self._used = 0
         self.port = 0
+        self._extra = extra
         self.begin()
         self.sign_in()
         register = (FIXTURES / "register/pupils.csv").read_bytes()
@@ -54,12 +56,12 @@ class Service:
 
     # The program
 
-    def _start(self, *arguments):
+    def _start(self, *arguments, extra: dict | None = None):
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "TMPDIR": str(self.folder / "tmp")}
         return subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=self.folder,
-            env={**environment, "STRONGROOM_VAULT": str(self.vault)},
+            env={**environment, "STRONGROOM_VAULT": str(self.vault), **(extra or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,7 +69,7 @@ class Service:
 
     def begin(self) -> None:
         # The same port again, as a school's service has it.
-        self.process = self._start("serve", "--port", str(self.port), *self._tls)
+        self.process = self._start("serve", "--port", str(self.port), *self._tls, extra=self._extra)
         line = self.process.stdout.readline().decode()
         assert line.startswith("https://localhost:"), self.process.communicate()
         self.port = int(line.rpartition(":")[2])
@@ -204,6 +206,15 @@ class Service:
         assert answer.status == 200, answer.text
         (outcome,) = json.loads(answer.text)
         return outcome.get("receipt") or outcome["refusal"]["code"]
+
+
+def answer_on(connection: socket.socket) -> http.client.HTTPResponse:
+    """The answer to a piece that was begun, with its text; closes the connection."""
+    answer = http.client.HTTPResponse(connection, method="PATCH")
+    answer.begin()
+    answer.text = answer.read().decode(errors="replace")
+    connection.close()
+    return answer
 
 
 def cut(connection: socket.socket) -> None:

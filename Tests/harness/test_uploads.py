@@ -31,10 +31,11 @@ def note(count: int, seed: str) -> bytes:
     """Plain text of so many bytes, like no other."""
     chance = random.Random(f"{size('SEED')} {seed}")
     words = ["okapi told the numbat", "river", "garden", "bench", "window", "morning", "teacher", "ladder"]
-    text = ""
-    while len(text) < count:
-        text += " ".join(chance.choices(words, k=9)) + ".\n"
-    return text[:count].encode()
+    lines, length = [], 0
+    while length < count:
+        lines.append(" ".join(chance.choices(words, k=9)) + ".\n")
+        length += len(lines[-1])
+    return "".join(lines)[:count].encode()
 
 
 def documents(service: Service) -> list:
