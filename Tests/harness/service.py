@@ -15,6 +15,7 @@ import struct
 import subprocess
 import time
 import urllib.parse
+from contextlib import closing
 from pathlib import Path
 
 import totp
@@ -193,11 +194,24 @@ class Service:
         return secure
 
     def download(self, document: str) -> bytes:
-        answer = self.ask(
-            "POST", f"/documents/{document}/download", {"Content-Type": "application/x-www-form-urlencoded"}, f"csrf={urllib.parse.quote(self._token)}"
-        )
-        assert answer.status == 200, answer.text
-        return answer.bytes
+        return b"".join(self.pieces_of(document))
+
+    def digest_of(self, document: str) -> str:
+        """SHA-256 of what is downloaded, however large."""
+        hasher = hashlib.sha256()
+        for piece in self.pieces_of(document):
+            hasher.update(piece)
+        return hasher.hexdigest()
+
+    def pieces_of(self, document: str):
+        connection, path = self.connect(), f"/documents/{document}/download"
+        form = {**self.headers(path), "Content-Type": "application/x-www-form-urlencoded"}
+        with closing(connection):
+            connection.request("POST", path, f"csrf={urllib.parse.quote(self._token)}", form)
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            while piece := answer.read(1 << 20):
+                yield piece
 
     def file(self, place: str):
         """Files a whole upload; gives the receipt, or the refusal's code."""
