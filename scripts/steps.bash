@@ -173,7 +173,7 @@ trust_local_packages() {
     fi
 }
 
-# prepare demo|test arguments…: packages, user, copy of the checkout, toolchain.
+# prepare demo|test|bench arguments…: packages, user, copy of the checkout, toolchain.
 prepare() {
     local purpose=$1
     shift

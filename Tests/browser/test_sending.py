@@ -123,3 +123,36 @@ def test_a_page_that_was_closed_goes_on_with_the_same_file(service, page, tmp_pa
     pieces = [(url.rpartition("/")[2], at) for method, url, at in sent if method == "PATCH"]
     assert pieces[0] == (place.rpartition("/")[2], str(offset))
     assert json.loads(service.ask("GET", "/api/v1/uploads").text) == []
+
+
+def test_two_tabs_that_send_the_same_file_at_once(service, page, tmp_path):
+    path = tmp_path / "long.pdf"
+    # Some pieces of 8 MiB each, on a line that takes seconds for one: both tabs are in the middle of it.
+    path.write_bytes(LETTER.read_bytes() + b"\n" * (20 << 20))
+    tabs = [page, page.context.new_page()]
+    for tab in tabs:
+        session = tab.context.new_cdp_session(tab)
+        session.send("Network.enable")
+        line = {"offline": False, "latency": 5, "downloadThroughput": -1, "uploadThroughput": 6_000_000}
+        session.send("Network.emulateNetworkConditions", line)
+        tab.goto(f"/file/{service.pupil}")
+        tab.get_by_label("The document’s own date").fill("2016-02-09")
+        tab.get_by_label("What are they?").select_option("letter")
+        tab.get_by_label("Summary, if one fits all").fill("Letter about attendance")
+        tab.locator("#files").set_input_files(path)
+    tabs[0].get_by_role("button", name="Add files and check them").click()
+    # The second finds what the first has begun.
+    while not json.loads(service.ask("GET", "/api/v1/uploads").text):
+        tabs[0].wait_for_timeout(50)
+    tabs[1].get_by_role("button", name="Add files and check them").click()
+    for tab in tabs:
+        tab.wait_for_url(f"**/check/{service.pupil}")
+        assert tab.get_by_role("button", name="File 1 document").count() == 1, "one upload waits, whoever brought it"
+    # Filed in one tab, it is not filed again by the other: that shows the same receipt.
+    for tab in tabs:
+        tab.get_by_role("button", name="File 1 document").click()
+        tab.get_by_role("heading", name="Filed", exact=True).wait_for()
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in tab.locator("dd.code").all_inner_texts()
+    assert tabs[0].url == tabs[1].url
+    chronology = service.ask("GET", f"/pupils/{service.pupil}").text
+    assert "1</span> entry" in chronology or "1 entry" in chronology

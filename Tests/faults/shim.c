@@ -10,8 +10,9 @@
 //             =fail          call N is not made and fails
 //             =fail-torn     as fail, but a write of two bytes or more writes half and says so (a short write is lawful)
 //   FAULT_AT=N               counted from 1
-//   FAULT_ERRNO=EIO|ENOSPC   for the two fail modes
+//   FAULT_ERRNO=EIO|ENOSPC|EROFS   for the two fail modes; with EROFS, opening to read passes by uncounted
 //   FAULT_LASTING=1          every call from N on fails (as a full disk does), not the N-th alone
+//   FAULT_WHILE=FILE         nothing befalls a call, whatever its number, while there is no such file
 //   FAULT_THEN_KILL=K        after a failed call: SIGKILL instead of the K-th call after it
 //   FAULT_LOG=FILE           appends a line for each counted call, before it is made:
 //                            number TAB call TAB path [TAB second path]
@@ -46,6 +47,7 @@ static struct {
     long at;
     int error;
     int lasting;
+    const char *only_while;
     long then_kill;
     int log;
     int ready;
@@ -89,9 +91,13 @@ __attribute__((constructor)) static void set_up(void) {
     settings.at = at ? atol(at) : 0;
     if (settings.mode != COUNT && settings.at < 1) complain("FAULT_AT must be 1 or more");
     const char *error = getenv("FAULT_ERRNO");
-    settings.error = !error || !strcmp(error, "EIO") ? EIO : !strcmp(error, "ENOSPC") ? ENOSPC : 0;
-    if (!settings.error) complain("FAULT_ERRNO must be EIO or ENOSPC");
+    if (!error || !strcmp(error, "EIO")) settings.error = EIO;
+    else if (!strcmp(error, "ENOSPC")) settings.error = ENOSPC;
+    else if (!strcmp(error, "EROFS")) settings.error = EROFS;
+    else complain("FAULT_ERRNO must be EIO, ENOSPC or EROFS");
     settings.lasting = getenv("FAULT_LASTING") != NULL;
+    const char *file = getenv("FAULT_WHILE");
+    settings.only_while = file ? strdup(file) : NULL;
     const char *then_kill = getenv("FAULT_THEN_KILL");
     settings.then_kill = then_kill ? atol(then_kill) : 0;
     const char *log = getenv("FAULT_LOG");
@@ -161,6 +167,7 @@ static enum verdict judge(const char *call, const char *path, const char *second
         syscall(SYS_write, settings.log, line, (size_t)length);
     }
     if (settings.mode == COUNT || number < settings.at) return GO;
+    if (settings.only_while && syscall(SYS_faccessat, AT_FDCWD, settings.only_while, F_OK) != 0) return GO;
     if (settings.then_kill && number >= settings.at + settings.then_kill) die();
     if (number > settings.at && !(settings.lasting && settings.mode >= FAIL)) return GO;
     switch (settings.mode) {
@@ -194,6 +201,13 @@ static enum verdict judge_name(const char *call, int folder, const char *name) {
     errno = saved;
     inside = 0;
     return verdict;
+}
+
+// Opening: on a disk that is read-only, reading goes on.
+static enum verdict judge_opening(int folder, const char *name, int flags) {
+    if (!settings.ready) set_up();
+    int reads = (flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC));
+    return settings.error == EROFS && reads ? GO : judge_name("open", folder, name);
 }
 
 static enum verdict judge_names(const char *call, int folder, const char *name, int folder2, const char *name2) {
@@ -238,7 +252,7 @@ static enum verdict judge_names(const char *call, int folder, const char *name, 
         va_start(rest, flags);                                                                                         \
         mode_t mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(rest, mode_t) : 0;                \
         va_end(rest);                                                                                                  \
-        MAKE(int, judge_name("open", AT_FDCWD, path), -1, real(path, flags, mode));                                    \
+        MAKE(int, judge_opening(AT_FDCWD, path, flags), -1, real(path, flags, mode));                                  \
     }
 OPEN(open)
 OPEN(open64)
@@ -250,7 +264,7 @@ OPEN(open64)
         va_start(rest, flags);                                                                                         \
         mode_t mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(rest, mode_t) : 0;                \
         va_end(rest);                                                                                                  \
-        MAKE(int, judge_name("open", folder, path), -1, real(folder, path, flags, mode));                              \
+        MAKE(int, judge_opening(folder, path, flags), -1, real(folder, path, flags, mode));                            \
     }
 OPENAT(openat)
 OPENAT(openat64)
@@ -261,19 +275,19 @@ int __openat_2(int, const char *, int);
 int __openat64_2(int, const char *, int);
 int __open_2(const char *path, int flags) {
     REAL(__open_2);
-    MAKE(int, judge_name("open", AT_FDCWD, path), -1, real(path, flags));
+    MAKE(int, judge_opening(AT_FDCWD, path, flags), -1, real(path, flags));
 }
 int __open64_2(const char *path, int flags) {
     REAL(__open64_2);
-    MAKE(int, judge_name("open", AT_FDCWD, path), -1, real(path, flags));
+    MAKE(int, judge_opening(AT_FDCWD, path, flags), -1, real(path, flags));
 }
 int __openat_2(int folder, const char *path, int flags) {
     REAL(__openat_2);
-    MAKE(int, judge_name("open", folder, path), -1, real(folder, path, flags));
+    MAKE(int, judge_opening(folder, path, flags), -1, real(folder, path, flags));
 }
 int __openat64_2(int folder, const char *path, int flags) {
     REAL(__openat64_2);
-    MAKE(int, judge_name("open", folder, path), -1, real(folder, path, flags));
+    MAKE(int, judge_opening(folder, path, flags), -1, real(folder, path, flags));
 }
 int creat(const char *path, mode_t mode) {
     REAL(creat);
@@ -285,11 +299,11 @@ int creat64(const char *path, mode_t mode) {
 }
 FILE *fopen(const char *path, const char *how) {
     REAL(fopen);
-    MAKE(FILE *, judge_name("open", AT_FDCWD, path), NULL, real(path, how));
+    MAKE(FILE *, judge_opening(AT_FDCWD, path, *how == 'r' && !strchr(how, '+') ? O_RDONLY : O_RDWR), NULL, real(path, how));
 }
 FILE *fopen64(const char *path, const char *how) {
     REAL(fopen64);
-    MAKE(FILE *, judge_name("open", AT_FDCWD, path), NULL, real(path, how));
+    MAKE(FILE *, judge_opening(AT_FDCWD, path, *how == 'r' && !strchr(how, '+') ? O_RDONLY : O_RDWR), NULL, real(path, how));
 }
 int mkstemp(char *path) {
     REAL(mkstemp);
@@ -301,7 +315,7 @@ int mkstemp64(char *path) {
 }
 int mkostemp(char *path, int flags) {
     REAL(mkostemp);
-    MAKE(int, judge_name("open", AT_FDCWD, path), -1, real(path, flags));
+    MAKE(int, judge_opening(AT_FDCWD, path, flags), -1, real(path, flags));
 }
 char *mkdtemp(char *path) {
     REAL(mkdtemp);

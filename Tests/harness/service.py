@@ -15,6 +15,7 @@ import struct
 import subprocess
 import time
 import urllib.parse
+from contextlib import closing
 from pathlib import Path
 
 import totp
@@ -27,14 +28,18 @@ BYTES = {"Content-Type": "application/offset+octet-stream"}
 
 
 class Service:
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, policies: tuple = (), extra: dict | None = None):
+        """A service in a new folder; policies: (file, line, the line instead), beside the cheapest hashing; extra: what
+        the server's environment has beside."""
         assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
         self.folder = folder
         self.vault = folder / "vault"
         (folder / "tmp").mkdir(parents=True)
         shutil.copytree(CHECKOUT / "policies", folder / "policies")
-        sessions = folder / "policies/sessions.yaml"
-        sessions.write_text(sessions.read_text().replace("argon2-memory-mib: 256", "argon2-memory-mib: 64"))
+        for name, line, other in (("sessions.yaml", "argon2-memory-mib: 256", "argon2-memory-mib: 64"), *policies):
+            policy = folder / "policies" / name
+            assert line in policy.read_text(), line
+            policy.write_text(policy.read_text().replace(line, other))
         self._tls = certificate(folder)
         arguments = ("init", "--name", DSL, "--policies", "policies", "--json", "--secrets-fd", "0")
         made, error = self._start(*arguments).communicate(json.dumps({"password": PASSWORD}).encode() + b"\n")
@@ -42,6 +47,7 @@ class Service:
         self._secret = json.loads(made)["authenticator"]
         self._used = 0
         self.port = 0
+        self._extra = extra
         self.begin()
         self.sign_in()
         register = (FIXTURES / "register/pupils.csv").read_bytes()
@@ -51,12 +57,12 @@ class Service:
 
     # The program
 
-    def _start(self, *arguments):
+    def _start(self, *arguments, extra: dict | None = None):
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "TMPDIR": str(self.folder / "tmp")}
         return subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=self.folder,
-            env={**environment, "STRONGROOM_VAULT": str(self.vault)},
+            env={**environment, "STRONGROOM_VAULT": str(self.vault), **(extra or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -64,7 +70,7 @@ class Service:
 
     def begin(self) -> None:
         # The same port again, as a school's service has it.
-        self.process = self._start("serve", "--port", str(self.port), *self._tls)
+        self.process = self._start("serve", "--port", str(self.port), *self._tls, extra=self._extra)
         line = self.process.stdout.readline().decode()
         assert line.startswith("https://localhost:"), self.process.communicate()
         self.port = int(line.rpartition(":")[2])
@@ -85,6 +91,10 @@ class Service:
         found = json.loads(process.communicate()[0])
         assert found["holds"], found
         return [one["code"] for one in found["findings"]]
+
+    def inspection_memory(self) -> int:
+        """MiB that memory files may take together."""
+        return int(re.search(r"^inspection-memory-mib: (\d+)$", (self.folder / "policies/limits.yaml").read_text(), re.MULTILINE)[1])
 
     # Asking
 
@@ -110,18 +120,18 @@ class Service:
             headers |= {"Strongroom-Token": self._token, "Tus-Resumable": "1.0.0"}
         return headers
 
-    def sign_in(self) -> None:
+    def sign_in(self, code: str | None = None) -> None:
         self._cookie = self._token = ""
         page = self.ask("GET", "/sign-in")
         self._cookie = _cookie(page)
-        fields = {"csrf": _token(page), "name": DSL, "password": PASSWORD, "code": self._code()}
+        fields = {"csrf": _token(page), "name": DSL, "password": PASSWORD, "code": code or self.next_code()}
         answer = self.ask("POST", "/sign-in", {"Content-Type": "application/x-www-form-urlencoded"}, urllib.parse.urlencode(fields))
         assert answer.status == 303 and answer.getheader("Location") == "/", answer.text
         self._cookie = _cookie(answer)
         self._token = _token(self.ask("GET", "/"))
 
-    def _code(self) -> str:
-        """One that is not used yet: of the step before, or of this one; else the next is waited for."""
+    def next_code(self, wait: bool = True) -> str:
+        """One that is not used yet: of the step before, or of this one; else the next is waited for, or none given."""
         while True:
             now = time.time()
             left = totp.STEP - now % totp.STEP
@@ -129,6 +139,8 @@ class Service:
             if left > 4 and step <= totp.step_at(now):
                 self._used = step
                 return totp.code(self._secret, step)
+            if not wait:
+                return ""
             time.sleep(left)
 
     def form(self, path: str, file: bytes):
@@ -142,7 +154,8 @@ class Service:
 
     # Uploading
 
-    def metadata(self, data: bytes, **said: str) -> str:
+    def metadata(self, data: bytes, **said: str | None) -> str:
+        """What is said of an upload; with None, nothing of that."""
         said = {
             "filename": "note.txt",
             "pupil": self.pupil,
@@ -152,7 +165,7 @@ class Service:
             "sha256": hashlib.sha256(data).hexdigest(),
             **said,
         }
-        return ",".join(f"{key} {_base64(value)}" for key, value in said.items())
+        return ",".join(f"{key} {_base64(value)}" for key, value in said.items() if value is not None)
 
     def create(self, data: bytes, **said: str) -> str:
         answer = self.ask("POST", UPLOADS, {"Upload-Length": str(len(data)), "Upload-Metadata": self.metadata(data, **said)})
@@ -183,11 +196,24 @@ class Service:
         return secure
 
     def download(self, document: str) -> bytes:
-        answer = self.ask(
-            "POST", f"/documents/{document}/download", {"Content-Type": "application/x-www-form-urlencoded"}, f"csrf={urllib.parse.quote(self._token)}"
-        )
-        assert answer.status == 200, answer.text
-        return answer.bytes
+        return b"".join(self.pieces_of(document))
+
+    def digest_of(self, document: str) -> str:
+        """SHA-256 of what is downloaded, however large."""
+        hasher = hashlib.sha256()
+        for piece in self.pieces_of(document):
+            hasher.update(piece)
+        return hasher.hexdigest()
+
+    def pieces_of(self, document: str):
+        connection, path = self.connect(), f"/documents/{document}/download"
+        form = {**self.headers(path), "Content-Type": "application/x-www-form-urlencoded"}
+        with closing(connection):
+            connection.request("POST", path, f"csrf={urllib.parse.quote(self._token)}", form)
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            while piece := answer.read(1 << 20):
+                yield piece
 
     def file(self, place: str):
         """Files a whole upload; gives the receipt, or the refusal's code."""
@@ -196,6 +222,15 @@ class Service:
         assert answer.status == 200, answer.text
         (outcome,) = json.loads(answer.text)
         return outcome.get("receipt") or outcome["refusal"]["code"]
+
+
+def answer_on(connection: socket.socket) -> http.client.HTTPResponse:
+    """The answer to a piece that was begun, with its text; closes the connection."""
+    answer = http.client.HTTPResponse(connection, method="PATCH")
+    answer.begin()
+    answer.text = answer.read().decode(errors="replace")
+    connection.close()
+    return answer
 
 
 def cut(connection: socket.socket) -> None:

@@ -42,6 +42,7 @@ class Shim:
     error: str = "EIO"
     lasting: bool = False
     then_kill: int = 0
+    only_while: Path | None = None
 
     def environment(self) -> dict:
         return {
@@ -51,6 +52,7 @@ class Shim:
             "FAULT_LOG": str(self.log),
             **({"FAULT_AT": str(self.at), "FAULT_ERRNO": self.error} if self.mode != "count" else {}),
             **({"FAULT_LASTING": "1"} if self.lasting else {}),
+            **({"FAULT_WHILE": str(self.only_while)} if self.only_while else {}),
             **({"FAULT_THEN_KILL": str(self.then_kill)} if self.then_kill else {}),
         }
 

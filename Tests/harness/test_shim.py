@@ -88,3 +88,12 @@ def test_a_single_failure_is_over_after_the_call(place):
     result, calls = run(place, "go on", mode="fail", at=6, error="ENOSPC")
     assert result.stderr == "pwrite: No space left on device\n"
     assert len(calls) == EXPECTED
+
+
+def test_a_failure_lasts_while_its_file_is_there_and_no_longer(place):
+    switch = place / "switch"
+    result, _ = run(place, "go on", mode="fail", at=1, error="EROFS", lasting=True, only_while=switch)
+    assert result.stdout == "done\n" and not result.stderr
+    switch.touch()
+    result, _ = run(place, "go on", mode="fail", at=1, error="EROFS", lasting=True, only_while=switch)
+    assert result.stderr.count(os.strerror(errno.EROFS)) > EXPECTED // 2

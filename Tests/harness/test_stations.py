@@ -64,8 +64,8 @@ class Station:
         assert sent.status == 204, sent.text
         return place
 
-    def file(self, place: str) -> dict:
-        body = json.dumps([{"upload": place.rpartition("/")[2]}])
+    def file(self, place: str, **more) -> dict:
+        body = json.dumps([{"upload": place.rpartition("/")[2], **more}])
         answer = self.ask("POST", "/api/v1/documents", {"Content-Type": "application/json"}, body)
         assert answer.status == 200, answer.text
         return json.loads(answer.text)[0]
@@ -175,7 +175,8 @@ def test_the_same_again_waits_for_a_person_or_program_to_say_so(service):
     assert "earlier" not in first
     place = station.send(NOTE + b"twice\n", batch, file="now")
     assert station.ask("HEAD", place).status == 200, "it was not filed, though it said file: now"
-    assert station.file(place)["receipt"]["earlier"] == first["document"]
+    assert station.file(place)["refusal"]["code"] == "upload.repeated"
+    assert station.file(place, again=True)["receipt"]["earlier"] == first["document"]
 
 
 def test_cut_and_killed_it_goes_on(service):
