@@ -13,12 +13,12 @@ from sizes import size
 
 DOCUMENT = "/api/v1/openapi.json"
 # Answers that say no to a request which the document does not allow: of the protocol, beside HTTP's usual.
-NO = ["400", "403", "404", "405", "409", "410", "412", "413", "415", "422", "460"]
+NO = ["400", "401", "403", "404", "405", "409", "410", "412", "413", "415", "422", "460"]
 # And to one that it allows: metadata, checksums, and whose upload it is, are more than it can say.
-NOT_NOW = ["2xx", "400", "403", "404", "409", "410", "413", "422", "423", "460"]
+NOT_NOW = ["2xx", "400", "401", "403", "404", "409", "410", "413", "422", "423", "460"]
 # What must have been met for the run to have meant something.
 MET = {
-    *("health 200", "description 200", "abilities 204", "abilitiesHere 204", "unfinished 200", "unfinished 403"),
+    *("health 200", "description 200", "abilities 204", "abilitiesHere 204", "unfinished 200", "unfinished 401"),
     *("create 201", "create 400", "create 403", "create 412", "create 413", "create 460"),
     *("offset 200", "offset 404", "offset 410", "offset 412"),
     *("continue 204", "continue 400", "continue 404", "continue 409", "continue 410", "continue 412", "continue 415", "continue 460"),
