@@ -373,7 +373,7 @@ extension Vault {
 private struct KeptDetail: Sendable {
     let index: UInt64
     let leaf: [UInt8]
-    let document: DocumentID
+    let document: [UInt8]
     let detail: ItemID
     let key: ItemID
     let sealed: [UInt8]
@@ -384,28 +384,27 @@ private struct KeptDetail: Sendable {
             try row.withUnsafeData(atIndex: column) { [UInt8]($0 ?? Data()) }
         }
         index = try row.index("idx")
-        guard let document = DocumentID(try bytes(1)), let detail = ItemID(try bytes(2)),
-            let key = ItemID(try bytes(3))
-        else { throw VaultError.tampered(code: "document.row") }
-        (self.document, self.detail, self.key) = (document, detail, key)
+        guard let detail = ItemID(try bytes(2)), let key = ItemID(try bytes(3)) else {
+            throw VaultError.tampered(code: "document.row")
+        }
+        (self.detail, self.key) = (detail, key)
+        document = try bytes(1)
         sealed = try bytes(4)
         leaf = try bytes(5)
     }
 
     /// The earliest day, if the filing commits to this detail and it opens.
     func day(_ keys: borrowing DetailKeys, _ context: [UInt8]) throws -> Int {
-        let (text, digest) = (detail.text, sha256(sealed))
-        guard
-            leaf.contains(
-                "\"detail\":\"\(text)\",\"detail_key\":\"\(key.text)\",\"document\":\"\(document.text)\""),
-            leaf.contains("{\"id\":\"\(text)\",\"kind\":\"detail\",\"sha256\":\"\(digest.base64)\"}"),
+        let digest = sha256(sealed).base64
+        guard leaf.contains("{\"id\":\"\(detail.text)\",\"kind\":\"detail\",\"sha256\":\"\(digest)\"}"),
             let place = keys.places[key]
         else {
             throw VaultError.tampered(code: "detail.differs")
         }
+        // It opens only under its own key, and for its own document.
         var plain = try sealed.withUnsafeBytes {
             try SealedRow.open(
-                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + document.bytes)
+                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + document)
         }
         defer { plain.withUnsafeMutableBytes { wipe($0) } }
         let date = try Detail.value(of: "date", in: plain) ?? []
