@@ -241,7 +241,8 @@ private func take(_ visit: Visit, _ id: UploadID, at offset: UInt64) async throw
     } catch {
         // The connection: what came is kept.
         if isChecked { arrival.takeBack() } else { _ = try arrival.pause() }
-        throw Fault.formUnreadable
+        // Or somebody takes the upload up elsewhere, and waiting for the next bytes was ended by that.
+        throw Task.isCancelled ? Fault.locked : Fault.formUnreadable
     }
     if let sum = checksum.take() {
         guard sum.agrees() else {
