@@ -111,6 +111,8 @@ def test_a_page_that_was_closed_goes_on_with_the_same_file(service, page, tmp_pa
     data = path.read_bytes()
     place = service.create(data, filename="long.pdf")
     connection = service.begin_piece(place, 0, data, 5 << 20)
+    # What is cut before the server read it is not there.
+    service.wait_until_staged(1 << 20)
     cut(connection)
     offset = service.offset(place)
     assert offset > 0

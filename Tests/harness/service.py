@@ -193,6 +193,16 @@ class Service:
         secure.sendall(head.encode() + data[:count])
         return secure
 
+    def wait_until_staged(self, count: int, beside: int = 0) -> Path:
+        """The one staged file that has so many bytes, once it has them; or one beside so many others that have."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            found = [path for path in (self.vault / "staging").iterdir() if path.stat().st_size >= count]
+            if len(found) > beside:
+                return found[0]
+            time.sleep(0.01)
+        raise AssertionError("nothing was staged")
+
     def download(self, document: str) -> bytes:
         return b"".join(self.pieces_of(document))
 

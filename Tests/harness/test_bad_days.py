@@ -10,7 +10,7 @@ import pytest
 from service import UPLOADS, Service, answer_on
 from shim import Shim
 from test_bad_input import assert_clear, fill
-from test_uploads import documents, note, receipt_of, wait_until_staged
+from test_uploads import documents, note, receipt_of
 from vault import FAKETIME, clock_memory
 
 ROOM = (("limits.yaml", "keep-free-mib: 1024", "keep-free-mib: 1"), ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: 0"))
@@ -55,7 +55,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_piece(small, left_kib):
     assert small.patch(place, 0, data[: 1 << 20]).status == 204
     filler = small.folder / "filler"
     connection = small.begin_piece(place, 1 << 20, data[1 << 20 :], 300_000)
-    wait_until_staged(small, (1 << 20) + 200_000)
+    small.wait_until_staged((1 << 20) + 200_000)
     fill(filler, left_kib << 10)
     connection.sendall(data[(1 << 20) + 300_000 :])
     explained(answer_on(connection), 507)

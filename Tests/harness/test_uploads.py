@@ -54,17 +54,6 @@ def documents(service: Service) -> list:
         return db.execute("SELECT upload, id FROM document").fetchall()
 
 
-def wait_until_staged(service: Service, count: int, beside: int = 0):
-    """The one staged file that has so many bytes, once it has them; or one beside so many others that have."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        found = [path for path in (service.vault / "staging").iterdir() if path.stat().st_size >= count]
-        if len(found) > beside:
-            return found[0]
-        time.sleep(0.01)
-    raise AssertionError("nothing was staged")
-
-
 def receipt_of(service: Service, place: str) -> dict:
     receipt = service.file(place)
     assert isinstance(receipt, dict), receipt
@@ -107,7 +96,7 @@ def test_every_chunk_is_sealed_once_also_when_other_bytes_come_after_a_kill(serv
     place = service.create(first, sha256=hashlib.sha256(first[:70_000] + other[70_000:]).hexdigest(), file="now")
     assert service.patch(place, 0, first[:70_000]).status == 204
     connection = service.begin_piece(place, 70_000, first[70_000:], 229_000)
-    staged = wait_until_staged(service, 200_000)
+    staged = service.wait_until_staged(200_000)
     service.kill()
     cut(connection)
     torn = staged.read_bytes()
@@ -128,7 +117,7 @@ def test_two_clients_on_one_upload(service):
     place = service.create(data, file="now")
     # One hangs in the middle of its piece; the other asks, and goes on.
     hanging = service.begin_piece(place, 0, data, 100_000)
-    wait_until_staged(service, 65_536)
+    service.wait_until_staged(65_536)
     offset = service.offset(place)
     assert 0 < offset <= 100_000
     assert service.patch(place, offset, data[offset:]).status == 204
@@ -246,7 +235,7 @@ def test_a_large_document_by_the_public_client_and_one_by_curl_cut_and_across_a_
     # Both cut in the middle of a piece.
     cut(service.begin_piece(place, piece, part(piece), piece // 2))
     running = curl.start("PATCH", by_curl, bytes_from(0), "--limit-rate", str(piece // 2), piece=part(0))
-    wait_until_staged(service, piece // 4, beside=1)
+    service.wait_until_staged(piece // 4, beside=1)
     running.kill()
     running.wait()
     offset = stands_at()
