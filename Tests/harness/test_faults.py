@@ -78,7 +78,12 @@ def suffer(template: Vault, folder: Path, paper: Path, fault: dict) -> list:
         if filed != [receipts[0]["document"]]:
             wrong.append(f"the receipt of {receipts[0]['document']} beside the chronology {filed}")
     if killed:
-        again = vault.file(paper, details={NAME: SAID})
+        # Recorded or not, it can be filed again on purpose; without, exactly what was recorded is told.
+        once_more = vault.file(paper, details={NAME: SAID})
+        recorded = len(vault.chronology()) > 0 if once_more.code == 3 else False
+        if once_more.code == 3 and not (recorded and once_more.lines[0]["refused"] == "upload.repeated"):
+            wrong.append(f"the next filing: exit 3: {once_more.err}")
+        again = vault.file(paper, details={NAME: SAID}, more=("--again",))
         if again.code != 0:
             wrong.append(f"the next filing: exit {again.code}: {again.err}")
     return wrong
