@@ -225,10 +225,10 @@ class Service:
             while piece := answer.read(1 << 20):
                 yield piece
 
-    def file(self, place: str):
+    def file(self, place: str, **more):
         """Files a whole upload; gives the receipt, or the refusal's code."""
         upload = place.rpartition("/")[2]
-        answer = self.ask("POST", "/api/v1/documents", {"Content-Type": "application/json"}, json.dumps([{"upload": upload}]))
+        answer = self.ask("POST", "/api/v1/documents", {"Content-Type": "application/json"}, json.dumps([{"upload": upload, **more}]))
         assert answer.status == 200, answer.text
         (outcome,) = json.loads(answer.text)
         return outcome.get("receipt") or outcome["refusal"]["code"]

@@ -1,6 +1,7 @@
 """A scan station at work, over HTTPS: what its token opens, and that it opens nothing else."""
 
 import html
+import itertools
 import json
 import re
 import urllib.parse
@@ -9,6 +10,7 @@ import pytest
 from service import BYTES, UPLOADS, Service, cut
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+NUMBERS = itertools.count(1)
 NOTE = b"A letter home, scanned at the copier.\n"
 
 
@@ -25,7 +27,7 @@ class Station:
 
     def __init__(self, service: Service, **said: str):
         self.service = service
-        said = {"name": f"Copier {id(said)}", "pupils": service.pupil, "days": "3", **said}
+        said = {"name": f"Copier {next(NUMBERS)}", "pupils": service.pupil, "days": "3", **said}
         answer = post(service, "/stations", **said)
         assert answer.status == 200, answer.text
         self.token = html.unescape(re.search(r">(station-[0-9a-z]{52})<", answer.text)[1])
