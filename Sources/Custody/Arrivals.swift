@@ -251,7 +251,7 @@ public struct Arrival: ~Copyable {
         lastKept = now
         let result = Result {
             // A station that was withdrawn meanwhile brings nothing more.
-            try vault.decideFiling(facts.announced.pupilFile, facts.announced.batch, acting)
+            try vault.requireActive(acting)
             try keep(torn: true)
         }
         if case .failure(let error) = result { throw VaultError(error, code: "upload") }

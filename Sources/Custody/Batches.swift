@@ -48,6 +48,14 @@ extension Vault {
         }
     }
 
+    /// The batch that the person has open, if they have one.
+    public func currentBatch(as acting: Acting) throws(VaultError) -> Batch? {
+        try rethrowing("batch") {
+            _ = try decide(.keepBatch, acting)
+            return try recorder.authority.openBatches[acting.person].map { try batch($0) }
+        }
+    }
+
     /// The person's own batches, newest first.
     public func batches(as acting: Acting) throws(VaultError) -> [Batch] {
         try rethrowing("batches") {

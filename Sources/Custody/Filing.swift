@@ -333,9 +333,7 @@ extension Vault {
             associatedData: rowContext("detail", pupilFile.bytes + document.bytes))
         let header = try Header.seal(received.fileKey, to: [.hybrid(recipient)])
         let act = FilingAct(
-            document: document, upload: received.upload, blob: facts.blob, payload: facts.payload,
-            payloadLength: facts.payloadLength, nonce: facts.nonce.bytes,
-            commitment: keyCommitment(received.fileKey, nonce: facts.nonce, document: document.bytes),
+            document: document, upload: received.upload, payload: received.payload(boundTo: document.bytes),
             detail: detailItem, detailKey: key.item,
             quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil, batch: batch,
             contentTag: try contentTag(facts.digest, for: pupilFile, acting))

@@ -153,6 +153,13 @@ public final class Received: Sendable {
         set { mutable.withLock { $0.isHeld = newValue } }
     }
 
+    /// The payload as a statement commits to it, its key bound to the object that the statement makes of it.
+    func payload(boundTo object: [UInt8]) -> SealedPayload {
+        SealedPayload(
+            blob: facts.blob, digest: facts.payload, length: facts.payloadLength, nonce: facts.nonce.bytes,
+            commitment: keyCommitment(fileKey, nonce: facts.nonce, document: object))
+    }
+
     /// The staged bytes outlive this value: they were filed, or held for their uploader.
     func keep(_ keep: Bool = true) { mutable.withLock { $0.keep = keep } }
 

@@ -136,9 +136,7 @@ extension Vault {
                     to: recipient)),
         ]
         let act = IntakeAct(
-            upload: received.upload, blob: facts.blob, payload: facts.payload, payloadLength: facts.payloadLength,
-            nonce: facts.nonce.bytes,
-            commitment: keyCommitment(received.fileKey, nonce: facts.nonce, document: received.upload.bytes),
+            upload: received.upload, payload: received.payload(boundTo: received.upload.bytes),
             header: header, detail: detailItem, key: keyItem,
             quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil)
         let draft = Draft(

@@ -76,8 +76,8 @@ public final class DocumentReading: Sendable {
         self.acting = acting
         let (act, nonce) = (document.act, document.nonce)
         payload = PayloadReader(
-            try PayloadFile(path: vault.blobs.path(of: act.blob), length: act.payloadLength, nonce: nonce),
-            try EnvelopeReader(fileKey: document.fileKey, nonce: nonce, payloadLength: act.payloadLength))
+            try PayloadFile(path: vault.blobs.path(of: act.payload.blob), length: act.payload.length, nonce: nonce),
+            try EnvelopeReader(fileKey: document.fileKey, nonce: nonce, payloadLength: act.payload.length))
     }
 
     deinit { close(complete: false) }
@@ -326,11 +326,11 @@ extension Vault {
     ) throws -> CheckedDocument {
         guard let pupilFile = statement.pupilFile,
             let header = statement.items.first(where: { $0.kind == .header && $0.id.bytes == act.document.bytes }),
-            let nonce = PayloadNonce(act.nonce)
+            let nonce = PayloadNonce(act.payload.nonce)
         else { throw VaultError.tampered(code: "document.statement") }
         let file = try openFile(pupilFile, acting, db)
         let fileKey = try Header(parsing: Self.item(header, db)).open(with: file)
-        guard keyCommitment(fileKey, nonce: nonce, document: act.document.bytes) == act.commitment else {
+        guard keyCommitment(fileKey, nonce: nonce, document: act.document.bytes) == act.payload.commitment else {
             throw VaultError.tampered(code: "document.key-commitment")
         }
         return CheckedDocument(

@@ -76,7 +76,12 @@ extension Vault {
 
     private func add(_ new: NewStation, _ acting: Acting) throws -> (station: Station, token: String) {
         _ = try decide(.manageStations, acting)
-        let name = try Self.checkedName(new.name)
+        let name = new.name.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        guard (2...100).contains(name.count) else {
+            throw Refusal(
+                code: "station.name", message: "A scan station's name has 2 to 100 characters.",
+                hint: "Say where it stands, such as Office copier.")
+        }
         guard (1...366).contains(new.days) else {
             throw Refusal(
                 code: "station.days", message: "A scan station works for 1 to 366 days.",
@@ -214,30 +219,50 @@ extension Vault {
 
     /// Opens a scan station's keys with its token, for one request.
     ///
-    /// - Throws: `.signInFailed` for a token of no station; a refusal for one that was withdrawn or has expired.
+    /// - Throws: `.signInFailed` for a token of no station; a refusal for one that was withdrawn or has expired. Both are
+    ///   recorded as failed sign-ins are, gathered.
     public func enter(stationToken text: String) throws(VaultError) -> Acting {
         try rethrowing("station") {
             let authority = try recorder.read(pool) { _, head in head.authority }
-            guard let id = StationToken.station(in: text), let token = try StationToken.secret(in: text),
-                let state = authority.stations[id], let person = authority.people[id]
-            else { throw VaultError.signInFailed }
-            let (box, name) = try pool.read { db in (try item(person.keybox, db), try self.name(of: person, db)) }
-            let keys: PersonKeys
-            do {
-                keys = try PersonKeys(
-                    Keybox.open(
-                        box, token: token, serverSecret: secrets.server, context: rowContext("keybox", id.bytes)))
-            } catch SealingError.passwordOrKeyWrong { throw VaultError.signInFailed }
-            guard keys.signing.verifyingKey == person.verifyingKey else {
-                throw VaultError.tampered(code: "keybox.other-key")
+            let claimed = StationToken.station(in: text).flatMap { authority.stations[$0] == nil ? nil : $0 }
+            do { return try enter(text, claimed, authority) } catch {
+                let failed = VaultError(error, code: "station")
+                if [.signInFailed, .refused(.stationEnded)].contains(failed) {
+                    failures.failed(claimed?.bytes ?? [], claimed, now: clock.monotonicNanoseconds())
+                    flushFailures(force: false)
+                }
+                throw failed
             }
-            guard state.isActive(at: clock.now()) else { throw Refusal.stationEnded }
-            let (session, memory) = stationMemories.memory(of: id)
-            let sessionKey: SessionKey = try KeyedHash.derive(
-                DetailKey(keys.identity.seedCopy()), label: "strongroom/v1/station-session", context: session.bytes)
-            return Acting(
-                person: person, name: name, session: session, keys: keys, memory: memory, sessionKey: sessionKey)
         }
+    }
+
+    private func enter(_ text: String, _ claimed: PersonID?, _ authority: Authority) throws -> Acting {
+        guard let id = claimed, let token = try StationToken.secret(in: text), let state = authority.stations[id],
+            let person = authority.people[id]
+        else { throw VaultError.signInFailed }
+        let (box, name) = try pool.read { db in (try item(person.keybox, db), try self.name(of: person, db)) }
+        let keys: PersonKeys
+        do {
+            keys = try PersonKeys(
+                Keybox.open(
+                    box, token: token, serverSecret: secrets.server, context: rowContext("keybox", id.bytes)))
+        } catch SealingError.passwordOrKeyWrong { throw VaultError.signInFailed }
+        guard keys.signing.verifyingKey == person.verifyingKey else {
+            throw VaultError.tampered(code: "keybox.other-key")
+        }
+        guard state.isActive(at: clock.now()) else { throw Refusal.stationEnded }
+        let (session, memory) = stationMemories.memory(of: id)
+        let sessionKey: SessionKey = try KeyedHash.derive(
+            DetailKey(keys.identity.seedCopy()), label: "strongroom/v1/station-session", context: session.bytes)
+        return Acting(
+            person: person, name: name, session: session, keys: keys, memory: memory, sessionKey: sessionKey)
+    }
+
+    /// Refuses a scan station that was withdrawn or has expired since its request began, by whatever process.
+    func requireActive(_ acting: Acting) throws {
+        guard acting.isStation else { return }
+        let authority = try recorder.read(pool) { _, head in head.authority }
+        guard authority.stations[acting.person]?.isActive(at: clock.now()) == true else { throw Refusal.stationEnded }
     }
 
     /// Who says what became of an upload: whoever sent it, or the service for a scan station that has ended meanwhile.

@@ -28,7 +28,7 @@ public struct Finding: Hashable, Sendable {
 public struct Verification: Sendable {
     /// Statements read.
     public let statements: UInt64
-    /// Documents whose payload was hashed.
+    /// Documents, and scans in the intake queue, whose payload was hashed.
     public let documents: Int
     /// What was found, in the order it was found; the first broken one is where to look first.
     public let findings: [Finding]
@@ -48,22 +48,15 @@ extension Vault {
         var verifier = Verifier(location: location)
         verifier.run(progress: progress)
         return Verification(
-            statements: verifier.statements, documents: verifier.documents.count, findings: verifier.findings)
+            statements: verifier.statements, documents: verifier.payloads.count, findings: verifier.findings)
     }
-}
-
-/// A payload that a statement commits to.
-private struct KeptPayload {
-    let length: UInt64
-    let digest: Digest
-    let place: String
 }
 
 private struct Verifier {
     let location: Vault.Location
     var findings: [Finding] = []
     var statements: UInt64 = 0
-    var documents: [BlobID: KeptPayload] = [:]
+    var payloads: [BlobID: (committed: SealedPayload, place: String)] = [:]
     private var tree = MerkleTree()
     private var authority = Authority()
     private var nodes: [NodePosition: Digest] = [:]
@@ -177,11 +170,9 @@ private struct Verifier {
         }
         switch statement.act {
         case .documentFiled(let act):
-            documents[act.blob] = KeptPayload(
-                length: act.payloadLength, digest: act.payload, place: "document \(act.document.text)")
+            payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
         case .intakeReceived(let act):
-            documents[act.blob] = KeptPayload(
-                length: act.payloadLength, digest: act.payload, place: "intake item \(act.upload.text)")
+            payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
         default: break
         }
     }
@@ -319,20 +310,22 @@ private struct Verifier {
     private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
         let store = BlobStore(root: location.vault)
         let present = Set(try store.blobs())
-        for (done, entry) in documents.sorted(by: { $0.key < $1.key }).enumerated() {
+        for (done, entry) in payloads.sorted(by: { $0.key < $1.key }).enumerated() {
             let (blob, kept) = entry
-            progress(done, documents.count)
+            progress(done, payloads.count)
             guard present.contains(blob) else {
                 found("blob.missing", kept.place)
                 continue
             }
             do {
                 let (length, digest) = try Self.hash(store.path(of: blob))
-                if length != kept.length || digest != kept.digest { found("blob.differs", kept.place) }
+                if length != kept.committed.length || digest != kept.committed.digest {
+                    found("blob.differs", kept.place)
+                }
             } catch { found("blob.unreadable", kept.place) }
         }
-        progress(documents.count, documents.count)
-        for blob in present.subtracting(documents.keys).sorted() { found("blob.orphan", blob.text, .note) }
+        progress(payloads.count, payloads.count)
+        for blob in present.subtracting(payloads.keys).sorted() { found("blob.orphan", blob.text, .note) }
         for directory in try Files.names(in: location.vault + "/blobs") {
             for name in try Files.names(in: location.vault + "/blobs/" + directory)
             where BlobID(text: name)?.text.prefix(2) != directory[...] {

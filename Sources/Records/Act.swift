@@ -216,22 +216,52 @@ public struct PupilAct: Hashable, Sendable {
     }
 }
 
+/// A payload in the blob store, as a statement commits to it.
+public struct SealedPayload: Hashable, Sendable {
+    /// Where it lies.
+    public let blob: BlobID
+    /// SHA-256 of the payload, ciphertext with the nonce before it.
+    public let digest: Digest
+    /// Its length in bytes.
+    public let length: UInt64
+    /// Its 16-byte nonce.
+    public let nonce: [UInt8]
+    /// The commitment to its file key.
+    public let commitment: Digest
+
+    /// A payload of all these parts.
+    public init(blob: BlobID, digest: Digest, length: UInt64, nonce: [UInt8], commitment: Digest) {
+        self.blob = blob
+        self.digest = digest
+        self.length = length
+        self.nonce = nonce
+        self.commitment = commitment
+    }
+
+    var encoded: [String: CanonicalValue] {
+        [
+            "blob": .string(blob.text), "payload_sha256": .string(digest.base64),
+            "payload_length": .integer(Int64(length)), "nonce": .string(Base64.encode(nonce)),
+            "commitment": .string(commitment.base64),
+        ]
+    }
+
+    init(reading reader: inout StatementReader) throws(StatementError) {
+        self.init(
+            blob: try reader.id("blob"), digest: try reader.digest("payload_sha256"),
+            length: try reader.size("payload_length"), nonce: try reader.bytes("nonce"),
+            commitment: try reader.digest("commitment"))
+    }
+}
+
 /// A document filed: this statement is its chronology reference.
 public struct FilingAct: Hashable, Sendable {
     /// The document; its header is the item of the same id.
     public let document: DocumentID
     /// The upload it was.
     public let upload: UploadID
-    /// Its payload.
-    public let blob: BlobID
-    /// SHA-256 of the payload, ciphertext with the nonce before it.
-    public let payload: Digest
-    /// The payload's length in bytes.
-    public let payloadLength: UInt64
-    /// The payload's 16-byte nonce.
-    public let nonce: [UInt8]
-    /// The commitment to its file key.
-    public let commitment: Digest
+    /// Its payload, its key bound to the document.
+    public let payload: SealedPayload
     /// The sealed detail.
     public let detail: ItemID
     /// The detail key that opens it.
@@ -246,16 +276,12 @@ public struct FilingAct: Hashable, Sendable {
 
     /// A filing of all these parts.
     public init(
-        document: DocumentID, upload: UploadID, blob: BlobID, payload: Digest, payloadLength: UInt64, nonce: [UInt8],
-        commitment: Digest, detail: ItemID, detailKey: ItemID, quarantine: String?, batch: BatchID?, contentTag: [UInt8]
+        document: DocumentID, upload: UploadID, payload: SealedPayload, detail: ItemID, detailKey: ItemID,
+        quarantine: String?, batch: BatchID?, contentTag: [UInt8]
     ) {
         self.document = document
         self.upload = upload
-        self.blob = blob
         self.payload = payload
-        self.payloadLength = payloadLength
-        self.nonce = nonce
-        self.commitment = commitment
         self.detail = detail
         self.detailKey = detailKey
         self.quarantine = quarantine
@@ -264,13 +290,12 @@ public struct FilingAct: Hashable, Sendable {
     }
 
     var encoded: [String: CanonicalValue] {
-        var object: [String: CanonicalValue] = [
-            "document": .string(document.text), "upload": .string(upload.text), "blob": .string(blob.text),
-            "payload_sha256": .string(payload.base64), "payload_length": .integer(Int64(payloadLength)),
-            "nonce": .string(Base64.encode(nonce)), "commitment": .string(commitment.base64),
-            "detail": .string(detail.text), "detail_key": .string(detailKey.text),
-            "content_tag": .string(Base64.encode(contentTag)),
-        ]
+        var object = payload.encoded
+        object["document"] = .string(document.text)
+        object["upload"] = .string(upload.text)
+        object["detail"] = .string(detail.text)
+        object["detail_key"] = .string(detailKey.text)
+        object["content_tag"] = .string(Base64.encode(contentTag))
         if let quarantine { object["quarantine"] = .string(quarantine) }
         if let batch { object["batch"] = .string(batch.text) }
         return object
@@ -279,10 +304,9 @@ public struct FilingAct: Hashable, Sendable {
     init(parsing value: CanonicalValue) throws(StatementError) {
         var reader = try StatementReader(value)
         self.init(
-            document: try reader.id("document"), upload: try reader.id("upload"), blob: try reader.id("blob"),
-            payload: try reader.digest("payload_sha256"), payloadLength: try reader.size("payload_length"),
-            nonce: try reader.bytes("nonce"), commitment: try reader.digest("commitment"),
-            detail: try reader.id("detail"), detailKey: try reader.id("detail_key"),
+            document: try reader.id("document"), upload: try reader.id("upload"),
+            payload: try SealedPayload(reading: &reader), detail: try reader.id("detail"),
+            detailKey: try reader.id("detail_key"),
             quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil,
             batch: try reader.has("batch") ? try reader.id("batch") : nil, contentTag: try reader.bytes("content_tag"))
         try reader.end()

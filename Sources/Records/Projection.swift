@@ -96,7 +96,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             add(act.wraps)
         case .documentFiled(let act):
             add(
-                .document, .blob(act.document.bytes), pupilFile, .blob(act.blob.bytes), .blob(act.upload.bytes),
+                .document, .blob(act.document.bytes), pupilFile, .blob(act.payload.blob.bytes), .blob(act.upload.bytes),
                 .blob(act.detail.bytes), .blob(act.detailKey.bytes), act.quarantine.map { .text($0) } ?? .null,
                 act.batch.map { .blob($0.bytes) } ?? .null, .blob(act.contentTag), index)
             for item in statement.items where item.kind == .detailKey {
@@ -111,7 +111,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .batchOpened(let batch): add(.batch, .blob(batch.bytes), author, index)
         case .intakeReceived(let act):
             add(
-                .intake, .blob(act.upload.bytes), .blob(act.blob.bytes), .blob(act.header.bytes),
+                .intake, .blob(act.upload.bytes), .blob(act.payload.blob.bytes), .blob(act.header.bytes),
                 .blob(act.detail.bytes), .blob(act.key.bytes), act.quarantine.map { .text($0) } ?? .null, index)
         default: break
         }

@@ -1,5 +1,4 @@
 import Ledger
-public import Sealing
 
 /// A scan station: it signs and stages, and reads nothing.
 public struct StationAct: Hashable, Sendable {
@@ -36,16 +35,8 @@ public struct StationAct: Hashable, Sendable {
 public struct IntakeAct: Hashable, Sendable {
     /// The upload it was; names the item.
     public let upload: UploadID
-    /// Its payload.
-    public let blob: BlobID
-    /// SHA-256 of the payload, ciphertext with the nonce before it.
-    public let payload: Digest
-    /// The payload's length in bytes.
-    public let payloadLength: UInt64
-    /// The payload's 16-byte nonce.
-    public let nonce: [UInt8]
-    /// The commitment to its file key, bound to the upload.
-    public let commitment: Digest
+    /// Its payload, its key bound to the upload.
+    public let payload: SealedPayload
     /// The age header, sealed to the intake queue.
     public let header: ItemID
     /// The sealed detail.
@@ -57,15 +48,10 @@ public struct IntakeAct: Hashable, Sendable {
 
     /// An item of all these parts.
     public init(
-        upload: UploadID, blob: BlobID, payload: Digest, payloadLength: UInt64, nonce: [UInt8], commitment: Digest,
-        header: ItemID, detail: ItemID, key: ItemID, quarantine: String?
+        upload: UploadID, payload: SealedPayload, header: ItemID, detail: ItemID, key: ItemID, quarantine: String?
     ) {
         self.upload = upload
-        self.blob = blob
         self.payload = payload
-        self.payloadLength = payloadLength
-        self.nonce = nonce
-        self.commitment = commitment
         self.header = header
         self.detail = detail
         self.key = key
@@ -73,12 +59,11 @@ public struct IntakeAct: Hashable, Sendable {
     }
 
     var encoded: [String: CanonicalValue] {
-        var object: [String: CanonicalValue] = [
-            "upload": .string(upload.text), "blob": .string(blob.text), "payload_sha256": .string(payload.base64),
-            "payload_length": .integer(Int64(payloadLength)), "nonce": .string(Base64.encode(nonce)),
-            "commitment": .string(commitment.base64), "header": .string(header.text), "detail": .string(detail.text),
-            "key": .string(key.text),
-        ]
+        var object = payload.encoded
+        object["upload"] = .string(upload.text)
+        object["header"] = .string(header.text)
+        object["detail"] = .string(detail.text)
+        object["key"] = .string(key.text)
         if let quarantine { object["quarantine"] = .string(quarantine) }
         return object
     }
@@ -86,9 +71,7 @@ public struct IntakeAct: Hashable, Sendable {
     init(parsing value: CanonicalValue) throws(StatementError) {
         var reader = try StatementReader(value)
         self.init(
-            upload: try reader.id("upload"), blob: try reader.id("blob"),
-            payload: try reader.digest("payload_sha256"), payloadLength: try reader.size("payload_length"),
-            nonce: try reader.bytes("nonce"), commitment: try reader.digest("commitment"),
+            upload: try reader.id("upload"), payload: try SealedPayload(reading: &reader),
             header: try reader.id("header"), detail: try reader.id("detail"), key: try reader.id("key"),
             quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil)
         try reader.end()

@@ -285,7 +285,7 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
             another: Link(href: "/file", text: "File for another pupil"),
             waiting: left == 0
                 ? nil : Link(href: "/", text: "\(visit.words.count(left, "file")) still waiting to be filed"),
-            batch: try visit.vault.batches(as: acting).first { $0.closed == nil }.map { batch in
+            batch: try visit.vault.currentBatch(as: acting).map { batch in
                 Link(
                     href: "/batches/\(batch.id.text)",
                     text: "Batch \(batch.number): see all \(batch.documents), print it, close it")

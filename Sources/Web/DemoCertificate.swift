@@ -10,6 +10,7 @@ public struct DemoCertificate: Sendable {
     public let privateKeyPEM: String
 
     /// Makes a self-signed certificate for `localhost`, 127.0.0.1 and ::1, good for a year from the day before.
+    /// It says nothing of key usage: some clients then take a certificate that is its own issuer for none they can trust.
     ///
     /// - Parameter now: when it is made.
     public init(now: Date = Date()) throws {
@@ -21,7 +22,6 @@ public struct DemoCertificate: Sendable {
             issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
             extensions: Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)
-                Critical(KeyUsage(digitalSignature: true))
                 try ExtendedKeyUsage([.serverAuth])
                 SubjectAlternativeNames([
                     .dnsName("localhost"), .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])),

@@ -88,7 +88,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty, waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,
             batch: mayFile
-                ? try vault.batches(as: acting).first { $0.closed == nil }.map { batch in
+                ? try vault.currentBatch(as: acting).map { batch in
                     HomePage.OpenBatch(
                         href: "/batches/\(batch.id.text)", title: "Batch \(batch.number)",
                         filed: "\(words.count(batch.documents, "document")) filed since \(words.moment(batch.opened))")

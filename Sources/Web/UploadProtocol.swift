@@ -234,10 +234,9 @@ private func take(_ visit: Visit, _ id: UploadID, at offset: UInt64) async throw
             if Task.isCancelled { break }
         }
     } catch let error as VaultError {
-        // The disk, or more bytes than were announced: the upload stands where it stood.
+        // The disk, a scan station that has ended, or more bytes than were announced: the upload stands where it stood.
         arrival.takeBack()
-        if case .refused = error { throw Fault.tooLarge }
-        throw error
+        throw error.code == "upload.too-long" ? Fault.tooLarge : error
     } catch {
         // The connection: what came is kept.
         if isChecked { arrival.takeBack() } else { _ = try arrival.pause() }

@@ -38,7 +38,7 @@ struct FileCommand: ParsableCommand {
         try acting.acting { vault, acting in
             let chosen = try vault.pupil(reference: pupil, as: acting)
             // What is filed here is a batch of its own, unless one is open already.
-            let isOpen = try vault.batches(as: acting).first.map { $0.closed == nil } ?? false
+            let isOpen = try vault.currentBatch(as: acting) != nil
             let batch = try vault.openBatch(as: acting)
             var seen: Set<Digest> = []
             for start in stride(from: 0, to: files.count, by: Self.atOnce) {

@@ -134,7 +134,7 @@ struct BatchCommand: ParsableCommand {
 
         func run() throws {
             let lines = try acting.acting { vault, acting in
-                guard let open = try vault.batches(as: acting).first(where: { $0.closed == nil }) else {
+                guard let open = try vault.currentBatch(as: acting) else {
                     throw VaultError.refused(
                         Refusal(
                             code: "batch.none-open", message: "You have no batch open.",

@@ -156,6 +156,48 @@ extension FilingDetails {
         #expect(try copier.school.verify().holds)
     }
 
+    @Test func `A station that is withdrawn while a piece of it comes brings nothing more`() throws {
+        let copier = try Copier(intake: true)
+        let vault = copier.school.vault
+        let acting = try vault.enter(stationToken: copier.token)
+        let status = try vault.announce(
+            Announcement(
+                pupilFile: nil, batch: nil, filename: "long.txt", declaredType: nil, length: 200_000, metadata: "",
+                digest: nil, details: FilingDetails()), as: acting)
+        var arrival = try vault.takeUp(status.id, at: 0, as: acting)
+        let piece = [UInt8](repeating: UInt8(ascii: "a"), count: 70_000)
+        try piece.withUnsafeBytes { try arrival.append($0) }
+        copier.school.clock.advance(seconds: 6)
+        try arrival.keepFromTimeToTime()
+        #expect(try vault.status(of: status.id, as: acting).offset == 70_000)
+        try vault.withdrawStation(copier.station.id, as: copier.lead)
+        try piece.withUnsafeBytes { try arrival.append($0) }
+        copier.school.clock.advance(seconds: 6)
+        var refused: String?
+        do throws(VaultError) { try arrival.keepFromTimeToTime() } catch { refused = error.code }
+        #expect(refused == "station.ended")
+        arrival.takeBack()
+        #expect(try vault.status(of: status.id, as: acting).offset == 70_000)
+    }
+
+    @Test func `A wrong token, and one of a station that has ended, are recorded, gathered by the minute`() throws {
+        let copier = try Copier(intake: true)
+        let vault = copier.school.vault
+        func failures() throws -> Int { try copier.school.kinds().count { $0 == "sign-in.failed" } }
+        let before = try failures()
+        let wrong = copier.token.dropLast() + (copier.token.hasSuffix("0") ? "4" : "0")
+        for _ in 0..<5 { _ = code { _ = try vault.enter(stationToken: String(wrong)) } }
+        #expect(try failures() == before + 1)
+        for _ in 0..<5 { _ = code { _ = try vault.enter(stationToken: "station-nobody") } }
+        #expect(try failures() == before + 2)
+        copier.school.clock.advance(seconds: 61)
+        try vault.withdrawStation(copier.station.id, as: copier.lead)
+        #expect(code { _ = try vault.enter(stationToken: copier.token) } == "station.ended")
+        // Its own, with those that were gathered, and the strangers'.
+        #expect(try failures() == before + 4)
+        #expect(try copier.school.verify().holds)
+    }
+
     @Test func `A station ends by itself when its days are over`() throws {
         let copier = try Copier(intake: true)
         _ = try copier.school.vault.enter(stationToken: copier.token)
@@ -174,7 +216,7 @@ extension FilingDetails {
         #expect(code { _ = try vault.stations(as: office) } == "access.not-entitled")
         #expect(code { try vault.withdrawStation(copier.station.id, as: office) } == "access.not-entitled")
         let wrong: [(NewStation, String)] = [
-            (NewStation(name: "Empty"), "station.nothing"), (NewStation(name: "x", intake: true), "person.name"),
+            (NewStation(name: "Empty"), "station.nothing"), (NewStation(name: "x", intake: true), "station.name"),
             (NewStation(name: " OFFICE  copier", intake: true), "station.name-taken"),
             (NewStation(name: "Long", intake: true, days: 367), "station.days"),
             (NewStation(name: "Unknown", pupils: ["P-ZZZZZ"]), "pupil.unknown"),

@@ -34,8 +34,8 @@ import Testing
         let key = Item(id: .random(), kind: .detailKey, digest: digest("k"))
         let filing = Act.documentFiled(
             FilingAct(
-                document: document, upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1,
-                nonce: [], commitment: digest("c"), detail: detail.id, detailKey: key.id, quarantine: nil, batch: nil,
+                document: document, upload: .random(), payload: School.payload(), detail: detail.id, detailKey: key.id,
+                quarantine: nil, batch: nil,
                 contentTag: Randomness.bytes(32)))
         for act in [reading, opening] {
             #expect(school.unlawful(act, by: admin, pupilFile: file) == "author may not read")

@@ -126,6 +126,11 @@ struct School {
         return file
     }
 
+    static func payload(length: UInt64 = 1) -> SealedPayload {
+        SealedPayload(
+            blob: .random(), digest: digest("p"), length: length, nonce: Randomness.bytes(16), commitment: digest("c"))
+    }
+
     /// A filing of somebody's, with the items that it needs.
     static func filing(in batch: BatchID? = nil) throws -> (Act, [Item]) {
         let document = DocumentID.random()
@@ -133,8 +138,8 @@ struct School {
         let key = Item(id: .random(), kind: .detailKey, digest: digest("k"))
         let header = Item(id: ItemID(document.bytes) ?? .random(), kind: .header, digest: digest("h"))
         let act = FilingAct(
-            document: document, upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1, nonce: [],
-            commitment: digest("c"), detail: detail.id, detailKey: key.id, quarantine: nil, batch: batch,
+            document: document, upload: .random(), payload: Self.payload(), detail: detail.id, detailKey: key.id,
+            quarantine: nil, batch: batch,
             contentTag: Randomness.bytes(32))
         return (.documentFiled(act), [header, detail, key])
     }
@@ -145,8 +150,8 @@ struct School {
             Item(id: .random(), kind: $0, digest: digest($0.rawValue))
         }
         let act = IntakeAct(
-            upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1, nonce: [],
-            commitment: digest("c"), header: items[0].id, detail: items[1].id, key: items[2].id, quarantine: nil)
+            upload: .random(), payload: Self.payload(), header: items[0].id, detail: items[1].id, key: items[2].id,
+            quarantine: nil)
         return (.intakeReceived(act), items)
     }
 

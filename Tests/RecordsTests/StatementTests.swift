@@ -13,15 +13,13 @@ private func everyAct() throws -> [Act] {
     func filing(_ quarantine: String?, _ batch: BatchID?) -> Act {
         .documentFiled(
             FilingAct(
-                document: .random(), upload: .random(), blob: .random(), payload: digest("p"),
-                payloadLength: 1 << 40, nonce: Randomness.bytes(16), commitment: digest("c"), detail: .random(),
+                document: .random(), upload: .random(), payload: School.payload(length: 1 << 40), detail: .random(),
                 detailKey: .random(), quarantine: quarantine, batch: batch, contentTag: Randomness.bytes(32)))
     }
     func intake(_ quarantine: String?) -> Act {
         .intakeReceived(
             IntakeAct(
-                upload: .random(), blob: .random(), payload: digest("p"), payloadLength: 1 << 40,
-                nonce: Randomness.bytes(16), commitment: digest("c"), header: .random(), detail: .random(),
+                upload: .random(), payload: School.payload(length: 1 << 40), header: .random(), detail: .random(),
                 key: .random(), quarantine: quarantine))
     }
     return [

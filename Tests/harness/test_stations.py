@@ -4,10 +4,11 @@ import html
 import itertools
 import json
 import re
+import time
 import urllib.parse
 
 import pytest
-from service import BYTES, UPLOADS, Service, cut
+from service import BYTES, UPLOADS, Service, answer_on, cut
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 NUMBERS = itertools.count(1)
@@ -160,6 +161,25 @@ def test_withdrawn_while_it_sends(service):
     assert "What it filed: 1 scan<" in page and "withdrawn" in page
     assert str(kept["index"]) in page.replace(" ", "").replace("\u00a0", "").replace(",", "")
     assert post(service, f"/stations/{station.id}/withdraw").status == 404
+
+
+def test_withdrawn_in_the_middle_of_a_piece(service):
+    station = Station(service, pupils="", intake="yes")
+    data = NOTE * 20_000
+    place = station.create(data, pupil="").getheader("Location")
+    before = service.headers
+    service.headers = lambda path: {"Authorization": f"Bearer {station.token}", "Tus-Resumable": "1.0.0"}
+    try:
+        connection = service.begin_piece(place, 0, data, 200_000)
+    finally:
+        service.headers = before
+    service.wait_until_staged(65_536)
+    assert post(service, f"/stations/{station.id}/withdraw").status == 303
+    # What comes is kept every five seconds, and asked then whether it still may come.
+    time.sleep(5.5)
+    connection.sendall(data[200_000:400_000])
+    answer = answer_on(connection)
+    assert code(answer) == (403, "station.ended")
 
 
 def test_who_signed_out_is_nobodys_operator(service):

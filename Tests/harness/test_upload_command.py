@@ -20,7 +20,7 @@ import canary
 import pytest
 from service import UPLOADS, Service, cut
 from sizes import size
-from vault import DSL, FIXTURES, PROGRAM, SCANS
+from vault import CHECKOUT, DSL, FIXTURES, PROGRAM, SCANS
 
 STATION = "Office copier"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -509,3 +509,19 @@ def test_memory_does_not_grow_with_the_file(copier):
     assert all(result.code == 3 and result.lines[0]["refused"].startswith("type.") for result in peaks), peaks
     assert peaks[1].peak - peaks[0].peak < 64 * 1024, peaks
     large.unlink()
+
+
+def test_the_certificate_that_the_demo_made_itself_can_be_named(copier, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "TMPDIR": str(tmp_path)}
+    command = [PROGRAM, "demo", "--directory", tmp_path / "demo", "--port", "0"]
+    with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            port = int(next(line for line in process.stdout if line.startswith("https://")).rpartition(":")[2])
+            named = ("--ca-file", str(tmp_path / "demo/vault.secrets/tls-certificate.pem"))
+            result = copier.upload(copier.write("demo.txt", note(100, "demo")), port=port, intake=True, more=named)
+            # It came through to the service, to which the token is a stranger's.
+            assert "station.unknown" in result.err and "server.certificate" not in result.err
+            result = copier.upload(copier.write("demo.txt", note(100, "demo")), port=port, intake=True)
+            assert "server.certificate" in result.err, "another certificate is not trusted"
+        finally:
+            process.terminate()
