@@ -28,6 +28,8 @@ struct Demo: AsyncParsableCommand {
         var detach = false
 
         func run() async throws {
+            // The school of a demo that still runs must not be replaced under it.
+            try Server.requireFree(port: port)
             let school = DemoSchool(directory: directory)
             let receipts = try school.make(policies: policies, samples: samples, register: register)
             Terminal.say(

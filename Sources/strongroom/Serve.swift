@@ -69,10 +69,33 @@ struct Server {
             try await group.run()
         } catch {
             guard Self.isAddressInUse(error) else { throw error }
-            Terminal.say("error: Port \(port) is in use by another program.", to: .standardError)
-            Terminal.say("hint: Stop that program, or choose another port with --port.", to: .standardError)
-            throw Stop(code: 6)
+            throw Self.portInUse(port)
         }
+    }
+
+    /// Refuses a port of this machine that another program listens at, before anything is made for it.
+    static func requireFree(port: Int) throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var reuse: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout.size(ofValue: reuse)))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(truncatingIfNeeded: port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if bound != 0 && errno == EADDRINUSE { throw portInUse(port) }
+    }
+
+    private static func portInUse(_ port: Int) -> Stop {
+        Terminal.say("error: Port \(port) is in use by another program.", to: .standardError)
+        Terminal.say("hint: Stop that program, or choose another port with --port.", to: .standardError)
+        return Stop(code: 6)
     }
 
     private static func isAddressInUse(_ error: any Error) -> Bool {

@@ -523,5 +523,8 @@ def test_the_certificate_that_the_demo_made_itself_can_be_named(copier, tmp_path
             assert "station.unknown" in result.err and "server.certificate" not in result.err
             result = copier.upload(copier.write("demo.txt", note(100, "demo")), port=port, intake=True)
             assert "server.certificate" in result.err, "another certificate is not trusted"
+            # A second demo at the same port leaves the first one's school as it is.
+            second = subprocess.run([*command[:-1], str(port)], cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+            assert second.returncode == 6 and f"Port {port} is in use" in second.stderr and not second.stdout
         finally:
             process.terminate()
