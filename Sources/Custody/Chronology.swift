@@ -291,10 +291,7 @@ extension Vault {
         switch statement.author {
         case .service: return "The vault"
         case .person(let id):
-            if case .documentFiled(let act) = statement.act {
-                let (uploader, through) = try filer(id, in: act.batch, db)
-                return through.map { "\(uploader) through \($0)" } ?? uploader
-            }
+            if case .documentFiled(let act) = statement.act { return try filer(id, in: act.batch, db).text }
             guard let person = recorder.authority.people[id] else { throw VaultError.tampered(code: "author.unknown") }
             return try name(of: person, db)
         }
@@ -312,7 +309,7 @@ extension Vault {
                 index: index, kind: statement.act.kind.rawValue,
                 title: policies.categories.title(of: facts.fields["category"] ?? "") ?? facts.fields["category"] ?? "",
                 occurred: facts.fields["date"] ?? "undated", received: facts.fields["received"],
-                recorded: statement.time, author: try author(of: statement, db), summary: facts.summary,
+                recorded: statement.time, author: facts.filer.text, summary: facts.summary,
                 document: facts)
         }
         let (title, summary) = Self.words(for: statement.act)

@@ -68,6 +68,23 @@ public enum FilingOutcome: Sendable {
     case refused(UploadID, Refusal)
 }
 
+/// Who filed something.
+public struct Filer: Hashable, Sendable {
+    /// The person, by the name they had then; of the intake queue's items, the scan station.
+    public let uploader: String
+    /// The scan station that it came through, where it did.
+    public let through: String?
+
+    /// A filer by these names.
+    public init(uploader: String, through: String?) {
+        self.uploader = uploader
+        self.through = through
+    }
+
+    /// For people: `Sam Patel through Office copier`.
+    public var text: String { through.map { "\(uploader) through \($0)" } ?? uploader }
+}
+
 /// Where somebody filed the same content for the same pupil before.
 public struct EarlierFiling: Hashable, Sendable {
     /// The document it became.
@@ -206,7 +223,7 @@ extension Vault {
     }
 
     /// Who filed, by name, and through which scan station.
-    func filer(_ author: PersonID, in batch: BatchID?, _ db: Database) throws -> (uploader: String, through: String?) {
+    func filer(_ author: PersonID, in batch: BatchID?, _ db: Database) throws -> Filer {
         let authority = recorder.authority
         func name(of id: PersonID?) throws -> String {
             guard let person = id.flatMap({ authority.people[$0] }) else {
@@ -214,8 +231,11 @@ extension Vault {
             }
             return try self.name(of: person, db)
         }
-        guard authority.stations[author] != nil else { return (try name(of: author), nil) }
-        return (try name(of: batch.flatMap { authority.batches[$0]?.operator }), try name(of: author))
+        guard authority.stations[author] != nil else {
+            return Filer(uploader: try name(of: author), through: nil)
+        }
+        return Filer(
+            uploader: try name(of: batch.flatMap { authority.batches[$0]?.operator }), through: try name(of: author))
     }
 
     // MARK: - What was filed before

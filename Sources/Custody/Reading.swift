@@ -25,8 +25,8 @@ public struct DocumentFacts: Hashable, Sendable {
     public let recorded: Timestamp
     /// Why it is kept apart, when it is.
     public let quarantine: String?
-    /// Who filed it: who signed the statement.
-    public let uploader: String
+    /// Who filed it.
+    public let filer: Filer
     /// The detail's fields by name.
     public let fields: [String: String]
 
@@ -353,13 +353,13 @@ extension Vault {
         let detail = try Detail(parsing: row)
         guard detail.commitments == statement.fields else { throw VaultError.tampered(code: "detail.fields") }
         guard case .person(let author) = statement.author else { throw VaultError.tampered(code: "author.unknown") }
-        let (uploader, through) = try filer(author, in: act.batch, db)
-        guard detail["uploader"] == uploader, detail["through"] == through else {
+        let filer = try filer(author, in: act.batch, db)
+        guard detail["uploader"] == filer.uploader, detail["through"] == filer.through else {
             throw VaultError.tampered(code: "detail.uploader")
         }
         return DocumentFacts(
             id: act.document, pupilFile: pupilFile, index: statement.index, recorded: statement.time,
-            quarantine: act.quarantine, uploader: uploader,
+            quarantine: act.quarantine, filer: filer,
             fields: detail.fields.mapValues { String(decoding: $0.value, as: UTF8.self) })
     }
 

@@ -58,9 +58,7 @@ public struct FiledLine: Hashable, Sendable {
     /// The pupil's reference; nil for an item of the intake queue.
     public let pupil: String?
     /// Who filed it.
-    public let uploader: String
-    /// The scan station it came through.
-    public let through: String?
+    public let filer: Filer
     /// Whether it is kept apart as evidence.
     public let quarantined: Bool
 }
@@ -201,15 +199,15 @@ extension Vault {
         guard case .person(let author) = statement.author else { throw VaultError.tampered(code: "author.unknown") }
         switch statement.act {
         case .documentFiled(let act):
-            let (uploader, through) = try filer(author, in: act.batch, db)
             return FiledLine(
                 index: index, recorded: statement.time, document: act.document,
-                pupil: statement.pupilFile.flatMap { recorder.authority.pupils[$0]?.reference }, uploader: uploader,
-                through: through, quarantined: act.quarantine != nil)
+                pupil: statement.pupilFile.flatMap { recorder.authority.pupils[$0]?.reference },
+                filer: try filer(author, in: act.batch, db), quarantined: act.quarantine != nil)
         case .intakeReceived(let act):
             let name = try stationName(author, db)
             return FiledLine(
-                index: index, recorded: statement.time, document: nil, pupil: nil, uploader: name, through: nil,
+                index: index, recorded: statement.time, document: nil, pupil: nil,
+                filer: Filer(uploader: name, through: nil),
                 quarantined: act.quarantine != nil)
         default: throw VaultError.tampered(code: "document.other-statement")
         }

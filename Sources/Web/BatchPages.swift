@@ -30,7 +30,7 @@ struct FiledRow {
         pupil = line.pupil ?? "not known yet"
         recorded = words.moment(line.recorded)
         index = words.grouped(line.index)
-        by = line.through.map { "\(line.uploader) through \($0)" } ?? line.uploader
+        by = line.filer.text
         isQuarantined = line.quarantined
     }
 }

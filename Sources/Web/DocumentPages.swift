@@ -100,7 +100,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             date: words.date(facts.fields["date"] ?? ""),
             signed: words.signed(facts.fields["signed"] ?? "", by: facts.fields["signed_by"] ?? ""),
             found: words.facts(facts.mediaType, facts.pages, facts.size, policies), filename: visible(facts.filename),
-            recorded: words.moment(facts.recorded), recordedBy: facts.uploader, sha256: facts.sha256,
+            recorded: words.moment(facts.recorded), recordedBy: facts.filer.text, sha256: facts.sha256,
             quarantine: facts.quarantine.map(words.quarantine), sheet: sheet, text: text, seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
             entry: "/entries/\(facts.index)", csrf: visit.session?.csrf ?? "", size: words.size(facts.size)))

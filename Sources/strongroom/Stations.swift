@@ -171,10 +171,11 @@ private func showFiled(_ line: FiledLine, json: Bool) throws {
         }
         try Terminal.json(
             Answer(
-                document: line.document?.text, pupil: line.pupil, through: line.through, uploader: line.uploader,
+                document: line.document?.text, pupil: line.pupil, through: line.filer.through,
+                uploader: line.filer.uploader,
                 recorded: line.recorded.iso8601, index: line.index, quarantined: line.quarantined))
     } else {
         let what = line.document.map { "document \($0.text) for \(line.pupil ?? "")" } ?? "a scan in the intake queue"
-        Terminal.say("\(line.recorded.iso8601)  statement \(line.index): \(what), by \(line.uploader)")
+        Terminal.say("\(line.recorded.iso8601)  statement \(line.index): \(what), by \(line.filer.text)")
     }
 }

@@ -60,11 +60,11 @@ extension FilingDetails {
         let chronology = try copier.school.vault.chronology(of: copier.pupil.pupilFile, as: copier.lead)
         let entry = try #require(chronology.entries.first { $0.document?.id == receipt.document })
         #expect(entry.author == "Maud Tranter through Office copier")
-        #expect(entry.document?.uploader == "Maud Tranter" && entry.document?.fields["through"] == "Office copier")
+        #expect(entry.document?.filer == Filer(uploader: "Maud Tranter", through: "Office copier"))
         #expect(try copier.school.download(receipt.document, by: copier.lead) == Array("A letter.\n".utf8))
         let (listed, lines) = try copier.school.vault.documents(in: batch.id, as: acting)
         #expect(listed.documents == 1 && lines.map(\.document) == [receipt.document])
-        #expect(lines.first?.through == "Office copier" && lines.first?.pupil == copier.pupil.reference)
+        #expect(lines.first?.filer.through == "Office copier" && lines.first?.pupil == copier.pupil.reference)
         #expect(try copier.school.verify().holds)
     }
 
