@@ -63,7 +63,7 @@ let package = Package(
         .target(
             name: "Custody",
             dependencies: [
-                "Sealing", "Ledger", "Records", "Inspection", "Sandbox",
+                "CLinux", "Sealing", "Ledger", "Records", "Inspection", "Sandbox",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swift),
@@ -103,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "strongroom",
             dependencies: [
-                "Custody", "Records", "Sealing", "Sending", "Web",
+                "CLinux", "Custody", "Records", "Sealing", "Sending", "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -3,7 +3,8 @@
 One upload is one request that makes it, brings it and has it filed (`file: now`): its answer comes when the document is
 received, sealed, hashed, inspected in the sandbox, filed and durable. nginx takes the same bytes by WebDAV PUT over the
 same TLS from the same client (curl) to the same disk, as plain text, and syncs nothing; what a sync of its file takes
-after that is measured apart. They take turns; the disk is given time to write what the one left before the other begins.
+after that is measured apart. Both keep what they took. They take turns; the disk is given time to write what the one
+left before the other begins. Apart, nginx once more in memory that is warm.
 
 Then several uploads at once: RssAnon of the server, sampled every 50 ms, above its value at rest; memory files are not
 in it, and are counted apart; people who sign in meanwhile are timed.
@@ -12,6 +13,7 @@ in it, and are counted apart; people who sign in meanwhile are timed.
 import filecmp
 import hashlib
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -29,7 +31,7 @@ LEAST, MOST_MEMORY, MOST_SECONDS = 0.85, 150, 3
 
 
 def start_upload(service: Service, scan: Path, summary: str):
-    said = service.metadata(b"", filename=scan.name, summary=summary, file="now", sha256=None)
+    said = service.metadata(b"", filename=scan.name, summary=summary, file="now", again="yes", sha256=None)
     headers = {
         **service.headers(UPLOADS),
         "Content-Type": "application/offset+octet-stream",
@@ -62,8 +64,20 @@ def by_nginx(nginx: Nginx, scan: Path, number: int) -> dict:
     synced = time.monotonic() - begun
     if number == 0:
         assert filecmp.cmp(taken, scan, shallow=False), "nginx did not keep what it was sent"
-    taken.unlink()
-    return {"nginx": seconds, "nginx, its file synced": synced}
+    return {"nginx": seconds, "nginx, its file synced": synced} | in_warm_memory(nginx, scan, taken)
+
+
+def in_warm_memory(nginx: Nginx, scan: Path, taken: Path) -> dict:
+    """The same file once more, into the memory that a copy of it just left: no new page is asked of whoever lends the
+    machine its memory, which on a virtual one can cost more than all else."""
+    copy = shutil.copy(taken, taken.with_name("warm"))
+    os.sync()
+    os.unlink(copy)
+    begun = time.monotonic()
+    again = nginx.put(scan, "again.tif")
+    seconds = time.monotonic() - begun
+    again.unlink()
+    return {"nginx, in memory just freed": seconds}
 
 
 def one_beside_nginx(service: Service, nginx: Nginx, scan: Path) -> None:
@@ -84,7 +98,8 @@ def one_beside_nginx(service: Service, nginx: Nginx, scan: Path) -> None:
     ratio = statistics.median(pair["nginx"] / pair["strongroom"] for pair in pairs)
     what = f"one upload of {MIB} MiB, filed and durable, of nginx's speed at the median of {PAIRS} pairs"
     synced = statistics.median(pair["nginx, its file synced"] / pair["strongroom"] for pair in pairs)
-    print(f"   of nginx's speed with its file synced: {synced:.3g}")
+    warm = statistics.median(pair["nginx, in memory just freed"] / pair["strongroom"] for pair in pairs)
+    print(f"   of nginx's speed with its file synced: {synced:.3g}; in memory just freed: {warm:.3g}")
     figure(what, ratio, "", f"at least {LEAST}", ratio >= LEAST)
 
 

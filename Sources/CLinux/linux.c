@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -27,8 +28,22 @@ int strongroom_memory_file_seal(int descriptor) {
     return fcntl(descriptor, F_ADD_SEALS, seals) < 0 ? -errno : 0;
 }
 
+int strongroom_start_writing(int descriptor, uint64_t offset, uint64_t count) {
+    return sync_file_range(descriptor, (off_t)offset, (off_t)count, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+}
+
+int strongroom_settle(int descriptor, uint64_t offset, uint64_t count) {
+    unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(descriptor, (off_t)offset, (off_t)count, all) < 0) return -errno;
+    return -posix_fadvise(descriptor, (off_t)offset, (off_t)count, POSIX_FADV_DONTNEED);
+}
+
 int strongroom_socket_pair(int pair[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+int strongroom_keep_freed_memory(int most, int largest) {
+    return mallopt(M_TRIM_THRESHOLD, most) && mallopt(M_MMAP_THRESHOLD, largest) ? 0 : -EINVAL;
 }
 
 int strongroom_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }

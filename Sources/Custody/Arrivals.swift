@@ -299,7 +299,9 @@ public struct Arrival: ~Copyable {
             var details = facts.details
             if details.summary.isEmpty { details.summary = received.inspected.proposedSummary ?? "" }
             try vault.keep(received, details, acting)
-            return try vault.pending(received, details, acting)
+            var pending = try vault.pending(received, details, acting)
+            pending.isFresh = true
+            return pending
         } catch let refusal as Refusal {
             let refused = vault.refuse(refusal, upload, request, acting)
             if case .refused = refused {

@@ -88,6 +88,8 @@ struct BlobWriter: ~Copyable {
     private let path: String
     private var hasher: SHA256Hasher
     private(set) var length: UInt64
+    /// How far the disk was told to write.
+    private var passedOn: UInt64
     /// Whether the file stays when this is forgotten, and whether its directory knows it durably.
     private var isKept: Bool
     private var isListed: Bool
@@ -107,6 +109,7 @@ struct BlobWriter: ~Copyable {
         self.file = file
         self.hasher = hasher
         self.length = length
+        passedOn = length
         self.isKept = isKept
         self.isListed = isListed
     }
@@ -144,7 +147,16 @@ struct BlobWriter: ~Copyable {
         try Files.writeAll(file.descriptor, bytes)
         hasher.update(bytes)
         length += UInt64(bytes.count)
+        while length - passedOn >= Self.window {
+            if passedOn >= Self.window { try Files.settle(file.descriptor, passedOn - Self.window..<passedOn) }
+            try Files.startWriting(file.descriptor, passedOn..<passedOn + Self.window)
+            passedOn += Self.window
+        }
     }
+
+    /// How much goes to the disk together while more comes: so that the last sync has little left to wait for, and that
+    /// a large upload does not push all else out of the machine's memory.
+    private static let window: UInt64 = 8 << 20
 
     /// Makes what was written so far durable; from then on the file stays when this is forgotten.
     mutating func sync() throws {

@@ -13,9 +13,9 @@ struct SystemCallError: Error {
     let call: String
     let errno: Int32
 
-    init(_ call: String) {
+    init(_ call: String, errno: Int32 = Foundation.errno) {
         self.call = call
-        self.errno = Foundation.errno
+        self.errno = errno
     }
 }
 

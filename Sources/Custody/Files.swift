@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import Sealing
@@ -79,6 +80,22 @@ enum Files {
             guard count > 0 else { throw SystemCallError("write") }
             rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
         }
+    }
+
+    /// Tells the disk to write a range now. Nothing of it is durable before a sync.
+    static func startWriting(_ descriptor: Int32, _ range: Range<UInt64>) throws {
+        try checkRange(strongroom_start_writing(descriptor, range.lowerBound, UInt64(range.count)))
+    }
+
+    /// Waits until the disk has a range, and lets its memory go. Nothing of it is durable before a sync.
+    static func settle(_ descriptor: Int32, _ range: Range<UInt64>) throws {
+        try checkRange(strongroom_settle(descriptor, range.lowerBound, UInt64(range.count)))
+    }
+
+    /// A file system that knows no ranges has only the sync at the end.
+    private static func checkRange(_ result: Int32) throws {
+        guard ![0, -EINVAL, -ENOSYS, -EOPNOTSUPP].contains(result) else { return }
+        throw SystemCallError("fsync", errno: -result)
     }
 
     /// Replaces a file as a whole: on return it and its directory are durable, or the old one stands.

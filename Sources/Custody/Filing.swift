@@ -49,12 +49,23 @@ public struct Filing: Sendable {
     public let details: FilingDetails
     /// Whether it is filed also where its sender filed the same content before.
     public let again: Bool
+    /// Whether its payload was hashed as it was written, in this same request.
+    let isFresh: Bool
 
     /// An upload to be filed.
     public init(upload: UploadID, details: FilingDetails, again: Bool = false) {
         self.upload = upload
         self.details = details
         self.again = again
+        isFresh = false
+    }
+
+    /// An upload to be filed as its last byte comes, with what was said of it then.
+    public init(_ arrived: PendingUpload, again: Bool = false) {
+        upload = arrived.id
+        details = arrived.details
+        self.again = again
+        isFresh = arrived.isFresh
     }
 }
 

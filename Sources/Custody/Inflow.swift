@@ -4,33 +4,29 @@ import Records
 import Sandbox
 import Sealing
 
-/// An upload's bytes on their way in: counted → SHA-256 → memory file → sealed → written, each once and in order.
+/// An upload's bytes on their way in: counted, gathered into rooms, and then each once and in order, in two lanes at once,
+///   SHA-256 → memory file
+///   sealed → written → SHA-256 of what was written
 ///
-/// Forgotten before `finish`, it deletes what it wrote, unless `sync` has made that durable.
+/// Forgotten before `finish`, it deletes what it wrote, unless `sync` has made that durable. What goes wrong in a lane is
+/// thrown by the next call.
 struct Inflow: ~Copyable {
     let blob: BlobID
     let fileKey: FileKey
     let nonce: PayloadNonce
     /// Plaintext bytes taken so far.
     private(set) var count: UInt64 = 0
-    private var envelope: EnvelopeWriter
-    private var file: BlobWriter
-    private var hasher = SHA256Hasher()
-    private var copy: InspectionCopy?
+    private var lanes: InflowLanes
 
     private init(
         _ blob: BlobID, _ fileKey: consuming FileKey, _ nonce: PayloadNonce, count: UInt64 = 0,
-        _ envelope: consuming EnvelopeWriter, _ file: consuming BlobWriter, _ hasher: consuming SHA256Hasher,
-        _ copy: consuming InspectionCopy?
+        _ lanes: consuming InflowLanes
     ) {
         self.blob = blob
         self.fileKey = fileKey
         self.nonce = nonce
         self.count = count
-        self.envelope = envelope
-        self.file = file
-        self.hasher = hasher
-        self.copy = copy
+        self.lanes = lanes
     }
 
     /// Begins a payload under a fresh file key.
@@ -43,7 +39,9 @@ struct Inflow: ~Copyable {
         let envelope = try EnvelopeWriter(fileKey: fileKey, nonce: nonce)
         let copy = try InspectionCopy.growing(to: expected, in: vault.budget)
         let file = try BlobWriter.begin(blob, in: vault.blobs)
-        return Inflow(blob, fileKey, nonce, envelope, file, SHA256Hasher(), copy)
+        let lanes = InflowLanes(
+            .init(hasher: SHA256Hasher(), copy: copy), .init(envelope: envelope, file: file), expecting: expected)
+        return Inflow(blob, fileKey, nonce, lanes)
     }
 
     /// Goes on with a payload of which so many chunks are durable in the file, and what follows them in `tail`. All of it
@@ -73,9 +71,10 @@ struct Inflow: ~Copyable {
             chunks == 0
             ? try EnvelopeWriter(fileKey: fileKey, nonce: nonce)
             : try EnvelopeWriter(fileKey: fileKey, nonce: nonce, continuingAfter: chunks)
+        let lanes = InflowLanes(
+            .init(hasher: hasher, copy: copy), .init(envelope: envelope, file: file), expecting: length - written)
         var inflow = Inflow(
-            blob, try FileKey(fileKey.secretCopy()), nonce, count: chunks * UInt64(Envelope.chunkSize), envelope, file,
-            hasher, copy)
+            blob, try FileKey(fileKey.secretCopy()), nonce, count: chunks * UInt64(Envelope.chunkSize), lanes)
         // At most one chunk, which is held back: nothing is sealed or written.
         try inflow.append(tail)
         return inflow
@@ -123,41 +122,36 @@ struct Inflow: ~Copyable {
     }
 
     private mutating func append(_ bytes: UnsafeRawBufferPointer) throws {
-        hasher.update(bytes)
-        try copy?.append(bytes)
-        try Self.seal(bytes, &envelope, &file)
+        try lanes.append(bytes)
         count += UInt64(bytes.count)
-    }
-
-    private static func seal(
-        _ bytes: UnsafeRawBufferPointer, _ envelope: inout EnvelopeWriter, _ file: inout BlobWriter
-    ) throws {
-        try envelope.write(bytes) { sealed in try file.append(sealed) }
     }
 
     /// Makes the sealed chunks durable, and seals apart the plaintext that is in none of them yet.
     mutating func sync(_ upload: UploadID) throws -> [UInt8] {
-        try file.sync()
-        return try envelope.withHeldBytes { try SealedTail.seal($0, fileKey: fileKey, context: upload.bytes) }
+        try lanes.withSealed { sealed in
+            try sealed.file.sync()
+            return try sealed.envelope.withHeldBytes {
+                try SealedTail.seal($0, fileKey: fileKey, context: upload.bytes)
+            }
+        }
     }
 
     /// Seals the last chunk and makes the payload durable.
     ///
     /// - Parameter expected: the sender's SHA-256, where there is one; another is a refusal `upload.hash-differs`.
     consuming func finish(expecting expected: Digest?) throws -> Arrived {
-        let digest = hasher.digestSoFar()
+        var lanes = lanes
+        let ended = try lanes.end()
+        let digest = ended.plain.hasher.digestSoFar()
         if let expected, expected != digest {
             throw Refusal(
                 code: "upload.hash-differs", message: "The file changed on its way here.",
                 hint: "Upload it again. Nothing was stored.")
         }
-        var file = file
-        let envelope = envelope
-        try envelope.finish { sealed in try file.append(sealed) }
-        let (staged, payloadLength, payload) = try file.finish()
+        let (staged, payloadLength, payload) = try ended.sealed.finish()
         return Arrived(
             blob: blob, staged: staged, fileKey: fileKey, nonce: nonce, size: count, digest: digest, payload: payload,
-            payloadLength: payloadLength, copy: copy)
+            payloadLength: payloadLength, copy: ended.plain.copy)
     }
 }
 

@@ -26,6 +26,8 @@ public struct PendingUpload: Sendable {
     public let details: FilingDetails
     /// Where the same person filed the same content for the same pupil before, if they did.
     public let earlier: EarlierFiling?
+    /// Whether its payload was written just now.
+    var isFresh = false
 }
 
 extension Vault {
@@ -188,7 +190,7 @@ extension Vault {
                 if received.verdict.outcome == .waiting {
                     received.verdict = try inspect(readBack(received), received.facts, wantsProposal: false)
                 }
-                try checkStaged(received)
+                if !filing.isFresh { try checkStaged(received) }
                 ready.append((received, filing.details))
             } else {
                 outcomes[filing.upload] = .refused(
@@ -243,7 +245,7 @@ extension Vault {
         return (received, facts.details)
     }
 
-    /// Refuses a staged payload that is not the one whose digest is about to be signed.
+    /// Refuses a staged payload that is not the one whose digest is about to be signed: it may have waited for days.
     private func checkStaged(_ received: Received) throws {
         let facts = received.facts
         let file = try PayloadFile(path: blobs.waiting(facts.blob), length: facts.payloadLength, nonce: facts.nonce)

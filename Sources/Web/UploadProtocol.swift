@@ -254,19 +254,20 @@ private func take(_ visit: Visit, _ id: UploadID, at offset: UInt64) async throw
     let pending = try arrival.complete()
     var reply = Reply(status: .noContent)
     reply.headers[Tus.offset] = String(length)
-    guard try fileNow(visit, pending) else { return reply }
-    let outcomes = try visit.vault.file([Filing(upload: pending.id, details: pending.details)], as: acting)
+    guard let filing = try filingNow(visit, pending) else { return reply }
+    let outcomes = try visit.vault.file([filing], as: acting)
     if case .refused(_, let refusal) = outcomes.first { throw Fault.vault(.refused(refusal)) }
     return reply
 }
 
-/// Whether the sender asked, when the upload began, for it to be filed when it is whole. What was filed before waits:
-/// its sender is told by the upload's own address, and files it on purpose or not at all.
-private func fileNow(_ visit: Visit, _ pending: PendingUpload) throws -> Bool {
-    guard pending.inspected.outcome == .accepted || pending.inspected.outcome == .quarantined,
-        pending.earlier == nil
-    else { return false }
-    return try metadata(visit.vault.status(of: pending.id, as: visit.acting).metadata)["file"] == "now"
+/// The filing that the sender asked for when the upload began, to be made when it is whole. What was filed before waits,
+/// unless they said `again: yes`: they are told by the upload's own address, and file it on purpose or not at all.
+private func filingNow(_ visit: Visit, _ pending: PendingUpload) throws -> Filing? {
+    guard pending.inspected.outcome == .accepted || pending.inspected.outcome == .quarantined else { return nil }
+    let said = try metadata(visit.vault.status(of: pending.id, as: visit.acting).metadata)
+    let again = said["again"] == "yes"
+    guard said["file"] == "now", again || pending.earlier == nil else { return nil }
+    return Filing(pending, again: again)
 }
 
 private func checksum(_ header: String?) throws(Fault) -> Checksum? {

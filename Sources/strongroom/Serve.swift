@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Custody
 import Foundation
 import Glibc
@@ -53,6 +54,8 @@ struct Server {
             Terminal.say("hint: Start it as the user strongroom, who owns the vault.", to: .standardError)
             throw Stop(code: 1)
         }
+        // Uploads take and free many buffers a second: 8 per cent of their time is spent on clearing them otherwise.
+        _ = strongroom_keep_freed_memory(16 << 20, 4 << 20)
         let vault = try Vault(opening: location)
         defer { vault.shutdown() }
         var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }

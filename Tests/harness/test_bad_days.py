@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from service import UPLOADS, Service, answer_on
+from service import UNDER_WAY, UPLOADS, Service, answer_on
 from shim import Shim
 from test_bad_input import assert_clear, fill
 from test_uploads import documents, note, receipt_of
@@ -54,10 +54,10 @@ def test_a_disk_that_fills_in_the_middle_of_a_piece(small, left_kib):
     place = small.create(data, file="now")
     assert small.patch(place, 0, data[: 1 << 20]).status == 204
     filler = small.folder / "filler"
-    connection = small.begin_piece(place, 1 << 20, data[1 << 20 :], 300_000)
-    small.wait_until_staged((1 << 20) + 200_000)
+    connection = small.begin_piece(place, 1 << 20, data[1 << 20 :], 900_000)
+    small.wait_until_staged((1 << 20) + 900_000 - UNDER_WAY)
     fill(filler, left_kib << 10)
-    connection.sendall(data[(1 << 20) + 300_000 :])
+    connection.sendall(data[(1 << 20) + 900_000 :])
     explained(answer_on(connection), 507)
     # As a client goes on that knows nothing of disks: what was acknowledged is there.
     answer = small.ask("HEAD", place)

@@ -8,7 +8,7 @@ import time
 import urllib.parse
 
 import pytest
-from service import BYTES, UPLOADS, Service, answer_on, cut
+from service import BYTES, UNDER_WAY, UPLOADS, Service, answer_on, cut
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 NUMBERS = itertools.count(1)
@@ -165,19 +165,19 @@ def test_withdrawn_while_it_sends(service):
 
 def test_withdrawn_in_the_middle_of_a_piece(service):
     station = Station(service, pupils="", intake="yes")
-    data = NOTE * 20_000
+    data = NOTE * 60_000
     place = station.create(data, pupil="").getheader("Location")
     before = service.headers
     service.headers = lambda path: {"Authorization": f"Bearer {station.token}", "Tus-Resumable": "1.0.0"}
     try:
-        connection = service.begin_piece(place, 0, data, 200_000)
+        connection = service.begin_piece(place, 0, data, 800_000)
     finally:
         service.headers = before
-    service.wait_until_staged(65_536)
+    service.wait_until_staged(800_000 - UNDER_WAY)
     assert post(service, f"/stations/{station.id}/withdraw").status == 303
     # What comes is kept every five seconds, and asked then whether it still may come.
     time.sleep(5.5)
-    connection.sendall(data[200_000:400_000])
+    connection.sendall(data[800_000:1_000_000])
     answer = answer_on(connection)
     assert code(answer) == (403, "station.ended")
 
@@ -199,6 +199,8 @@ def test_the_same_again_waits_for_a_person_or_program_to_say_so(service):
     assert station.ask("HEAD", place).status == 200, "it was not filed, though it said file: now"
     assert station.file(place)["refusal"]["code"] == "upload.repeated"
     assert station.file(place, again=True)["receipt"]["earlier"] == first["document"]
+    meant = station.send(NOTE + b"twice\n", batch, file="now", again="yes")
+    assert station.file(meant)["receipt"]["earlier"] == first["document"], "it said that it was meant, and now"
 
 
 def test_cut_and_killed_it_goes_on(service):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import canary
 import pytest
-from service import BYTES, UPLOADS, Service, answer_on, cut
+from service import BYTES, UNDER_WAY, UPLOADS, Service, answer_on, cut
 from sizes import size
 from tusclient import client as tus
 from vault import CHECKOUT
@@ -92,15 +92,15 @@ def test_cut_anywhere_any_number_of_times_across_kills(service):
 
 
 def test_every_chunk_is_sealed_once_also_when_other_bytes_come_after_a_kill(service):
-    first, other = note(300_000, "first"), note(300_000, "other")
+    first, other = note(1_000_000, "first"), note(1_000_000, "other")
     place = service.create(first, sha256=hashlib.sha256(first[:70_000] + other[70_000:]).hexdigest(), file="now")
     assert service.patch(place, 0, first[:70_000]).status == 204
-    connection = service.begin_piece(place, 70_000, first[70_000:], 229_000)
-    staged = service.wait_until_staged(200_000)
+    connection = service.begin_piece(place, 70_000, first[70_000:], 929_000)
+    staged = service.wait_until_staged(999_000 - UNDER_WAY)
     service.kill()
     cut(connection)
     torn = staged.read_bytes()
-    assert len(torn) >= 200_000
+    assert len(torn) >= 999_000 - UNDER_WAY
     service.begin()
     service.sign_in()
     assert service.offset(place) == 70_000
@@ -113,13 +113,13 @@ def test_every_chunk_is_sealed_once_also_when_other_bytes_come_after_a_kill(serv
 
 
 def test_two_clients_on_one_upload(service):
-    data = note(400_000, "two")
+    data = note(1_000_000, "two")
     place = service.create(data, file="now")
     # One hangs in the middle of its piece; the other asks, and goes on.
-    hanging = service.begin_piece(place, 0, data, 100_000)
-    service.wait_until_staged(65_536)
+    hanging = service.begin_piece(place, 0, data, 800_000)
+    service.wait_until_staged(800_000 - UNDER_WAY)
     offset = service.offset(place)
-    assert 0 < offset <= 100_000
+    assert 0 < offset <= 800_000
     assert service.patch(place, offset, data[offset:]).status == 204
     # The first is told that another goes on with it, which is nothing to give up for.
     answer = answer_on(hanging)

@@ -12,6 +12,11 @@ int strongroom_memory_file(void);
 // Forbids every later change of a memory file's bytes and size, for every holder of it.
 int strongroom_memory_file_seal(int descriptor);
 
+// Tells the disk to write a range of a file now, and does not wait. No durability: that is fsync's.
+int strongroom_start_writing(int descriptor, uint64_t offset, uint64_t count);
+// Waits until a range of a file is written, and lets its pages go from memory. No durability: that is fsync's.
+int strongroom_settle(int descriptor, uint64_t offset, uint64_t count);
+
 // A connected pair of stream sockets, closed on exec.
 int strongroom_socket_pair(int pair[2]);
 // A pipe, closed on exec.
@@ -25,6 +30,10 @@ ssize_t strongroom_receive(int socket, void *bytes, size_t count, int *descripto
 // Starts a program with exactly these descriptors as 0 to 4, an empty environment, default signals and a session of its
 // own. Of the standard ones a negative one is /dev/null; of the others the first negative one ends the list.
 int strongroom_spawn(pid_t *process, const char *path, char *const arguments[], const int descriptors[5]);
+
+// Has this process keep up to so many freed bytes for its next use, in blocks smaller than `largest`, where the C library
+// would give them back to the system at once and take them anew, cleared, a moment later.
+int strongroom_keep_freed_memory(int most, int largest);
 
 // Limits this process: both bounds of one resource.
 int strongroom_limit_files(uint64_t count);
