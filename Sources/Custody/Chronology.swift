@@ -179,7 +179,7 @@ extension Vault {
         if order.acts > acts.indices.count { order = ChronologyOrder() }
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
-        let days = try documentDays(of: pupilFile, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        let days = try documentDays(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
         let school = SchoolDays(policies.school)
         for place in newer {
             let index = acts.indices[place]
@@ -203,14 +203,14 @@ extension Vault {
     /// The earliest day of each document, by the index of its filing: of a row only that its filing commits to. Opens
     /// every detail, but reads only the date; one that does not open stands last, and its entry says so.
     private func documentDays(
-        of pupilFile: PupilFileID, from index: UInt64, _ acting: Acting, _ file: borrowing HybridIdentity,
-        _ db: Database
+        of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ acting: Acting,
+        _ file: borrowing HybridIdentity, _ db: Database
     ) throws -> [UInt64: Int] {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes, statement.leaf
-                FROM document JOIN item ON item.id = document.detail JOIN statement ON statement.idx = document.idx
+                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes
+                FROM document JOIN item ON item.id = document.detail
                 WHERE document.pupil_file = ? AND document.idx >= ? ORDER BY document.idx
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
@@ -236,9 +236,7 @@ extension Vault {
                 defer { ahead.signal() }
                 let days = Result {
                     try Cores.map(read.count, from: 64) { place in
-                        let kept = read[place]
-                        try self.recorder.checkHash(of: kept.leaf, kept.index)
-                        return (try? kept.day(keys, prefix)) ?? Int.max
+                        (try? read[place].day(keys, prefix, acts)) ?? Int.max
                     }
                 }
                 opened.withLock { opened in
@@ -366,10 +364,9 @@ extension Vault {
     }
 }
 
-/// A document's detail as the catalogue has it, beside the leaf that has to commit to it.
+/// A document's detail as the catalogue has it.
 private struct KeptDetail: Sendable {
     let index: UInt64
-    let leaf: [UInt8]
     let document: [UInt8]
     let detail: ItemID
     let key: ItemID
@@ -387,15 +384,11 @@ private struct KeptDetail: Sendable {
         (self.detail, self.key) = (detail, key)
         document = try bytes(1)
         sealed = try bytes(4)
-        leaf = try bytes(5)
     }
 
     /// The earliest day, if the filing commits to this detail and it opens.
-    func day(_ keys: borrowing DetailKeys, _ context: [UInt8]) throws -> Int {
-        let digest = sha256(sealed).base64
-        guard leaf.contains("{\"id\":\"\(detail.text)\",\"kind\":\"detail\",\"sha256\":\"\(digest)\"}"),
-            let place = keys.places[key]
-        else {
+    func day(_ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs) throws -> Int {
+        guard acts.detail(filedAt: index) == sha256(sealed), let place = keys.places[key] else {
             throw VaultError.tampered(code: "detail.differs")
         }
         // It opens only under its own key, and for its own document.

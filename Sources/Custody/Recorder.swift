@@ -58,15 +58,30 @@ final class Recorder: Sendable {
 
     /// Which statements are about a pupil file, in order, and which of them filed a document.
     struct FileActs: Sendable {
-        var indices: [UInt32] = []
+        private(set) var indices: [UInt32] = []
         /// When each was recorded.
-        var times: [Timestamp] = []
-        var documents: [UInt32] = []
+        private(set) var times: [Timestamp] = []
+        private(set) var documents: [UInt32] = []
+        /// What each of the documents' filings commits its detail to.
+        private var details: [Digest] = []
 
-        mutating func add(_ index: UInt64, _ kind: Act.Kind, at time: Timestamp) {
+        /// - Parameter detail: of a filing, the digest of its detail.
+        mutating func add(_ index: UInt64, at time: Timestamp, detail: Digest?) {
             indices.append(UInt32(index))
             times.append(time)
-            if kind == .documentFiled { documents.append(UInt32(index)) }
+            guard let detail else { return }
+            documents.append(UInt32(index))
+            details.append(detail)
+        }
+
+        /// The digest that a filing commits its detail to; nil where this index filed no document of the pupil file.
+        func detail(filedAt index: UInt64) -> Digest? {
+            var (low, high) = (0, documents.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if UInt64(documents[middle]) < index { low = middle + 1 } else { high = middle }
+            }
+            return low < documents.count && UInt64(documents[low]) == index ? details[low] : nil
         }
 
         /// Those that a ledger of this size holds.
@@ -76,7 +91,10 @@ final class Recorder: Sendable {
                 acts.indices.removeLast()
                 acts.times.removeLast()
             }
-            while let last = acts.documents.last, UInt64(last) >= size { acts.documents.removeLast() }
+            while let last = acts.documents.last, UInt64(last) >= size {
+                acts.documents.removeLast()
+                acts.details.removeLast()
+            }
             return acts
         }
     }
@@ -195,7 +213,7 @@ final class Recorder: Sendable {
             let mark = try Self.mark(leaf)
             if mark.author != .service { newest = (index, leaf, before) }
             if let file = mark.pupilFile {
-                next.acts[file, default: FileActs()].add(index, mark.kind, at: mark.time)
+                next.acts[file, default: FileActs()].add(index, at: mark.time, detail: mark.detail)
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
                 try next.authority.pass(mark.kind, by: mark.author, at: mark.time)
@@ -228,12 +246,14 @@ final class Recorder: Sendable {
         guard statement.root == tree.root else { throw VaultError.tampered(code: "ledger.root-before") }
     }
 
-    /// What a leaf says that concerns everybody, without parsing it.
+    /// What a leaf says that concerns everybody or the order of a chronology, without parsing it.
     private struct Mark {
         let kind: Act.Kind
         let author: Author
         let time: Timestamp
         let pupilFile: PupilFileID?
+        /// Of a filing, the digest of its detail.
+        let detail: Digest?
         let bringsDetailKey: Bool
     }
 
@@ -248,11 +268,16 @@ final class Recorder: Sendable {
                 let time = lastValue(of: "\"time\":", in: statement).flatMap({ Int64($0) }),
                 let author = lastValue(of: "\"author\":\"", in: statement).flatMap({ Author(text: $0) })
             else { throw VaultError.tampered(code: "ledger.statement") }
+            let isFiling = kind == .documentFiled
+            let detail =
+                isFiling
+                ? lastValue(of: "\"kind\":\"detail\",\"sha256\":\"", in: statement).flatMap { Digest(base64: $0) } : nil
+            guard isFiling == (detail != nil) else { throw VaultError.tampered(code: "ledger.statement") }
             return Mark(
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
-                bringsDetailKey: kind == .documentFiled
-                    && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
+                detail: detail,
+                bringsDetailKey: isFiling && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
         }
     }
 
@@ -342,7 +367,7 @@ final class Recorder: Sendable {
             for statement in recorded.map(\.statement) {
                 guard let file = statement.pupilFile else { continue }
                 state.acts[file, default: FileActs()].add(
-                    statement.index, statement.act.kind, at: statement.time)
+                    statement.index, at: statement.time, detail: statement.filedDetail)
             }
             state.authority = next.authority
             state.vault = next.vault
@@ -490,5 +515,13 @@ extension Cell {
         case .blob(let value): self = .blob([UInt8](value))
         case .double(let value): self = .text("double \(value)")
         }
+    }
+}
+
+extension Statement {
+    /// Of a filing, the digest of its detail.
+    fileprivate var filedDetail: Digest? {
+        guard case .documentFiled(let act) = act else { return nil }
+        return items.first { $0.kind == .detail && $0.id == act.detail }?.digest
     }
 }

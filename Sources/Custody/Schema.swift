@@ -127,7 +127,9 @@ enum Schema {
             }
         }
         try db.execute(sql: "CREATE INDEX act_pupil_file ON act (pupil_file, idx) WHERE pupil_file IS NOT NULL")
-        try db.execute(sql: "CREATE INDEX document_pupil_file ON document (pupil_file, idx)")
+        // Long enough that a chronology is ordered without reading the documents' rows.
+        try db.execute(
+            sql: "CREATE INDEX document_pupil_file ON document (pupil_file, idx, detail_key, detail, id)")
         try db.execute(sql: "CREATE INDEX document_content_tag ON document (content_tag, idx)")
         try db.execute(sql: "CREATE INDEX document_batch ON document (batch, idx) WHERE batch IS NOT NULL")
         try db.execute(sql: "PRAGMA user_version = \(version)")
