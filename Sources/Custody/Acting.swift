@@ -112,6 +112,11 @@ final class SessionMemory: Sendable {
     }
 
     private let contents = Mutex(Contents())
+    private let ended = Atomic(false)
+
+    /// Whether the session has ended: what it still has on its way stops.
+    var isEnded: Bool { ended.load(ordering: .acquiring) }
+    func end() { ended.store(true, ordering: .releasing) }
 
     func with<Result>(_ body: (inout sending Contents) throws -> sending Result) rethrows -> sending Result {
         try contents.withLock(body)

@@ -317,6 +317,21 @@ extension Vault {
             author: try author(of: statement, db), summary: summary, document: nil)
     }
 
+    /// A refusal's code in a few words.
+    private static func reason(of code: String) -> String {
+        switch code {
+        case "upload.hash-differs": "the file changed on its way"
+        case "upload.expired": "nobody filed it in time"
+        case "upload.too-large": "the file is too large"
+        case "upload.too-many-waiting": "its sender had too many waiting already"
+        case "batch.not-open": "the batch was not open"
+        case _ where code.hasPrefix("type."): "the file is not of a kind that is kept here, or not what its name says"
+        case _ where code.hasPrefix("access.") || code.hasPrefix("station."): "its sender may not file it"
+        case _ where code.hasPrefix("upload."): "it did not arrive in order"
+        default: "what was said of it was not in order"
+        }
+    }
+
     private static func words(for act: Act) -> (title: String, summary: String) {
         switch act {
         case .pupilRegistered: ("Register", "The pupil was put on the register.")
@@ -331,8 +346,8 @@ extension Vault {
                 "Reading ended",
                 "Document \(document.text): \(pages > 0 ? "\(pages) pages" : "\(bytes) bytes")\(complete ? "" : ", interrupted")."
             )
-        case .uploadRefused(_, let code): ("Refused", "An upload was refused (\(code)).")
-        case .uploadWaiting(_, let code): ("Waiting", "An upload had to wait (\(code)).")
+        case .uploadRefused(_, let code): ("Refused", "An upload was refused: \(reason(of: code)) (\(code)).")
+        case .uploadWaiting(_, let code): ("Waiting", "An upload had to wait until it could be inspected (\(code)).")
         default: (act.kind.rawValue, act.kind.rawValue)
         }
     }

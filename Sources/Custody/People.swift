@@ -13,6 +13,8 @@ public struct PersonListing: Hashable, Sendable {
     public let roles: Set<Role>
     /// Whether they finished their first sign-in.
     public let enrolled: Bool
+    /// Since when they are suspended, where they are.
+    public let suspended: Timestamp?
 }
 
 /// A person just added.
@@ -155,6 +157,8 @@ extension Vault {
                 throw VaultError.signInFailed
             }
             flushFailures(force: false)
+            // Told only to who has password and code: to anybody else this account is like any other.
+            guard person?.suspended == nil else { throw Refusal.suspended }
             try say(.signedIn(acting.session), .person(acting))
             return acting.mustEnrol ? .enrolment(acting) : .ready(acting)
         }
@@ -188,7 +192,7 @@ extension Vault {
                         act: .personEnrolled(acting.person, keybox: keybox))
                 ], in: pool)
             // Whoever else signed in with the one-time password sees nothing more.
-            sessions.closeAll(of: acting.person)
+            try endSessions(.of(acting.person, except: nil))
         }
     }
 
@@ -272,7 +276,8 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 try head.authority.people.values.filter { head.authority.stations[$0.id] == nil }.map { person in
                     PersonListing(
-                        id: person.id, name: try name(of: person, db), roles: person.roles, enrolled: person.enrolled)
+                        id: person.id, name: try name(of: person, db), roles: person.roles, enrolled: person.enrolled,
+                        suspended: person.suspended)
                 }.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
             }
         }

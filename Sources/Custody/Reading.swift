@@ -84,7 +84,8 @@ public final class DocumentReading: Sendable {
 
     fileprivate func begin() { progress.withLock { $0.closed = false } }
 
-    /// Gives a range of the plaintext in pieces, each authenticated before it is given.
+    /// Gives a range of the plaintext in pieces of at most 1 MiB, each authenticated before it is given, and none once the
+    /// session has ended or its person was suspended.
     ///
     /// A full read compares the content's SHA-256 with the record at its end.
     public func read(
@@ -92,6 +93,7 @@ public final class DocumentReading: Sendable {
     ) throws(VaultError) {
         try rethrowing("read") {
             func give(_ plaintext: UnsafeRawBufferPointer) throws {
+                try vault.requireActive(acting)
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try body(plaintext)
             }
@@ -195,6 +197,7 @@ public final class DocumentReading: Sendable {
             var writer = try EnvelopeWriter(fileKey: key, nonce: .random())
             try Header.seal(key, to: [reader]).bytes.withUnsafeBytes(body)
             let digest = try payload.readAll { plaintext in
+                try vault.requireActive(acting)
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try writer.write(plaintext, to: body)
             }
@@ -215,7 +218,7 @@ public final class DocumentReading: Sendable {
         }
         guard let bytes else { return }
         _ = try? vault.say(
-            .documentClosed(facts.id, id, bytes: bytes, pages: 0, complete: complete), .person(acting),
+            .documentClosed(facts.id, id, bytes: bytes, pages: 0, complete: complete), vault.signer(for: acting),
             about: facts.pupilFile)
     }
 

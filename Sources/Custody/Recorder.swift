@@ -63,13 +63,13 @@ final class Recorder: Sendable {
         private(set) var times: [Timestamp] = []
         private(set) var documents: [UInt32] = []
         /// What each of the documents' filings commits its detail to.
-        private var details: [Digest] = []
+        private var details: [Digest?] = []
 
-        /// - Parameter detail: of a filing, the digest of its detail.
-        mutating func add(_ index: UInt64, at time: Timestamp, detail: Digest?) {
+        /// - Parameter detail: of a filing, the digest of its detail, where it has one, as it should.
+        mutating func add(_ index: UInt64, _ kind: Act.Kind, at time: Timestamp, detail: Digest?) {
             indices.append(UInt32(index))
             times.append(time)
-            guard let detail else { return }
+            guard kind == .documentFiled else { return }
             documents.append(UInt32(index))
             details.append(detail)
         }
@@ -213,7 +213,8 @@ final class Recorder: Sendable {
             let mark = try Self.mark(leaf)
             if mark.author != .service { newest = (index, leaf, before) }
             if let file = mark.pupilFile {
-                next.acts[file, default: FileActs()].add(index, at: mark.time, detail: mark.detail)
+                next.acts[file, default: FileActs()].add(
+                    index, mark.kind, at: mark.time, detail: mark.detail)
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
                 try next.authority.pass(mark.kind, by: mark.author, at: mark.time)
@@ -272,7 +273,6 @@ final class Recorder: Sendable {
             let detail =
                 isFiling
                 ? lastValue(of: "\"kind\":\"detail\",\"sha256\":\"", in: statement).flatMap { Digest(base64: $0) } : nil
-            guard isFiling == (detail != nil) else { throw VaultError.tampered(code: "ledger.statement") }
             return Mark(
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
@@ -367,7 +367,7 @@ final class Recorder: Sendable {
             for statement in recorded.map(\.statement) {
                 guard let file = statement.pupilFile else { continue }
                 state.acts[file, default: FileActs()].add(
-                    statement.index, at: statement.time, detail: statement.filedDetail)
+                    statement.index, statement.act.kind, at: statement.time, detail: statement.filedDetail)
             }
             state.authority = next.authority
             state.vault = next.vault

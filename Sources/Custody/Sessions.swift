@@ -17,6 +17,18 @@ public struct Session: Sendable {
     public let lifetimeSecondsLeft: Int
 }
 
+/// One place where a person is signed in.
+public struct SignedInPlace: Hashable, Sendable {
+    /// The session.
+    public let session: SessionID
+    /// What it was opened with, in a few words, as the browser says of itself; empty where it said nothing.
+    public let device: String
+    /// When it was opened.
+    public let opened: Timestamp
+    /// Seconds since it was last used.
+    public let idleSeconds: Int
+}
+
 /// The sessions of people signed in on pages, in memory: a restart signs everyone out.
 ///
 /// The secrets of a session are sealed under a key derived from its token; the token is never stored. So a session can
@@ -28,6 +40,8 @@ public final class Sessions: Sendable {
         let session: SessionID
         let sealed: [UInt8]
         let memory: SessionMemory
+        let device: String
+        let opened: Timestamp
         let started: UInt64
         var last: UInt64
     }
@@ -45,7 +59,9 @@ public final class Sessions: Sendable {
     private var lifetime: UInt64 { UInt64(policy.lifetimeHours) * 3_600_000_000_000 }
 
     /// Opens a session; gives its token of 128 random bits, for the cookie alone.
-    public func open(_ acting: Acting) throws(VaultError) -> String {
+    ///
+    /// - Parameter device: what it is opened with, for its person to know it by; kept in memory alone.
+    public func open(_ acting: Acting, device: String = "") throws(VaultError) -> String {
         try rethrowing("session") {
             let token = Randomness.bytes(16)
             var secret = try SecretBytes(zeroed: PersonKeys.byteCount + 32)
@@ -63,7 +79,7 @@ public final class Sessions: Sendable {
             let now = clock.monotonicNanoseconds()
             let entry = Entry(
                 person: acting.state, name: acting.name, session: acting.session, sealed: sealed,
-                memory: acting.memory, started: now, last: now)
+                memory: acting.memory, device: device, opened: clock.now(), started: now, last: now)
             let find = try Self.find(token)
             entries.withLock { $0[find] = entry }
             return Base64.encode(token)
@@ -88,10 +104,33 @@ public final class Sessions: Sendable {
             lifetimeSecondsLeft: Int((lifetime - (now - entry.started)) / 1_000_000_000))
     }
 
+    /// Notes that a session is in use, though nothing new is asked: something of it is on its way.
+    func use(_ session: SessionID) {
+        let now = clock.monotonicNanoseconds()
+        entries.withLock { entries in
+            guard let (find, entry) = entries.first(where: { $0.value.session == session }), isAlive(entry, now) else {
+                return
+            }
+            entries[find]?.last = now
+        }
+    }
+
     /// Ends a session.
     public func close(_ token: String) {
         guard let token = Base64.decode(token), let find = try? Self.find(token) else { return }
-        entries.withLock { _ = $0.removeValue(forKey: find) }
+        entries.withLock { $0.removeValue(forKey: find) }?.memory.end()
+    }
+
+    /// Where a person is signed in here, newest first.
+    func places(of person: PersonID) -> [SignedInPlace] {
+        let now = clock.monotonicNanoseconds()
+        return entries.withLock { entries in
+            entries.values.filter { $0.person.id == person && isAlive($0, now) }.map { entry in
+                SignedInPlace(
+                    session: entry.session, device: entry.device, opened: entry.opened,
+                    idleSeconds: Int((now - entry.last) / 1_000_000_000))
+            }
+        }.sorted { ($1.opened, $1.session) < ($0.opened, $0.session) }
     }
 
     /// Whether a person is signed in here.
@@ -100,24 +139,42 @@ public final class Sessions: Sendable {
         return entries.withLock { $0.values.contains { $0.person.id == person && isAlive($0, now) } }
     }
 
-    /// Ends every session of a person.
-    public func closeAll(of person: PersonID) {
-        entries.withLock { entries in entries = entries.filter { $0.value.person.id != person } }
+    /// Which sessions end.
+    enum Ending {
+        /// All.
+        case all
+        /// Those that were idle or open for too long.
+        case over
+        /// A person's, but for one.
+        case of(PersonID, except: SessionID?)
+        /// One of a person's.
+        case one(SessionID, of: PersonID)
     }
 
-    /// Sessions that were idle or open for too long, or all: which ones, and what they have open. They open nothing any
-    /// more, and are forgotten by `forget` once their end is recorded.
-    func ending(all: Bool = false) -> [(SessionID, [DocumentID: SessionMemory.OpenReading])] {
+    /// Sessions that end: which ones, and what they have open. They are forgotten by `forget` once that is recorded.
+    func ending(_ which: Ending) -> [(SessionID, [DocumentID: SessionMemory.OpenReading])] {
         let now = clock.monotonicNanoseconds()
         let gone = entries.withLock { entries in
-            entries.values.filter { all || !isAlive($0, now) }.map { ($0.session, $0.memory) }
+            entries.values.filter { entry in
+                switch which {
+                case .all: true
+                case .over: !isAlive(entry, now)
+                case .of(let person, let kept): entry.person.id == person && entry.session != kept
+                case .one(let session, let person): entry.session == session && entry.person.id == person
+                }
+            }.map { ($0.session, $0.memory) }
         }
         return gone.map { ($0, $1.with { $0.readings }) }
     }
 
     func forget(_ sessions: [SessionID]) {
         let sessions = Set(sessions)
-        entries.withLock { entries in entries = entries.filter { !sessions.contains($0.value.session) } }
+        let gone = entries.withLock { entries in
+            let gone = entries.filter { sessions.contains($0.value.session) }
+            for find in gone.keys { entries[find] = nil }
+            return gone.values.map(\.memory)
+        }
+        for memory in gone { memory.end() }
     }
 
     private func isAlive(_ entry: Entry, _ now: UInt64) -> Bool {
@@ -151,7 +208,10 @@ extension Vault {
     public func sweep() throws(VaultError) {
         try rethrowing("sweep") {
             try checkPolicy()
-            try endSessions()
+            try endSessions(.over)
+            for person in recorder.authority.people.values where person.suspended != nil {
+                try endSessions(.of(person.id, except: nil))
+            }
             var drafts: [Draft] = []
             let limit = Timestamp(milliseconds: clock.now().milliseconds - pendingMilliseconds)
             let old = try workspace.untouched(since: limit)
@@ -174,16 +234,16 @@ extension Vault {
         }
     }
 
-    /// Says the end of sessions that ran out, or of all, with what they had open; then they are forgotten.
-    func endSessions(all: Bool = false) throws {
-        let ending = sessions.ending(all: all)
+    /// Says the end of sessions, with what they had open; then they are forgotten, and what they have on its way stops.
+    func endSessions(_ which: Sessions.Ending, by signer: Signer = .service) throws {
+        let ending = sessions.ending(which)
         let drafts = ending.flatMap { session, readings in
             readings.sorted { $0.key < $1.key }.map { document, reading in
                 Draft(
-                    signer: .service, pupilFile: reading.pupilFile,
+                    signer: signer, pupilFile: reading.pupilFile,
                     act: .documentClosed(
                         document, reading.id, bytes: reading.bytes, pages: UInt64(reading.pages.count), complete: true))
-            } + [Draft(signer: .service, act: .signedOut(session))]
+            } + [Draft(signer: signer, act: .signedOut(session))]
         }
         if !drafts.isEmpty { try recorder.record(drafts, in: pool) }
         sessions.forget(ending.map(\.0))

@@ -256,21 +256,6 @@ extension Vault {
             person: person, name: name, session: session, keys: keys, memory: memory, sessionKey: sessionKey)
     }
 
-    /// Refuses a scan station that was withdrawn or has expired since its request began, by whatever process.
-    func requireActive(_ acting: Acting) throws {
-        guard acting.isStation else { return }
-        let authority = try recorder.read(pool) { _, head in head.authority }
-        guard authority.stations[acting.person]?.isActive(at: clock.now()) == true else { throw Refusal.stationEnded }
-    }
-
-    /// Who says what became of an upload: whoever sent it, or the service for a scan station that has ended meanwhile.
-    func signer(for acting: Acting) -> Signer {
-        guard let station = recorder.authority.stations[acting.person], !station.isActive(at: clock.now()) else {
-            return .person(acting)
-        }
-        return .service
-    }
-
     /// The pupil file of a reference that this person or scan station may file for.
     ///
     /// - Throws: a refusal `pupil.unknown`; to a station, every other pupil is as if there were none.

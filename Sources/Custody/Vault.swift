@@ -156,7 +156,7 @@ public final class Vault: Sendable {
 
     /// Ends sessions and the sandbox, and writes the journal into the catalogue.
     public func shutdown() {
-        try? endSessions(all: true)
+        try? endSessions(.all)
         inspector.withLock { inspector in
             inspector?.shutdown()
             inspector = nil
@@ -184,8 +184,9 @@ public final class Vault: Sendable {
         do {
             return try Records.decide(request, by: acting.person, at: clock.now(), under: authority)
         } catch {
-            // Who has not finished their first sign-in signs nothing but that, and a station that has ended nothing.
-            if [.pupilUnknown, .enrolmentUnfinished, .stationEnded, .batchNotOpen].contains(error) {
+            // Who has not finished their first sign-in signs nothing but that; who is suspended and a station that has ended
+            // sign nothing.
+            if [.pupilUnknown, .enrolmentUnfinished, .suspended, .stationEnded, .batchNotOpen].contains(error) {
                 throw VaultError.refused(error)
             }
             try recorder.record(
@@ -218,9 +219,10 @@ public final class Vault: Sendable {
     func requireReading(_ acting: Acting) throws {
         let authority = try recorder.read(pool) { _, head in head.authority }
         guard !authority.allows(.read, acting.person) else { return }
-        guard authority.people[acting.person]?.enrolled == true else {
+        guard let person = authority.people[acting.person], person.enrolled else {
             throw VaultError.refused(.enrolmentUnfinished)
         }
+        guard person.suspended == nil else { throw VaultError.refused(.suspended) }
         try say(.accessRefused(code: Refusal.notEntitled.code), .person(acting))
         throw VaultError.notFound
     }

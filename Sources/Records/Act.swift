@@ -331,6 +331,10 @@ public enum Act: Hashable, Sendable {
     case personAdded(PersonAct)
     /// A person finished their first sign-in: their own password seals their keys now.
     case personEnrolled(PersonID, keybox: ItemID)
+    /// A person may sign in and act no more, until they are restored. Their keys stay.
+    case personSuspended(PersonID)
+    /// A suspended person may again what their roles may.
+    case personRestored(PersonID)
     /// A pupil was put on the register.
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
@@ -381,6 +385,8 @@ public enum Act: Hashable, Sendable {
         case vaultFounded = "vault.founded"
         case personAdded = "person.added"
         case personEnrolled = "person.enrolled"
+        case personSuspended = "person.suspended"
+        case personRestored = "person.restored"
         case pupilRegistered = "pupil.registered"
         case policyAdopted = "policy.adopted"
         case signedIn = "session.opened"
@@ -407,8 +413,8 @@ public enum Act: Hashable, Sendable {
         /// Whether replaying authority needs it: who there is, and which keys, recipients and policies count.
         public var concernsAuthority: Bool {
             switch self {
-            case .vaultFounded, .personAdded, .personEnrolled, .pupilRegistered, .policyAdopted, .batchOpened,
-                .batchClosed, .stationAdded, .stationAllowed, .stationWithdrawn:
+            case .vaultFounded, .personAdded, .personEnrolled, .personSuspended, .personRestored, .pupilRegistered,
+                .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed, .stationWithdrawn:
                 true
             default: false
             }
@@ -429,6 +435,8 @@ public enum Act: Hashable, Sendable {
         case .vaultFounded: .vaultFounded
         case .personAdded: .personAdded
         case .personEnrolled: .personEnrolled
+        case .personSuspended: .personSuspended
+        case .personRestored: .personRestored
         case .pupilRegistered: .pupilRegistered
         case .policyAdopted: .policyAdopted
         case .signedIn: .signedIn
@@ -459,6 +467,7 @@ public enum Act: Hashable, Sendable {
         case .vaultFounded(let act): act.encoded
         case .personAdded(let act): act.encoded
         case .personEnrolled(let person, let keybox): ["person": .string(person.text), "keybox": .string(keybox.text)]
+        case .personSuspended(let person), .personRestored(let person): ["person": .string(person.text)]
         case .pupilRegistered(let act): act.encoded
         case .policyAdopted(let abilities): ["abilities": abilities.encoded]
         case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
@@ -521,6 +530,8 @@ public enum Act: Hashable, Sendable {
         case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
         case .intakeRead: self = .intakeRead(try reader.id("session"))
         case .personEnrolled: self = .personEnrolled(try reader.id("person"), keybox: try reader.id("keybox"))
+        case .personSuspended: self = .personSuspended(try reader.id("person"))
+        case .personRestored: self = .personRestored(try reader.id("person"))
         case .policyAdopted: self = .policyAdopted(try Abilities(parsing: try reader.value("abilities")))
         case .signedIn: self = .signedIn(try reader.id("session"))
         case .signedOut: self = .signedOut(try reader.id("session"))

@@ -32,6 +32,8 @@ public struct PersonState: Hashable, Sendable {
     public var keybox: ItemID
     /// Whether they finished their first sign-in.
     public var enrolled: Bool
+    /// Since when they may nothing, where they were suspended.
+    public fileprivate(set) var suspended: Timestamp?
 
     /// A person of all these parts.
     package init(
@@ -133,7 +135,18 @@ public struct Authority: Sendable {
 
     /// Whether a person's roles include an ability now.
     public func allows(_ ability: Ability, _ person: PersonID) -> Bool {
-        people[person].map { $0.enrolled && abilities.allow(ability, to: $0.roles) } ?? false
+        people[person].map { $0.enrolled && $0.suspended == nil && abilities.allow(ability, to: $0.roles) } ?? false
+    }
+
+    /// Why somebody may not suspend a person, or restore one; nil where they may, as far as these rules go.
+    ///
+    /// Nobody suspends themselves; who leads safeguarding is suspended and restored by another lead alone, so that an
+    /// active lead always remains.
+    public func objection(to author: PersonID, changing person: PersonID) -> Refusal? {
+        guard let state = people[person], stations[person] == nil else { return .personUnknown }
+        guard author != person else { return .personIsYourself }
+        guard !state.roles.contains(.dsl) || people[author]?.roles.contains(.dsl) == true else { return .personIsLead }
+        return nil
     }
 
     /// The pupil file of a reference as people write it: in any case, with or without `P-`.
@@ -242,6 +255,7 @@ public struct Authority: Sendable {
         case .person(let id):
             if kind == .vaultFounded { return }
             guard let person = people[id] else { throw .unlawful("author unknown") }
+            guard person.suspended == nil else { throw .unlawful("author is suspended") }
             if let station = stations[id] {
                 guard station.isActive(at: time) else { throw .unlawful("the station was withdrawn or has expired") }
                 switch kind {
@@ -253,7 +267,7 @@ public struct Authority: Sendable {
             if kind == .personEnrolled || kind == .signedIn || kind == .signedOut { return }
             guard person.enrolled else { throw .unlawful("author not enrolled") }
             switch kind {
-            case .personAdded: try require(.managePeople, of: person)
+            case .personAdded, .personSuspended, .personRestored: try require(.managePeople, of: person)
             case .pupilRegistered: try require(.managePupils, of: person)
             case .policyAdopted: try require(.managePeople, of: person)
             case .documentFiled, .uploadDiscarded, .batchOpened, .batchClosed: try require(.file, of: person)
@@ -315,6 +329,13 @@ public struct Authority: Sendable {
             }
             batches[id]?.closed = statement.time
             openBatches[author] = nil
+        case .personSuspended(let id), .personRestored(let id):
+            guard case .person(let author) = statement.author, objection(to: author, changing: id) == nil else {
+                throw .unlawful("suspended or restored by who may not")
+            }
+            let suspends = statement.act.kind == .personSuspended
+            guard (people[id]?.suspended == nil) == suspends else { throw .unlawful("suspended or restored twice") }
+            people[id]?.suspended = suspends ? statement.time : nil
         case .personEnrolled(let id, let keybox):
             guard statement.author == .person(id), var person = people[id], !person.enrolled else {
                 throw .unlawful("enrolled by another, or twice")

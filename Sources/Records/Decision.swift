@@ -49,6 +49,7 @@ public func decide(
         try decide(request, by: station, at: time, under: authority)
         return Grant(person: person, request: request)
     }
+    guard state.suspended == nil else { throw .suspended }
     guard state.enrolled else { throw .enrolmentUnfinished }
     let ability: Ability =
         switch request {

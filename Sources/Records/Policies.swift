@@ -252,6 +252,11 @@ public struct FileTypePolicy: Codable, Hashable, Sendable {
     /// `PDF, TIFF, JPEG …`, for messages.
     public var titles: String { types.map(\.title).joined(separator: ", ") }
 
+    /// The types by how large each may be, largest first, in the order that they are listed in.
+    public var bySize: [(largestBytes: UInt64, titles: [String])] {
+        Dictionary(grouping: types, by: \.largestBytes).map { ($0, $1.map(\.title)) }.sorted { $0.0 > $1.0 }
+    }
+
     func check() throws(Refusal) {
         let extensions = types.flatMap(\.extensions)
         guard !types.isEmpty, Set(extensions).count == extensions.count,

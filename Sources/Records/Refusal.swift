@@ -66,6 +66,23 @@ extension Refusal {
     public static let notEntitled = Refusal(
         code: "access.not-entitled", message: "Your role does not include this.",
         hint: "Ask the safeguarding lead.")
+    /// Who asks was suspended.
+    public static let suspended = Refusal(
+        code: "access.suspended", message: "Your access is suspended.", hint: "Ask the safeguarding lead.")
+    /// The session has ended while something of it was on its way.
+    public static let signedOut = Refusal(
+        code: "session.ended", message: "You are no longer signed in.", hint: "Sign in again.")
+    /// There is no such person.
+    public static let personUnknown = Refusal(
+        code: "person.unknown", message: "There is nobody of that name or id.", hint: "Look at the list of people.")
+    /// Somebody who would suspend themselves.
+    public static let personIsYourself = Refusal(
+        code: "person.yourself", message: "Nobody suspends themselves.",
+        hint: "Sign out, or ask somebody else who manages people.")
+    /// A lead, by who is none.
+    public static let personIsLead = Refusal(
+        code: "person.lead", message: "A safeguarding lead is suspended or restored by another lead alone.",
+        hint: "Ask a safeguarding lead.")
     /// The sign-in is not finished.
     public static let enrolmentUnfinished = Refusal(
         code: "access.enrolment-unfinished", message: "Your first sign-in is not finished.",

@@ -91,7 +91,6 @@ struct UploadPage {
     let summary: Field
     let files: Field
     let accepted: String
-    let largest: String
     let endings: String
     let waiting: Link?
 }
@@ -126,8 +125,10 @@ private func uploadPage(
             csrf: visit.session?.csrf ?? "", categories: categoryChoices(policies, common.category),
             category: Field(error: errors["category"]), date: Field(value: common.date, error: errors["date"]),
             signed: signedChoices(common.signed), summary: Field(value: common.summary, error: errors["summary"]),
-            files: Field(error: errors["files"]), accepted: policies.fileTypes.titles,
-            largest: visit.words.size(UInt64(policies.fileTypes.types.map(\.largestMiB).max() ?? 0) << 20),
+            files: Field(error: errors["files"]),
+            accepted: policies.fileTypes.bySize.map {
+                "\($0.titles.joined(separator: ", ")) up to \(visit.words.size($0.largestBytes))"
+            }.joined(separator: "; "),
             endings: policies.fileTypes.types.flatMap(\.extensions).map { "." + $0 }.joined(separator: ","),
             waiting: waiting == 0
                 ? nil

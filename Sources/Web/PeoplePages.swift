@@ -12,6 +12,8 @@ struct PeoplePage {
         let name: String
         let roles: String
         let enrolled: Bool
+        let isSuspended: Bool
+        let href: String
     }
     let chrome: Chrome
     let people: [Line]
@@ -45,7 +47,9 @@ private func showPeople(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
                 "People", back: Link(href: "/", text: "Home"),
                 problems: words.map { [ProblemLink(href: isRole ? "#role-dsl" : "#name", text: $0)] } ?? []),
             people: try visit.vault.people(as: visit.acting).map { person in
-                PeoplePage.Line(name: person.name, roles: visit.words.roles(person.roles), enrolled: person.enrolled)
+                PeoplePage.Line(
+                    name: person.name, roles: visit.words.roles(person.roles), enrolled: person.enrolled,
+                    isSuspended: person.suspended != nil, href: "/people/\(person.id.text)")
             }, csrf: visit.session?.csrf ?? "", name: Field(value: visit.form["name"], error: isRole ? nil : words),
             roles: Role.ofPeople.map { role in
                 Choice(

@@ -63,7 +63,7 @@ private func signIn(_ visit: Visit) throws -> Reply {
             case .enrolment(let acting): (acting, "/first-time")
             case .ready(let acting): (acting, "/")
             }
-        let token = try visit.vault.sessions.open(acting)
+        let token = try visit.vault.sessions.open(acting, device: device(visit.request.headers[.userAgent]))
         if let old = visit.request.cookie(.session), let session = visit.vault.sessions.resume(old) {
             visit.vault.sessions.close(old)
             try visit.vault.signOut(session.acting)
@@ -74,7 +74,7 @@ private func signIn(_ visit: Visit) throws -> Reply {
         }
     } catch {
         switch error {
-        case .signInFailed, .tooManyTries, .busy:
+        case .signInFailed, .tooManyTries, .busy, .refused(.suspended):
             // The same page whatever was wrong; only how long to wait is said.
             let problem = Problem(.vault(error))
             return signInPage(

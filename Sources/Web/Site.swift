@@ -32,7 +32,7 @@ package struct Site: HTTPResponder {
     package static let routes: [Route] =
         (signInRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes + assetRoutes)
+        + peopleRoutes + leavingRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
     /// A site over a vault, with its own threads.
@@ -83,6 +83,7 @@ package struct Site: HTTPResponder {
         let path = request.uri.path
         if !path.hasPrefix("/static/") {
             session = request.cookie(.session).flatMap { vault.sessions.resume($0) }
+                .flatMap { vault.isSuspended($0.acting) ? nil : $0 }
         }
         let station = try request.stationToken.map { token in
             do { return try vault.enter(stationToken: token) } catch VaultError.signInFailed {

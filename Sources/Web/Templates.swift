@@ -11,7 +11,8 @@ enum Template: String, CaseIterable {
     case pupils
     case pupilFile = "pupil-file"
     case entry, document, quarantine
-    case people
+    case people, person
+    case signIns = "sign-ins"
     case personAdded = "person-added"
     case pupilAdd = "pupil-add"
     case pupilImport = "pupil-import"
@@ -40,6 +41,8 @@ enum Template: String, CaseIterable {
         case .document: PackageResources.document_mustache
         case .quarantine: PackageResources.quarantine_mustache
         case .people: PackageResources.people_mustache
+        case .person: PackageResources.person_mustache
+        case .signIns: PackageResources.sign_ins_mustache
         case .personAdded: PackageResources.person_added_mustache
         case .pupilAdd: PackageResources.pupil_add_mustache
         case .pupilImport: PackageResources.pupil_import_mustache

@@ -53,7 +53,8 @@ struct Initialise: ParsableCommand {
 /// `strongroom person`
 struct PersonCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "person", abstract: "People who can sign in.", subcommands: [Add.self, Enrol.self, List.self])
+        commandName: "person", abstract: "People who can sign in.",
+        subcommands: [Add.self, Enrol.self, List.self, Suspend.self, Restore.self])
 
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Add a person, with a one-time password.")
@@ -126,6 +127,40 @@ struct PersonCommand: ParsableCommand {
         }
     }
 
+    struct Suspend: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End a person's access at once: signed out everywhere, and in no more until restored.")
+        @Argument(help: "The person's name.")
+        var person: String
+        @OptionGroup var acting: ActingOptions
+
+        func run() throws {
+            try acting.acting { vault, acting in try vault.suspend(one(named: person, vault, acting), as: acting) }
+            Terminal.say(
+                "Suspended. A server that runs ends their sessions within a minute, and gives them nothing now.")
+        }
+    }
+
+    struct Restore: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let a suspended person sign in again.")
+        @Argument(help: "The person's name.")
+        var person: String
+        @OptionGroup var acting: ActingOptions
+
+        func run() throws {
+            try acting.acting { vault, acting in try vault.restore(one(named: person, vault, acting), as: acting) }
+            Terminal.say("They sign in again with the password and authenticator they had.")
+        }
+    }
+
+    private static func one(named name: String, _ vault: Vault, _ acting: Acting) throws -> PersonID {
+        let wanted = name.lowercased()
+        guard let person = try vault.people(as: acting).first(where: { $0.name.lowercased() == wanted }) else {
+            throw VaultError.refused(.personUnknown)
+        }
+        return person.id
+    }
+
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Everyone.")
         @OptionGroup var acting: ActingOptions
@@ -138,16 +173,19 @@ struct PersonCommand: ParsableCommand {
                 let person, name: String
                 let roles: [String]
                 let enrolled: Bool
+                let suspended: String?
             }
             for person in people {
                 let roles = person.roles.map(\.rawValue).sorted()
                 if json {
                     try Terminal.json(
-                        Answer(person: person.id.text, name: person.name, roles: roles, enrolled: person.enrolled))
+                        Answer(
+                            person: person.id.text, name: person.name, roles: roles, enrolled: person.enrolled,
+                            suspended: person.suspended?.iso8601))
                 } else {
-                    Terminal.say(
-                        "\(person.name) (\(roles.joined(separator: ", ")))\(person.enrolled ? "" : ", not signed in yet")"
-                    )
+                    let state =
+                        person.suspended != nil ? ", suspended" : person.enrolled ? "" : ", not signed in yet"
+                    Terminal.say("\(person.name) (\(roles.joined(separator: ", ")))\(state)")
                 }
             }
         }

@@ -281,9 +281,10 @@ import Testing
         let school = try School()
         let acting = try school.signIn(school.lead)
         let tokens = try (0..<3).map { _ in try school.vault.sessions.open(acting) }
-        school.vault.sessions.closeAll(of: .random())
+        let other = try school.signIn(school.add("Sam Patel", [.admin], by: acting))
+        try school.vault.endSignIn(acting.session, as: other)
         #expect(tokens.allSatisfy { school.vault.sessions.resume($0) != nil })
-        school.vault.sessions.closeAll(of: acting.person)
+        try school.vault.endSignIn(nil, as: school.signIn(school.lead))
         #expect(tokens.allSatisfy { school.vault.sessions.resume($0) == nil })
     }
 }

@@ -77,7 +77,7 @@ extension FilingDetails {
         #expect(refused(copier.other, batch) == "pupil.unknown")
         #expect(refused(copier.pupil, nil) == "batch.not-open")
         #expect(refused(nil, nil) == "access.not-entitled")
-        copier.school.vault.sessions.closeAll(of: acting.person)
+        try copier.school.vault.endSignIn(acting.session, as: acting)
         #expect(refused(copier.pupil, batch) == "batch.not-open")
         _ = try copier.school.vault.sessions.open(acting)
         #expect(refused(copier.pupil, batch) == nil)

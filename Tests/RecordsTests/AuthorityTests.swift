@@ -99,6 +99,45 @@ import Testing
         #expect(school.authority.allows(.managePeople, new))
     }
 
+    @Test func `Who is suspended says nothing, and only who may suspends and restores, in turn`() throws {
+        var school = try School()
+        let (admin, second) = (try school.add([.admin]), try school.add([.dsl]))
+        let manager = try school.add([.accountManager])
+        // A school may let somebody manage people who leads nothing.
+        let abilities = school.abilities.byRole.merging([.accountManager: [.managePeople]]) { $1 }
+        try school.say(.policyAdopted(Abilities(byRole: abilities)), by: school.founder)
+        let file = try school.register()
+        let station = try school.addStation(for: [file], until: 1 << 40)
+        let refused = "suspended or restored by who may not"
+        #expect(school.unlawful(.personSuspended(admin), by: .person(admin)) == "author may not manage-people")
+        #expect(school.unlawful(.personSuspended(admin), by: .service) == "the service may not say person.suspended")
+        #expect(school.unlawful(.personSuspended(manager), by: .person(manager)) == refused)
+        #expect(school.unlawful(.personSuspended(school.founder), by: .person(manager)) == refused)
+        #expect(school.unlawful(.personSuspended(station), by: .person(manager)) == refused)
+        #expect(school.unlawful(.personSuspended(.random()), by: .person(manager)) == refused)
+        #expect(
+            school.unlawful(.personRestored(admin), by: .person(manager)) == "suspended or restored twice")
+        let batch = BatchID.random()
+        try school.say(.batchOpened(batch), by: admin)
+        let (filing, items) = try School.filing(in: batch)
+        #expect(school.unlawful(filing, by: .person(station), pupilFile: file, items: items) == nil)
+        try school.say(.personSuspended(admin), by: manager)
+        #expect(!school.authority.allows(.file, admin) && school.authority.people[admin]?.suspended != nil)
+        #expect(
+            school.unlawful(.personSuspended(admin), by: .person(manager)) == "suspended or restored twice")
+        for act: Act in [.signedIn(.random()), .signedOut(.random()), .batchClosed(batch)] {
+            #expect(school.unlawful(act, by: .person(admin)) == "author is suspended")
+        }
+        #expect(
+            school.unlawful(filing, by: .person(station), pupilFile: file, items: items)
+                == "a station's filing outside an open batch")
+        try school.say(.personSuspended(school.founder), by: second)
+        #expect(school.unlawful(.personRestored(school.founder), by: .person(manager)) == refused)
+        try school.say(.personRestored(admin), by: manager)
+        #expect(school.authority.allows(.file, admin))
+        #expect(school.unlawful(.batchClosed(batch), by: .person(admin)) == nil)
+    }
+
     @Test func `The service may not say what is a person's to say`() throws {
         let school = try School()
         let people: [Act] = [

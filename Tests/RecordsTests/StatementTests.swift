@@ -30,6 +30,7 @@ private func everyAct() throws -> [Act] {
                 abilities: abilities,
                 founder: person)),
         .personAdded(person), .personEnrolled(.random(), keybox: .random()),
+        .personSuspended(.random()), .personRestored(.random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
         .policyAdopted(abilities), .signedIn(.random()), .signedOut(.random()), .signInFailed(.random(), count: 3),

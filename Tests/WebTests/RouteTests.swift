@@ -56,6 +56,11 @@ private let table: [String: Access] = [
     "POST /batches": .file,
     "GET /batches/{batch}": .file,
     "POST /batches/{batch}/close": .file,
+    "GET /sign-ins": .signedIn,
+    "POST /sign-ins": .signedIn,
+    "GET /people/{person}": .managePeople,
+    "POST /people/{person}/suspend": .managePeople,
+    "POST /people/{person}/restore": .managePeople,
     "GET /people": .managePeople,
     "POST /people": .managePeople,
     "GET /ledger": .seeFigures,
@@ -67,6 +72,7 @@ private let table: [String: Access] = [
 private func filled(_ path: String, _ school: School) -> String {
     path.replacing("{pupil}", with: school.pupil.reference).replacing("{upload}", with: UploadID.random().text)
         .replacing("{station}", with: PersonID.random().text).replacing("{batch}", with: BatchID.random().text)
+        .replacing("{person}", with: PersonID.random().text)
         .replacing("{documents}", with: DocumentID.random().text).replacing(
             "{document}", with: DocumentID.random().text
         )

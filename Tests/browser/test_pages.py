@@ -179,6 +179,15 @@ def leading(looks, lead, school, documents) -> None:
     lead.press("Add this person")
     assert lead.heading == "Person added"
     looks.at(lead, "dsl", "a person added")
+    lead.go("/people")
+    lead.follow("Clement Ashdown-Forthergill")
+    lead.press("Suspend Clement Ashdown-Forthergill")
+    looks.at(lead, "dsl", "a person suspended")
+    elsewhere = school.visitor()
+    school.sign_in(elsewhere, lead.name, PASSWORD, school.code(lead.name))
+    lead.go("/sign-ins")
+    looks.at(lead, "dsl", "signed in elsewhere too")
+    elsewhere.dispose()
     lead.go("/pupils/add")
     fields = ("Full name", "Date of birth", "UPN (if known)", "Enrolled on (if known)")
     for values in (

@@ -188,6 +188,8 @@ ACTS = {
     }),
     "person.added": object_of(PERSON),
     "person.enrolled": object_of({"person": is_id, "keybox": is_id}),
+    "person.suspended": object_of({"person": is_id}),
+    "person.restored": object_of({"person": is_id}),
     "pupil.registered": object_of(
         {"pupil": is_id, "reference": is_text, "identity": is_id, "row": is_id, "wraps": WRAPS}),
     "policy.adopted": object_of({"abilities": is_abilities}),
@@ -372,14 +374,15 @@ SERVICE_MAY = {
 BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
 NEEDS = {
     "person.added": "manage-people", "policy.adopted": "manage-people", "pupil.registered": "manage-pupils",
+    "person.suspended": "manage-people", "person.restored": "manage-people",
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "batch.closed": "file", "intake.read": "see-intake",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
 STATION_MAY = {"document.filed", "upload.refused", "upload.waiting", "upload.discarded", "access.refused"}  # fmt: skip
 CHANGES_AUTHORITY = {
-    "vault.founded", "person.added", "person.enrolled", "pupil.registered", "policy.adopted", "batch.opened",
-    "batch.closed", "station.added", "station.allowed", "station.withdrawn",
+    "vault.founded", "person.added", "person.enrolled", "person.suspended", "person.restored", "pupil.registered",
+    "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed", "station.withdrawn",
 }  # fmt: skip
 
 
@@ -436,6 +439,7 @@ class Ledger:
             require(kind in SERVICE_MAY, "the service may not say this")
         elif kind != "vault.founded":
             person = self.people[statement.author]
+            require(not person["suspended"], "the author is suspended")
             if station := self.stations.get(statement.author):
                 require(not station["withdrawn"] and statement.time < station["expires"], "the station has ended")
                 may = STATION_MAY | ({"intake.received"} if station["intake"] else set())
@@ -493,6 +497,14 @@ class Ledger:
                 require(not self.people[act["person"]]["enrolled"], "enrolled twice")
                 self.expect(act["keybox"], "keybox")
                 self.people[act["person"]].update(keybox=act["keybox"], enrolled=True)
+            case "person.suspended" | "person.restored":
+                person, author = self.people.get(act["person"]), self.people[statement.author]
+                require(person and act["person"] not in self.stations, "no such person")
+                require(act["person"] != statement.author, "suspended by themselves")
+                require("dsl" not in person["roles"] or "dsl" in author["roles"], "a lead, by who is none")
+                suspends = statement.kind == "person.suspended"
+                require(person["suspended"] != suspends, "suspended or restored twice")
+                person["suspended"] = suspends
             case "policy.adopted":
                 self.abilities, self.policy = act["abilities"], policy
             case "pupil.registered":
@@ -529,6 +541,8 @@ class Ledger:
             require(batch["operator"] == statement.author, "another's batch")
 
     def may(self, ability, person):
+        if person["suspended"]:
+            return False
         return any(ability in self.abilities.get(role, []) for role in person["roles"])
 
     def add_person(self, act, enrolled):
@@ -549,6 +563,7 @@ class Ledger:
         self.people[act["person"]] = {
             "id": act["person"], "identity": act["identity"], "key": url64(act["verifying_key"]),
             "roles": act["roles"], "keybox": act["keybox"], "row": act["row"], "enrolled": enrolled,
+            "suspended": False,
         }  # fmt: skip
 
     def add_identity(self, identity, kind):

@@ -34,6 +34,7 @@ NOBODY = {
     "roles": ["scan-station"], "keybox": "0" * 26, "row": "0" * 26, "wraps": [],
 }  # fmt: skip
 PEOPLE_SAY = {
+    "person.suspended": {"person": "0" * 26}, "person.restored": {"person": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
     "intake.received": {
@@ -414,6 +415,29 @@ def _(history: History) -> Saying:
     said = filing(history)
     del said.items[said.act["detail"]]
     return said
+
+
+def suspended_and_back(history: History) -> None:
+    for kind in ("person.suspended", "person.restored"):
+        history.say(history.people[DSL], kind, {"person": history.people[ADMIN]}, before=filing(history))
+
+
+@unlawful("who is suspended files", suspended_and_back, "author is suspended")
+def _(history: History) -> Saying:
+    history.say(history.people[DSL], "person.suspended", {"person": history.people[ADMIN]}, before=filing(history))
+    return filing(history)
+
+
+@unlawful("the lead is suspended by themselves", nothing, "suspended or restored by who may not")
+def _(history: History) -> Saying:
+    history.say(history.people[DSL], "person.suspended", {"person": history.people[DSL]})
+    return history.of("person.suspended")[0]
+
+
+@unlawful("who was never suspended is restored", nothing, "suspended or restored twice")
+def _(history: History) -> Saying:
+    history.say(history.people[DSL], "person.restored", {"person": history.people[ADMIN]})
+    return history.of("person.restored")[0]
 
 
 def registered_pupil(history: History, place: int) -> str:
