@@ -77,7 +77,7 @@ def by_browser(vault: vaults.Vault, scan: Path, folder: Path) -> tuple:
         rest = settled(anonymous)
         begun = time.monotonic()
         browser.upload(
-            vault.pupils[0],
+            vault.pupils[1],
             scan,
             "image/tiff",
             category="letter",
@@ -85,7 +85,7 @@ def by_browser(vault: vaults.Vault, scan: Path, folder: Path) -> tuple:
             signed="unknown",
             summary="A whole folder, scanned at once",
         )
-        browser.file_what_waits(vault.pupils[0])
+        browser.file_what_waits(vault.pupils[1])
         anonymous.stop()
         return rest, most_since(anonymous, begun)
     finally:
