@@ -71,10 +71,10 @@ struct Inflow: ~Copyable {
             chunks == 0
             ? try EnvelopeWriter(fileKey: fileKey, nonce: nonce)
             : try EnvelopeWriter(fileKey: fileKey, nonce: nonce, continuingAfter: chunks)
+        let sealed = chunks * UInt64(Envelope.chunkSize)
         let lanes = InflowLanes(
-            .init(hasher: hasher, copy: copy), .init(envelope: envelope, file: file), expecting: length - written)
-        var inflow = Inflow(
-            blob, try FileKey(fileKey.secretCopy()), nonce, count: chunks * UInt64(Envelope.chunkSize), lanes)
+            .init(hasher: hasher, copy: copy), .init(envelope: envelope, file: file), expecting: length - sealed)
+        var inflow = Inflow(blob, try FileKey(fileKey.secretCopy()), nonce, count: sealed, lanes)
         // At most one chunk, which is held back: nothing is sealed or written.
         try inflow.append(tail)
         return inflow
