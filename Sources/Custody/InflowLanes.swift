@@ -155,12 +155,10 @@ private final class Lane<State: ~Copyable & Sendable>: Sendable {
     }
 
     func withState<Value>(_ body: (inout State) throws -> Value) throws -> Value {
-        try state.withLock { state in
-            guard state != nil else { throw VaultError.notFound }
-            return try body(&state!)
-        }
+        try state.withLock { try body(&$0!) }
     }
 
+    /// The state, once nothing more is taken.
     func end() -> State { state.withLock { $0.take()! } }
 
     private func run(_ bytes: UnsafeRawBufferPointer) {

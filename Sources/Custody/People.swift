@@ -157,8 +157,9 @@ extension Vault {
                 throw VaultError.signInFailed
             }
             flushFailures(force: false)
-            // Told only to who has password and code: to anybody else this account is like any other.
-            guard person?.suspended == nil else { throw Refusal.suspended }
+            // Told only to who has password and code: to anybody else this account is like any other. Asked after the hash,
+            // which takes long enough for somebody to be suspended meanwhile.
+            guard !isSuspended(acting) else { throw Refusal.suspended }
             try say(.signedIn(acting.session), .person(acting))
             return acting.mustEnrol ? .enrolment(acting) : .ready(acting)
         }

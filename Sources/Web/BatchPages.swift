@@ -8,7 +8,7 @@ let batchRoutes: [Route] = [
     },
     Route(.get, "/batches/{batch}", .file, handle: showBatch),
     Route(.post, "/batches/{batch}/close", .file, body: .form([])) { visit in
-        let id = try visit.batchID()
+        let id: BatchID = try visit.id("batch")
         try visit.vault.closeBatch(id, as: visit.acting)
         return .redirect("/batches/\(id.text)")
     },
@@ -48,16 +48,9 @@ struct BatchPage {
     let waiting: Link?
 }
 
-extension Visit {
-    fileprivate func batchID() throws(Fault) -> BatchID {
-        guard let id = BatchID(text: try parameter("batch")) else { throw .noSuchPage }
-        return id
-    }
-}
-
 private func showBatch(_ visit: Visit) throws -> Reply {
     let (acting, words) = (try visit.acting, visit.words)
-    let (batch, lines) = try visit.vault.documents(in: visit.batchID(), as: acting)
+    let (batch, lines) = try visit.vault.documents(in: visit.id("batch"), as: acting)
     let left = try visit.vault.pendingUploads(as: acting).count
     let closed = batch.closed.map { "closed \(words.moment($0))" } ?? "still open"
     return visit.page(

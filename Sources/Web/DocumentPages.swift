@@ -61,7 +61,7 @@ struct DocumentPage {
 }
 
 private func showDocument(_ visit: Visit) throws -> Reply {
-    let (id, words) = (try visit.documentID(), visit.words)
+    let (id, words): (DocumentID, Wording) = (try visit.id("document"), visit.words)
     let facts = try visit.vault.document(id, as: visit.acting)
     let pupil = try visit.vault.pupil(facts.pupilFile, as: visit.acting)
     let reference = words.reference(id)
@@ -109,14 +109,14 @@ private func showDocument(_ visit: Visit) throws -> Reply {
 private func showPicture(_ visit: Visit) throws -> Reply {
     guard let page = Int(try visit.parameter("page")), page >= 1 else { throw Fault.noSuchPage }
     let width = try visit.number("width", in: 300...3000, otherwise: usualWidth)
-    let reading = try visit.vault.openDocument(try visit.documentID(), manner: .view, as: visit.acting)
+    let reading = try visit.vault.openDocument(try visit.id("document"), manner: .view, as: visit.acting)
     let picture = try reading.picture(page: page, width: width)
     return .bytes(picture, picture.starts(with: [0xFF, 0xD8]) ? "image/jpeg" : "image/png")
 }
 
 /// Streams the original: recorded before its first byte, checked as it goes; what fails midway is cut off.
 private func download(_ visit: Visit) throws -> Reply {
-    let id = try visit.documentID()
+    let id: DocumentID = try visit.id("document")
     let reading = try visit.vault.openDocument(id, manner: .download, as: visit.acting)
     let size = reading.facts.size
     let threads = visit.site.threads

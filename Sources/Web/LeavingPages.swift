@@ -8,12 +8,12 @@ let leavingRoutes: [Route] = [
     Route(.post, "/sign-ins", .signedIn, body: .form(["session"]), handle: endSignIn),
     Route(.get, "/people/{person}", .managePeople, handle: showPerson),
     Route(.post, "/people/{person}/suspend", .managePeople, body: .form([])) { visit in
-        let id = try visit.personID()
+        let id: PersonID = try visit.id("person")
         try visit.vault.suspend(id, as: visit.acting)
         return .redirect("/people/\(id.text)")
     },
     Route(.post, "/people/{person}/restore", .managePeople, body: .form([])) { visit in
-        let id = try visit.personID()
+        let id: PersonID = try visit.id("person")
         try visit.vault.restore(id, as: visit.acting)
         return .redirect("/people/\(id.text)")
     },
@@ -84,15 +84,8 @@ struct PersonPage {
     let csrf: String
 }
 
-extension Visit {
-    fileprivate func personID() throws(Fault) -> PersonID {
-        guard let id = PersonID(text: try parameter("person")) else { throw .noSuchPage }
-        return id
-    }
-}
-
 private func showPerson(_ visit: Visit) throws -> Reply {
-    let id = try visit.personID()
+    let id: PersonID = try visit.id("person")
     let (person, objection) = try visit.vault.person(id, as: visit.acting)
     let places = try visit.vault.places(of: id, as: visit.acting)
     let isSuspended = person.suspended != nil

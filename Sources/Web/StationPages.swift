@@ -7,7 +7,7 @@ let stationRoutes: [Route] = [
     Route(.post, "/stations", .manageStations, body: .form(["name", "pupils", "intake", "days"]), handle: addStation),
     Route(.get, "/stations/{station}", .manageStations, handle: showStation),
     Route(.post, "/stations/{station}/withdraw", .manageStations, body: .form([])) { visit in
-        let id = try visit.stationID()
+        let id: PersonID = try visit.id("station")
         try visit.vault.withdrawStation(id, as: visit.acting)
         return .redirect("/stations/\(id.text)")
     },
@@ -43,13 +43,6 @@ struct StationsPage {
     let pupils: Field
     let intake: Bool
     let days: Field
-}
-
-extension Visit {
-    fileprivate func stationID() throws(Fault) -> PersonID {
-        guard let id = PersonID(text: try parameter("station")) else { throw .noSuchPage }
-        return id
-    }
 }
 
 private func showStations(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
@@ -115,7 +108,7 @@ struct StationPage {
 }
 
 private func showStation(_ visit: Visit) throws -> Reply {
-    let id = try visit.stationID()
+    let id: PersonID = try visit.id("station")
     guard let station = try visit.vault.stations(as: visit.acting).first(where: { $0.id == id }) else {
         throw Fault.vault(.notFound)
     }

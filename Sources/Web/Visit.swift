@@ -35,8 +35,9 @@ struct Visit: Sendable {
         return value
     }
 
-    func documentID() throws(Fault) -> DocumentID {
-        guard let id = DocumentID(text: try parameter("document")) else { throw .noSuchPage }
+    /// The id in a segment of the address; another text is an address that is not there.
+    func id<Of>(_ name: Substring) throws(Fault) -> Identifier<Of> {
+        guard let id = Identifier<Of>(text: try parameter(name)) else { throw .noSuchPage }
         return id
     }
 

@@ -113,7 +113,7 @@ import Testing
         let (lead, _) = try open(school.lead, "", school)
         let bytes = [UInt8](repeating: UInt8(ascii: "a"), count: 3 << 20)
         let document = try school.file(bytes, named: "notes.txt", for: school.pupil(by: lead), by: lead).document
-        let (sam, _) = try open(school.add("Sam Patel", [.deputy], by: lead), "", school)
+        let (sam, token) = try open(school.add("Sam Patel", [.deputy], by: lead), "", school)
         let download = try school.vault.openDocument(document, manner: .download, as: sam)
         #expect(try download.piece(at: 0).count == 1 << 20)
         let other = try Vault(opening: school.location, clock: school.clock)
@@ -123,6 +123,9 @@ import Testing
         // The service says how it ended: they say nothing more.
         download.close(complete: false)
         #expect(try school.kinds().last == "document.closed")
+        try school.vault.sweep()
+        #expect(school.vault.sessions.resume(token) == nil)
+        #expect(try school.kinds().last == "session.closed")
         #expect(try school.verify().holds)
     }
 
