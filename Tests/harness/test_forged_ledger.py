@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 import reader
-from forge import History, Saying, query, url64
+from forge import History, Saying, edit, query, url64
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 from nacl.signing import SigningKey
 from sizes import size
 from vault import ADMIN, DSL, PASSWORDS, SCANS, Vault
@@ -555,3 +556,25 @@ def test_a_receipt_shows_what_the_vault_no_longer_can(history, written, receipt,
         seen = {"the ledger is behind it": "cut", "the root is another": "rewritten"}[str(broken)]
     opened.close()
     assert seen == name
+
+
+def test_a_detail_that_its_filing_does_not_commit_to_puts_nothing_in_another_place(honest, history, tmp_path):
+    # Whoever filed knows the key of the row: with the disk they could give it another date, of which nobody signed.
+    vault, said = honest.copy(tmp_path / "copy"), first_filing(history)
+    document, detail, file = said.act["document"], said.act["detail"], said.value["pupil_file"]
+    opened = reader.Vault(vault.path)
+    lead = reader.Person(opened, vault.secrets, DSL, PASSWORDS[DSL])
+    context = f"strongroom/v1/detail-key\n{opened.ledger.founding['vault']}\n{file}\n{said.act['detail_key']}\n".encode()
+    key = lead.pupil_identity(file).open_wrap(opened.item(said.act["detail_key"], "detail-key"), context)
+    row, associated = reader.id_bytes(detail), opened.context("detail", file, document)
+    plain = reader.open_row(opened.item(detail, "detail"), key, row, associated)
+    assert b"2016-11-17" in plain
+    nonce, earlier = choice.randbytes(24), plain.replace(b"2016-11-17", b"2001-11-17")
+    sealed = nonce + crypto_aead_xchacha20poly1305_ietf_encrypt(
+        earlier, associated, nonce, reader.derive(key, b"strongroom/v1/row", row)
+    )
+    edit(("UPDATE item SET bytes = ? WHERE id = ?", (sealed, row)))(vault)
+    # By that date it would stand first. It stands last, as what has no date, and says what it is.
+    *_, last = vault.chronology()
+    assert last["index"] == history.place(said) and last["occurred"] == "undated"
+    assert last["summary"].startswith("This entry differs from its record")
