@@ -10,7 +10,7 @@ import Web
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "A fictional school with sample scans, served at https://localhost:8443.",
-        subcommands: [Run.self, Code.self], defaultSubcommand: Run.self)
+        subcommands: [Run.self, Code.self, End.self], defaultSubcommand: Run.self)
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make the school and serve it (the default).")
@@ -28,9 +28,12 @@ struct Demo: AsyncParsableCommand {
         var detach = false
 
         func run() async throws {
-            // The school of a demo that still runs must not be replaced under it.
-            try Server.requireFree(port: port)
             let school = DemoSchool(directory: directory)
+            if let process = try school.endBackground() {
+                Terminal.say("Ended the demo that ran in the background as process \(process): it is made anew.")
+            }
+            // The school of a demo that still runs in front must not be replaced under it.
+            try Server.requireFree(port: port)
             let receipts = try school.make(policies: policies, samples: samples, register: register)
             Terminal.say(
                 """
@@ -62,6 +65,18 @@ struct Demo: AsyncParsableCommand {
                 try await Server(location: address, host: "127.0.0.1", port: port, certificate: certificate, key: key)
                     .run()
             }
+        }
+    }
+
+    struct End: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "stop", abstract: "End the demo that runs in the background.")
+        @Option(help: "Where the demo was made.")
+        var directory = DemoSchool.defaultDirectory
+
+        func run() throws {
+            let process = try DemoSchool(directory: directory).endBackground()
+            Terminal.say(process.map { "Ended: process \($0)." } ?? "No demo runs in the background.")
         }
     }
 
@@ -256,6 +271,31 @@ struct DemoSchool {
     }
 
     /// Starts the server as a process of its own and returns when it listens.
+    /// Names the server that was left in the background.
+    private var processFile: String { directory + "/server.pid" }
+
+    /// Ends the server that was left in the background, as an operator would; gives its process, nil where none runs.
+    func endBackground() throws -> pid_t? {
+        guard let text = try? String(contentsOfFile: processFile, encoding: .utf8), let process = pid_t(text),
+            isOurServer(process)
+        else { return nil }
+        kill(process, SIGTERM)
+        let deadline = Date().addingTimeInterval(30)
+        while isOurServer(process) {
+            guard Date() < deadline else { throw ValidationError("Process \(process) does not end.") }
+            usleep(50_000)
+        }
+        return process
+    }
+
+    /// The number may be another program's by now.
+    private func isOurServer(_ process: pid_t) -> Bool {
+        let arguments = FileManager.default.contents(atPath: "/proc/\(process)/cmdline").map {
+            $0.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        }
+        return arguments?.contains("serve") == true && arguments?.contains(location.vault) == true
+    }
+
     func serveInBackground(port: Int) throws {
         let log = directory + "/server.log"
         guard FileManager.default.createFile(atPath: log, contents: nil, attributes: [.posixPermissions: 0o600]),
@@ -270,12 +310,13 @@ struct DemoSchool {
         server.standardOutput = output
         server.standardError = output
         try server.run()
+        try String(server.processIdentifier).write(toFile: processFile, atomically: true, encoding: .utf8)
         let deadline = Date().addingTimeInterval(30)
         while Date() < deadline {
             let said = try Input.text(log)
             if said.contains("https://") {
                 Terminal.say(
-                    "\(said.split(separator: "\n").first ?? "")\nIt goes on in the background as process \(server.processIdentifier)."
+                    "\(said.split(separator: "\n").first ?? "")\nIt goes on in the background; to end it:  scripts/demo stop"
                 )
                 return
             }
