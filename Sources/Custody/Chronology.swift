@@ -336,18 +336,20 @@ extension Vault {
         switch act {
         case .pupilRegistered: ("Register", "The pupil was put on the register.")
         case .chronologyRead: ("Read", "This chronology was read.")
-        case .documentOpened(let document, _, .view): ("Read", "Pages of document \(document.text) were looked at.")
+        case .documentOpened(let document, _, .view):
+            ("Read", "Pages of document \(document.reference) were looked at.")
         case .documentOpened(let document, _, .download):
-            ("Copy taken", "The original of document \(document.text) was taken.")
+            ("Copy taken", "The original of document \(document.reference) was taken.")
         case .documentOpened(let document, _, .sealedDownload):
-            ("Copy taken", "The original of document \(document.text) was taken, sealed to a recipient.")
+            ("Copy taken", "The original of document \(document.reference) was taken, sealed to a recipient.")
         case .documentClosed(let document, _, let bytes, let pages, let complete):
             (
                 "Reading ended",
-                "Document \(document.text): \(pages > 0 ? "\(pages) pages" : "\(bytes) bytes")\(complete ? "" : ", interrupted")."
+                "Document \(document.reference): \(pages > 0 ? "\(pages) pages" : "\(bytes) bytes")\(complete ? "" : ", interrupted")."
             )
         case .uploadRefused(_, let code): ("Refused", "An upload was refused: \(reason(of: code)) (\(code)).")
         case .uploadWaiting(_, let code): ("Waiting", "An upload had to wait until it could be inspected (\(code)).")
+        case .stationAllowed: ("Scan station", "A scan station was made that may file for this pupil.")
         default: (act.kind.rawValue, act.kind.rawValue)
         }
     }

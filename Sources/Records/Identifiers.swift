@@ -103,6 +103,11 @@ public typealias ReadingID = Identifier<Kind.Reading>
 /// Work done together by one operator.
 public typealias BatchID = Identifier<Kind.Batch>
 
+extension Identifier where Of == Kind.Document {
+    /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.
+    public var reference: String { "D-" + text.prefix(8).uppercased() }
+}
+
 extension Identifier {
     /// The same 128 bits as a name of another kind: an identity and the item that holds its recipient share one.
     package func shared<Other>(as other: Other.Type) -> Identifier<Other> {

@@ -25,7 +25,7 @@ struct FiledRow {
     let isQuarantined: Bool
 
     init(_ line: FiledLine, _ words: Wording) {
-        reference = line.document.map { words.reference($0) } ?? "Intake queue"
+        reference = line.document.map(\.reference) ?? "Intake queue"
         document = line.document?.text ?? ""
         pupil = line.pupil ?? "not known yet"
         recorded = words.moment(line.recorded)

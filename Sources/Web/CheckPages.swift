@@ -158,7 +158,7 @@ private func repeats(_ uploads: [PendingUpload], _ words: Wording) -> [UploadID:
     for (offset, upload) in uploads.enumerated() {
         if let earlier = upload.earlier {
             repeats[upload.id] =
-                "You filed this same content before, as \(words.reference(earlier.document)) on \(words.moment(earlier.recorded))."
+                "You filed this same content before, as \(earlier.document.reference) on \(words.moment(earlier.recorded))."
         } else if let other = seen[upload.digest] {
             repeats[upload.id] = "This is the same content as \(other)."
         } else {
@@ -274,7 +274,7 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
             by: acting.name,
             lines: receipts.map { receipt in
                 ReceiptPage.Line(
-                    reference: visit.words.reference(receipt.document), filename: visible(receipt.filename),
+                    reference: receipt.document.reference, filename: visible(receipt.filename),
                     facts: visit.words.facts(receipt.mediaType, receipt.pages, receipt.size, visit.vault.policies),
                     recorded: visit.words.moment(receipt.recorded),
                     recordedExactly: receipt.recorded.iso8601, sha256: receipt.sha256,

@@ -64,7 +64,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
     let (id, words): (DocumentID, Wording) = (try visit.id("document"), visit.words)
     let facts = try visit.vault.document(id, as: visit.acting)
     let pupil = try visit.vault.pupil(facts.pupilFile, as: visit.acting)
-    let reference = words.reference(id)
+    let reference = id.reference
     let isText = textTypes.contains(facts.mediaType)
     let pages = max(facts.pages ?? 1, 1)
     let page = try visit.number("page", in: 1...pages, otherwise: 1)
@@ -136,6 +136,6 @@ private func download(_ visit: Visit) throws -> Reply {
     let ending = visit.vault.policies.fileTypes.types.first { $0.mediaType == reading.facts.mediaType }?.extensions
         .first
     reply.headers[.contentDisposition] =
-        "attachment; filename=\"\(visit.words.reference(id))\(ending.map { "." + $0 } ?? "")\""
+        "attachment; filename=\"\(id.reference)\(ending.map { "." + $0 } ?? "")\""
     return reply
 }

@@ -29,7 +29,7 @@ struct EntryLine {
         summary = entry.summary.isEmpty ? entry.title : entry.summary
         href = "/entries/\(entry.index)"
         document = entry.document.map {
-            Link(href: "/documents/\($0.id.text)", text: "Look at \(words.reference($0.id))")
+            Link(href: "/documents/\($0.id.text)", text: "Look at \($0.id.reference)")
         }
         recorded = words.moment(entry.recorded)
         author = entry.author
@@ -149,7 +149,7 @@ private func showEntry(_ visit: Visit) throws -> Reply {
             author: entry.author, facts: facts(entry, visit),
             quarantine: entry.document?.quarantine.map(words.quarantine),
             document: entry.document.map {
-                Link(href: "/documents/\($0.id.text)", text: "Look at document \(words.reference($0.id))")
+                Link(href: "/documents/\($0.id.text)", text: "Look at document \($0.id.reference)")
             }, index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
             verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
 }

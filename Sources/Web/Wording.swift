@@ -118,9 +118,6 @@ struct Wording: Sendable {
         return out
     }
 
-    /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.
-    func reference(_ document: DocumentID) -> String { "D-" + document.text.prefix(8).uppercased() }
-
     func roles(_ roles: Set<Role>) -> String {
         Role.allCases.filter(roles.contains).map(\.title).joined(separator: ", ")
     }

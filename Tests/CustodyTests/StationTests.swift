@@ -86,6 +86,15 @@ extension FilingDetails {
         #expect(try copier.school.verify().holds)
     }
 
+    @Test func `That a station may file for a pupil stands in the pupil's chronology, in words`() throws {
+        let copier = try Copier()
+        let entries = try copier.school.vault.chronology(
+            of: copier.pupil.pupilFile, lane: .everything, as: copier.lead
+        ).entries
+        #expect(entries.contains { $0.kind == "station.allowed" && $0.title == "Scan station" })
+        #expect(!entries.contains { $0.title == $0.kind || $0.summary == $0.kind })
+    }
+
     @Test func `A station reads nothing: not the register, a chronology or what it filed`() throws {
         let copier = try Copier()
         let (_, batch) = try copier.openBatch()

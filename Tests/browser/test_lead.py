@@ -56,6 +56,8 @@ def test_the_chronology_has_exactly_what_was_filed(lead, filed, school):
     assert page.locator(".summary").all_inner_texts() == newest_first[::-1]
     lead.follow("Also readings and refusals")
     assert lead.name in page.locator("ol.chronology").inner_text(), "that the file is being read stands in it too"
+    kinds = page.locator("ol.chronology .kind").all_inner_texts()
+    assert kinds and not [kind for kind in kinds if re.fullmatch(r"[a-z-]+\.[a-z-]+", kind)], "each in words, none by its code"
 
 
 def test_an_entry_carries_what_proves_it(lead, filed, school):
@@ -177,7 +179,7 @@ def test_the_original_comes_out_as_it_went_in(lead, filed, school, path):
     assert hashlib.sha256(download.value.path().read_bytes()).hexdigest() == receipt["SHA-256"]
     assert download.value.path().read_bytes() == path.read_bytes()
     lead.go(f"/pupils/{school.pupil(PUPIL)}?show=everything")
-    taken = lead.page.get_by_role("listitem").filter(has_text=f"The original of document {receipt['Document']} was taken.")
+    taken = lead.page.get_by_role("listitem").filter(has_text=f"The original of document {receipt['Reference']} was taken.")
     assert lead.name in taken.inner_text()
 
 
