@@ -82,10 +82,8 @@ package struct InventedSchool: Codable, Sendable {
 
     /// Signs somebody in, at the clock's next step.
     package static func signIn(_ person: Person, to vault: Vault, _ clock: SteppedClock) throws -> Acting {
-        let code = try code(person.authenticator, clock.step())
-        guard case .ready(let acting) = try vault.signIn(name: person.name, password: person.password, code: code)
-        else { throw VaultError.signInFailed }
-        return acting
+        try vault.signIn(
+            name: person.name, password: person.password, code: code(person.authenticator, clock.step()))
     }
 
     private static func code(_ secret: String, _ step: UInt64) throws -> String {
@@ -119,6 +117,7 @@ package struct InventedSchool: Codable, Sendable {
         defer { vault.shutdown() }
         let lead = Person(name: "Dana Okafor", password: password, authenticator: founded.authenticatorSecret)
         let acting = try signIn(lead, to: vault, clock)
+        try prepare(acting, in: vault, clock, by: acting)
         let people = try (1...plan.people).map { number in
             try add("Member \(number) of Staff", password, to: vault, clock, by: acting)
         }
@@ -163,12 +162,21 @@ package struct InventedSchool: Codable, Sendable {
     private static func add(
         _ name: String, _ password: String, to vault: Vault, _ clock: SteppedClock, by lead: Acting
     ) throws -> Person {
-        let new = try vault.addPerson(name: name, roles: [.admin], as: lead)
-        guard case .enrolment(let acting) = try vault.signIn(name: name, password: new.oneTimePassword, code: ""),
-            let secret = vault.authenticatorSecret(of: acting)
+        let invitation = try vault.invite(name: name, roles: [.admin], as: lead)
+        let acting = try vault.join(name: name, code: invitation.code, password: password)
+        guard let secret = vault.authenticatorSecret(of: acting),
+            let words = try vault.fingerprintWords(of: acting.person, as: lead)
         else { throw VaultError.signInFailed }
-        try vault.enrol(acting, newPassword: password, code: code(secret, clock.step()))
+        try vault.enrol(acting, code: code(secret, clock.step()))
+        try vault.confirm(acting.person, words: words, as: lead)
+        try prepare(acting, in: vault, clock, by: lead)
         return Person(name: name, password: password, authenticator: secret)
+    }
+
+    /// Policy and training: without them nobody files or reads.
+    private static func prepare(_ acting: Acting, in vault: Vault, _ clock: SteppedClock, by lead: Acting) throws {
+        try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: acting)
+        try vault.recordTraining(of: acting.person, completed: String(clock.now().iso8601.prefix(10)), as: lead)
     }
 
     private static func file(

@@ -12,24 +12,20 @@ public final class Acting: Sendable {
     public let roles: Set<Role>
     /// The session.
     public let session: SessionID
-    /// Whether the first sign-in is still to be finished: nothing but `Vault.enrol` is possible until then.
-    public let mustEnrol: Bool
 
-    let state: PersonState
     let keys: PersonKeys
     let memory: SessionMemory
     let sessionKey: SessionKey
 
     init(
-        person: PersonState, name: String, session: SessionID, keys: consuming PersonKeys, memory: SessionMemory,
+        person: PersonID, name: String, roles: Set<Role>, session: SessionID, keys: consuming PersonKeys,
+        memory: SessionMemory,
         sessionKey: consuming SessionKey
     ) {
-        self.person = person.id
-        self.state = person
+        self.person = person
         self.name = name
-        self.roles = person.roles
+        self.roles = roles
         self.session = session
-        self.mustEnrol = !person.enrolled
         self.keys = keys
         self.memory = memory
         self.sessionKey = sessionKey

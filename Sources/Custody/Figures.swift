@@ -44,20 +44,36 @@ extension Vault {
             room: try blobs.room(policies.limits))
     }
 
-    /// Puts changed policies into force: a statement, signed by somebody who manages people. Durable on return.
+    /// Puts changed policies into force: a statement, signed by somebody who may give access. Durable on return.
     ///
     /// The vault has to be opened anew to work under them.
     public func adoptPolicies(as acting: Acting) throws(VaultError) {
         try rethrowing("policy") {
-            guard recorder.authority.allows(.managePeople, acting.person) else { throw Refusal.notEntitled }
-            try say(.policyAdopted(policies.access.abilities), .person(acting))
+            let authority = try recorder.read(pool) { _, head in head.authority }
+            // Not `decide`: it refuses to work under files that nobody has adopted yet.
+            guard authority.allows(.giveAccess, acting.person, at: clock.now()) else { throw Refusal.notEntitled }
+            try say(
+                .policyAdopted(policies.access.abilities, acceptableUse: policies.acceptableUse.version),
+                .person(acting))
         }
     }
 }
 
 extension Acting {
-    /// Whether the roles include an ability under the policies in force.
+    /// Whether the roles include an ability under the policies in force, and nothing is missing that it needs.
     public func may(_ ability: Ability, in vault: Vault) -> Bool {
-        vault.recorder.authority.allows(ability, person)
+        vault.recorder.authority.allows(ability, person, at: vault.clock.now())
+    }
+
+    /// Whether the roles include an ability under the policies in force, whatever else may be missing.
+    public func hasRole(for ability: Ability, in vault: Vault) -> Bool {
+        vault.recorder.authority.abilities.allow(ability, to: roles)
+    }
+}
+
+extension Vault {
+    /// Why somebody may not now what an ability includes, for a page that says it; the vault decides again.
+    public func objection(to ability: Ability, by acting: Acting) -> Refusal {
+        recorder.authority.refusal(of: ability, to: acting.person, at: clock.now()) ?? .notEntitled
     }
 }

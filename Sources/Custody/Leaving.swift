@@ -37,7 +37,7 @@ extension Vault {
     ///
     /// - Throws: a refusal `person.…` for who may not be suspended by this person. Suspended already is nothing to say.
     public func suspend(_ person: PersonID, as acting: Acting) throws(VaultError) {
-        try change(.personSuspended(person), of: person, as: acting) { $0.suspended == nil }
+        try change(.personSuspended(person), of: person, as: acting) { $0 == nil }
         // Also where they were suspended from another process, or this was cut short before.
         try rethrowing("person-suspend") { try endSessions(.of(person, except: nil)) }
     }
@@ -46,20 +46,17 @@ extension Vault {
     ///
     /// - Throws: as `suspend`. Not suspended is nothing to say.
     public func restore(_ person: PersonID, as acting: Acting) throws(VaultError) {
-        try change(.personRestored(person), of: person, as: acting) { $0.suspended != nil }
+        try change(.personRestored(person), of: person, as: acting) { $0 != nil }
     }
 
-    /// Whether a person was suspended, as far as this process has read.
-    public func isSuspended(_ acting: Acting) -> Bool { recorder.authority.people[acting.person]?.suspended != nil }
-
     private func change(
-        _ act: Act, of person: PersonID, as acting: Acting, if isDue: (PersonState) -> Bool
+        _ act: Act, of person: PersonID, as acting: Acting, if isDue: (_ suspended: Timestamp?) -> Bool
     ) throws(VaultError) {
         try rethrowing("person-suspend") {
             _ = try decide(.managePeople, acting)
             let authority = try recorder.read(pool) { _, head in head.authority }
             if let objection = authority.objection(to: acting.person, changing: person) { throw objection }
-            guard let state = authority.people[person], isDue(state) else { return }
+            guard isDue(authority.suspended(person)) else { return }
             try say(act, .person(acting))
         }
     }
@@ -70,16 +67,16 @@ extension Vault {
         guard !acting.memory.isEnded else { throw Refusal.signedOut }
         sessions.use(acting.session)
         let authority = try recorder.read(pool) { _, head in head.authority }
-        guard authority.people[acting.person]?.suspended == nil else { throw Refusal.suspended }
+        if let refusal = ended(acting) { throw refusal }
         guard acting.isStation else { return }
         guard authority.stations[acting.person]?.isActive(at: clock.now()) == true else { throw Refusal.stationEnded }
     }
 
-    /// Who says what became of something: whoever did it, or the service for a person who was suspended, or a scan station
-    /// that has ended, meanwhile.
+    /// Who says what became of something: whoever did it, or the service for a person who was suspended or made to join
+    /// again, or a scan station that has ended, meanwhile.
     func signer(for acting: Acting) -> Signer {
         let authority = recorder.authority
-        if authority.people[acting.person]?.suspended != nil { return .service }
+        if ended(acting) != nil { return .service }
         guard let station = authority.stations[acting.person] else { return .person(acting) }
         return station.isActive(at: clock.now()) ? .person(acting) : .service
     }

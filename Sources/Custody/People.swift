@@ -11,26 +11,10 @@ public struct PersonListing: Hashable, Sendable {
     public let name: String
     /// Their roles.
     public let roles: Set<Role>
-    /// Whether they finished their first sign-in.
-    public let enrolled: Bool
+    /// How far they are.
+    public let standing: Standing
     /// Since when they are suspended, where they are.
     public let suspended: Timestamp?
-}
-
-/// A person just added.
-public struct NewPerson: Sendable {
-    /// Who.
-    public let id: PersonID
-    /// For the first sign-in alone; shown once.
-    public let oneTimePassword: String
-}
-
-/// What a sign-in came to.
-public enum SignIn: Sendable {
-    /// The first sign-in, with a one-time password: `Vault.enrol` is all that is possible.
-    case enrolment(Acting)
-    /// Signed in.
-    case ready(Acting)
 }
 
 /// Makes a vault's first statement.
@@ -65,8 +49,9 @@ struct Founding {
             vault: vault, origin: "strongroom.invalid/\(vault.text)",
             serviceKey: secrets.service.verifyingKey.rawRepresentation,
             checkpointKey: secrets.checkpoint.verifyingKey.rawRepresentation, register: registerID, team: teamID,
-            intake: intakeID, abilities: policies.access.abilities, founder: new.act(wraps: wraps.map(\.0)))
-        let authenticator = Base32.encode(new.keys.authenticator)
+            intake: intakeID, abilities: policies.access.abilities, acceptableUse: policies.acceptableUse.version,
+            founder: new.act(wraps: wraps.map(\.0)))
+        let authenticator = Base32.encode(new.made.keys.authenticator)
         let person = new.person
         let acting = try new.acting()
         try recorder.record([Draft(signer: .person(acting), items: items, act: .vaultFounded(act))], in: pool)
@@ -74,63 +59,76 @@ struct Founding {
     }
 }
 
-/// A person whose keys were just made.
+/// The founding lead, with keys just made.
 struct PersonToBe: ~Copyable {
     let person: PersonID
-    let identity = IdentityID.random()
-    let keybox = ItemID.random()
-    let row: ItemID
+    let row: SealedItem
     let roles: Set<Role>
     let name: String
-    let keys: PersonKeys
     let nameTag: [UInt8]
-    let items: [SealedItem]
+    let made: MadeKeys
 
     init(
         name: String, password: String, roles: Set<Role>, vault: VaultID, policies: Policies, secrets: SecretFiles
     ) throws {
-        let keys = try PersonKeys.generate()
         let person = PersonID.random()
-        let row = ItemID.random()
-        let box = try Keybox.seal(
-            keys.secret(), password: Vault.password(password), serverSecret: secrets.server,
-            hashing: policies.sessions.hashing, context: Vault.rowContext(vault, "keybox", person.bytes))
-        let sealedName = try SealedRow.seal(
-            Detail(values: ["name": name]).encoded, key: secrets.directory, row: row.bytes,
-            associatedData: Vault.rowContext(vault, "person-row", person.bytes))
-        self.name = name
-        self.roles = roles
+        let row = try Vault.sealedName(name, of: person, vault, secrets)
+        made = try MadeKeys(of: person, password: password, vault: vault, policies: policies, secrets: secrets)
         self.person = person
         self.row = row
+        self.name = name
+        self.roles = roles
         nameTag = KeyedHash.tag(Vault.signInName(name), key: secrets.tags)
-        items = [
-            SealedItem(
-                identity.shared(as: Kind.Item.self), .recipient, keys.identity.recipient.rawRepresentation),
-            SealedItem(keybox, .keybox, box), SealedItem(row, .personRow, sealedName),
-        ]
-        self.keys = keys
     }
+
+    var items: [SealedItem] { made.items + [row] }
 
     /// An identity's secret sealed to this person.
     borrowing func wrap(
         _ secret: borrowing HybridIdentity, _ id: IdentityID, vault: VaultID?
     ) throws -> (WrapEdge, SealedItem) {
-        try Vault.wrap(secret, id, to: keys.identity.recipient, holder: identity, vault: vault)
+        try Vault.wrap(secret, id, to: made.keys.identity.recipient, holder: made.identity, vault: vault)
     }
 
     borrowing func act(wraps: [WrapEdge]) -> PersonAct {
         PersonAct(
-            person: person, identity: identity, verifyingKey: keys.signing.verifyingKey.rawRepresentation,
-            nameTag: nameTag, roles: roles, keybox: keybox, row: row, wraps: wraps)
+            person: person, identity: made.identity, verifyingKey: made.keys.signing.verifyingKey.rawRepresentation,
+            nameTag: nameTag, roles: roles, keybox: made.keybox, row: row.item.id, wraps: wraps)
     }
 
     /// As who signs their own founding statement.
     consuming func acting() throws -> Acting {
-        let state = PersonState(
-            id: person, identity: identity, verifyingKey: keys.signing.verifyingKey, nameTag: nameTag, roles: roles,
-            row: row, keybox: keybox, enrolled: true)
-        return Acting(
-            person: state, name: name, session: .random(), keys: keys, memory: SessionMemory(),
+        try made.acting(as: person, name: name, roles: roles)
+    }
+}
+
+/// Keys just made, in a keybox under their person's own password.
+struct MadeKeys: ~Copyable {
+    let identity: IdentityID
+    let keybox: ItemID
+    let keys: PersonKeys
+    /// The recipient, and the keybox.
+    let items: [SealedItem]
+
+    init(of person: PersonID, password: String, vault: VaultID, policies: Policies, secrets: SecretFiles) throws {
+        let (identity, keybox) = (IdentityID.random(), ItemID.random())
+        let keys = try PersonKeys.generate()
+        let box = try Keybox.seal(
+            keys.secret(), password: Vault.password(password), serverSecret: secrets.server,
+            hashing: policies.sessions.hashing, context: Vault.rowContext(vault, "keybox", person.bytes))
+        items = [
+            SealedItem(identity.shared(as: Kind.Item.self), .recipient, keys.identity.recipient.rawRepresentation),
+            SealedItem(keybox, .keybox, box),
+        ]
+        self.identity = identity
+        self.keybox = keybox
+        self.keys = keys
+    }
+
+    /// As who signs the statement that brings them.
+    consuming func acting(as person: PersonID, name: String, roles: Set<Role>) throws -> Acting {
+        Acting(
+            person: person, name: name, roles: roles, session: .random(), keys: keys, memory: SessionMemory(),
             sessionKey: try SessionKey.random())
     }
 }
@@ -138,11 +136,12 @@ struct PersonToBe: ~Copyable {
 extension Vault {
     // MARK: - Signing in
 
-    /// Signs a person in by name, password and authenticator code.
+    /// Signs a person in by name, password and authenticator code, or one of their recovery codes.
     ///
-    /// An unknown name, a wrong password and a wrong code look and take the same. Recorded; durable on return.
-    /// - Parameter code: six digits; not looked at on a first sign-in.
-    public func signIn(name: String, password: String, code: String) throws(VaultError) -> SignIn {
+    /// An unknown name, a wrong password and a wrong code look and take the same. Recorded; durable on return. What the
+    /// person may then do is for `standing(of:)` to say.
+    /// - Parameter code: six digits, or a recovery code; not looked at while the authenticator is not set up.
+    public func signIn(name: String, password: String, code: String) throws(VaultError) -> Acting {
         try rethrowing("sign-in") {
             let authority = try recorder.read(pool) { _, head in head.authority }
             let tag = KeyedHash.tag(Self.signInName(name), key: secrets.tags)
@@ -151,7 +150,7 @@ extension Vault {
             if let seconds = failures.wait(tag, now: now) {
                 throw VaultError.tooManyTries(retryAfterSeconds: seconds)
             }
-            guard let acting = try open(person, password: password), try checkCode(code, acting) else {
+            guard let acting = try open(person, password: password), let used = try use(code, acting) else {
                 failures.failed(tag, person?.id, now: now)
                 flushFailures(force: false)
                 throw VaultError.signInFailed
@@ -159,47 +158,12 @@ extension Vault {
             flushFailures(force: false)
             // Told only to who has password and code: to anybody else this account is like any other. Asked after the hash,
             // which takes long enough for somebody to be suspended meanwhile.
-            guard !isSuspended(acting) else { throw Refusal.suspended }
-            try say(.signedIn(acting.session), .person(acting))
-            return acting.mustEnrol ? .enrolment(acting) : .ready(acting)
-        }
-    }
-
-    /// Finishes a first sign-in: the person's own password seals their keys from now on.
-    ///
-    /// - Parameter code: from the authenticator that was just set up.
-    public func enrol(_ acting: Acting, newPassword: String, code: String) throws(VaultError) {
-        try rethrowing("enrol") {
-            guard acting.mustEnrol, let state = recorder.authority.people[acting.person], !state.enrolled else {
-                throw Refusal(
-                    code: "enrol.done", message: "The first sign-in is finished already.", hint: "Sign in.")
-            }
-            try Self.checkPassword(newPassword, name: acting.name, policies: policies)
-            guard try isCurrent(code, acting) else {
-                throw Refusal(
-                    code: "enrol.code", message: "The code is not the one the authenticator should show now.",
-                    hint: "Check that the secret was entered correctly and that the phone's clock is right.")
-            }
-            let keybox = ItemID.random()
-            let box = try hashGate.run {
-                try Keybox.seal(
-                    acting.keys.secret(), password: Self.password(newPassword), serverSecret: secrets.server,
-                    hashing: policies.sessions.hashing, context: rowContext("keybox", acting.person.bytes))
-            }
+            if let refusal = ended(acting.person) { throw refusal }
             try recorder.record(
-                [
-                    Draft(
-                        signer: .person(acting), items: [SealedItem(keybox, .keybox, box)],
-                        act: .personEnrolled(acting.person, keybox: keybox))
-                ], in: pool)
-            // Whoever else signed in with the one-time password sees nothing more.
-            try endSessions(.of(acting.person, except: nil))
+                (used.recoveryCode.map { [Act.recoveryCodeUsed(number: $0)] } ?? [] + [.signedIn(acting.session)])
+                    .map { Draft(signer: .person(acting), act: $0) }, in: pool)
+            return acting
         }
-    }
-
-    /// The secret for the person's authenticator, BASE32: only while their first sign-in is unfinished.
-    public func authenticatorSecret(of acting: Acting) -> String? {
-        recorder.authority.people[acting.person]?.enrolled == false ? Base32.encode(acting.keys.authenticator) : nil
     }
 
     /// Ends a session: readings that are open are closed, and what it remembered is gone.
@@ -235,20 +199,33 @@ extension Vault {
                 throw VaultError.tampered(code: "keybox.other-key")
             }
             return Acting(
-                person: person, name: name, session: .random(), keys: keys, memory: SessionMemory(),
+                person: person.id, name: name, roles: person.roles, session: .random(), keys: keys,
+                memory: SessionMemory(),
                 sessionKey: try SessionKey.random())
         } catch SealingError.passwordOrKeyWrong {
             return nil
         }
     }
 
-    private func checkCode(_ code: String, _ acting: Acting) throws -> Bool {
-        if acting.mustEnrol { return true }
-        return try isCurrent(code, acting)
+    /// What came of a code that is right: the number of the recovery code that it was, where it was one.
+    private struct UsedCode {
+        var recoveryCode: UInt64?
+    }
+
+    /// Nil for a wrong code, or one that was used. An authenticator's code is used up by this, durably; a recovery code by
+    /// the statement that the caller makes.
+    private func use(_ code: String, _ acting: Acting) throws -> UsedCode? {
+        guard let person = recorder.authority.people[acting.person] else { return nil }
+        if !person.enrolled { return UsedCode() }
+        if try isCurrent(code, acting) { return UsedCode() }
+        guard let number = try RecoveryCodes.number(of: code, acting.keys.authenticator),
+            !person.recoveryCodesUsed.contains(number)
+        else { return nil }
+        return UsedCode(recoveryCode: number)
     }
 
     /// This step or the one before, each once.
-    private func isCurrent(_ code: String, _ acting: Acting) throws -> Bool {
+    func isCurrent(_ code: String, _ acting: Acting) throws -> Bool {
         let digits = Array(code.utf8.filter { $0 != UInt8(ascii: " ") })
         let step = UInt64(max(clock.now().milliseconds, 0)) / 30_000
         for candidate in [step, step - 1] {
@@ -270,64 +247,22 @@ extension Vault {
 
     // MARK: - People
 
-    /// Everyone, by name.
+    /// Everyone, invited or joined, by name.
     public func people(as acting: Acting) throws(VaultError) -> [PersonListing] {
         try rethrowing("people") {
             _ = try decide(.managePeople, acting)
+            let now = clock.now()
             return try recorder.read(pool) { db, head in
-                try head.authority.people.values.filter { head.authority.stations[$0.id] == nil }.map { person in
+                let authority = head.authority
+                let joined = authority.people.values.filter { authority.stations[$0.id] == nil }
+                let invited = authority.invitations.values.filter { authority.people[$0.person] == nil }
+                let all = joined.map { ($0.id, $0.row, $0.roles) } + invited.map { ($0.person, $0.row, $0.roles) }
+                return try all.map { id, row, roles in
                     PersonListing(
-                        id: person.id, name: try name(of: person, db), roles: person.roles, enrolled: person.enrolled,
-                        suspended: person.suspended)
+                        id: id, name: try name(of: id, row, db), roles: roles,
+                        standing: Standing(of: id, under: authority, at: now), suspended: authority.suspended(id))
                 }.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
             }
-        }
-    }
-
-    /// Adds a person with a one-time password and the keys that their roles need. Durable on return.
-    public func addPerson(name: String, roles: Set<Role>, as acting: Acting) throws(VaultError) -> NewPerson {
-        try rethrowing("person-add") {
-            _ = try decide(.managePeople, acting)
-            let name = try Self.checkedName(name)
-            guard !roles.isEmpty, !roles.contains(.station) else {
-                throw Refusal(
-                    code: "person.no-role", message: "A person needs at least one role.",
-                    hint: "Choose one of: \(Role.ofPeople.map(\.rawValue).joined(separator: ", ")).")
-            }
-            guard let vault = recorder.vault, let founding = recorder.authority.founding else {
-                throw VaultError.notFound
-            }
-            let password = Crockford.grouped(Crockford.encode(Randomness.bytes(15)))
-            let new = try hashGate.run {
-                try PersonToBe(
-                    name: name, password: password, roles: roles, vault: vault, policies: policies, secrets: secrets)
-            }
-            guard recorder.authority.peopleByTag[new.nameTag] == nil else {
-                throw Refusal(
-                    code: "person.name-taken", message: "Somebody signs in with that name already.",
-                    hint: "Add an initial, so that each name is one person's.")
-            }
-            let abilities = recorder.authority.abilities
-            var wraps: [(WrapEdge, SealedItem)] = []
-            try pool.read { db in
-                if abilities.allow(.file, to: roles) || abilities.allow(.read, to: roles) {
-                    wraps.append(
-                        try new.wrap(open(founding.register, as: acting, db), founding.register, vault: vault))
-                }
-                if abilities.allow(.read, to: roles) {
-                    wraps.append(try new.wrap(open(founding.team, as: acting, db), founding.team, vault: vault))
-                }
-                if abilities.allow(.seeIntake, to: roles) {
-                    wraps.append(try new.wrap(open(founding.intake, as: acting, db), founding.intake, vault: vault))
-                }
-            }
-            try recorder.record(
-                [
-                    Draft(
-                        signer: .person(acting), items: new.items + wraps.map(\.1),
-                        act: .personAdded(new.act(wraps: wraps.map(\.0))))
-                ], in: pool)
-            return NewPerson(id: new.person, oneTimePassword: password)
         }
     }
 

@@ -38,9 +38,17 @@ enum Schema {
         (
             "person",
             """
-            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), identity BLOB NOT NULL UNIQUE, \
-            verifying_key BLOB NOT NULL CHECK (length(verifying_key) = 32), name_tag BLOB NOT NULL UNIQUE, \
-            roles TEXT NOT NULL, row BLOB NOT NULL, idx INTEGER NOT NULL REFERENCES statement (idx)
+            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), name_tag BLOB NOT NULL UNIQUE, \
+            roles TEXT NOT NULL, row BLOB NOT NULL REFERENCES item (id), \
+            idx INTEGER NOT NULL REFERENCES statement (idx)
+            """
+        ),
+        (
+            "person_keys",
+            """
+            identity BLOB PRIMARY KEY NOT NULL REFERENCES item (id), person BLOB NOT NULL REFERENCES person (id), \
+            verifying_key BLOB NOT NULL CHECK (length(verifying_key) = 32), \
+            idx INTEGER NOT NULL REFERENCES statement (idx)
             """
         ),
         (

@@ -35,8 +35,9 @@ public struct SignedInPlace: Hashable, Sendable {
 /// be found and opened only by who brings the cookie.
 public final class Sessions: Sendable {
     private struct Entry: Sendable {
-        let person: PersonState
+        let person: PersonID
         let name: String
+        let roles: Set<Role>
         let session: SessionID
         let sealed: [UInt8]
         let memory: SessionMemory
@@ -78,7 +79,7 @@ public final class Sessions: Sendable {
                 secret, session: Self.derive(token, "seal"), associatedData: acting.session.bytes + acting.person.bytes)
             let now = clock.monotonicNanoseconds()
             let entry = Entry(
-                person: acting.state, name: acting.name, session: acting.session, sealed: sealed,
+                person: acting.person, name: acting.name, roles: acting.roles, session: acting.session, sealed: sealed,
                 memory: acting.memory, device: device, opened: clock.now(), started: now, last: now)
             let find = try Self.find(token)
             entries.withLock { $0[find] = entry }
@@ -125,7 +126,7 @@ public final class Sessions: Sendable {
     func places(of person: PersonID) -> [SignedInPlace] {
         let now = clock.monotonicNanoseconds()
         return entries.withLock { entries in
-            entries.values.filter { $0.person.id == person && isAlive($0, now) }.map { entry in
+            entries.values.filter { $0.person == person && isAlive($0, now) }.map { entry in
                 SignedInPlace(
                     session: entry.session, device: entry.device, opened: entry.opened,
                     idleSeconds: Int((now - entry.last) / 1_000_000_000))
@@ -136,7 +137,7 @@ public final class Sessions: Sendable {
     /// Whether a person is signed in here.
     func isOpen(for person: PersonID) -> Bool {
         let now = clock.monotonicNanoseconds()
-        return entries.withLock { $0.values.contains { $0.person.id == person && isAlive($0, now) } }
+        return entries.withLock { $0.values.contains { $0.person == person && isAlive($0, now) } }
     }
 
     /// Which sessions end.
@@ -159,8 +160,8 @@ public final class Sessions: Sendable {
                 switch which {
                 case .all: true
                 case .over: !isAlive(entry, now)
-                case .of(let person, let kept): entry.person.id == person && entry.session != kept
-                case .one(let session, let person): entry.session == session && entry.person.id == person
+                case .of(let person, let kept): entry.person == person && entry.session != kept
+                case .one(let session, let person): entry.session == session && entry.person == person
                 }
             }.map { ($0.session, $0.memory) }
         }
@@ -183,11 +184,12 @@ public final class Sessions: Sendable {
 
     private static func acting(_ entry: Entry, _ key: borrowing SessionKey) throws -> Acting {
         let secret = try SealedRow.open(
-            entry.sealed, session: key, associatedData: entry.session.bytes + entry.person.id.bytes)
+            entry.sealed, session: key, associatedData: entry.session.bytes + entry.person.bytes)
         guard secret.count > PersonKeys.byteCount else { throw SealingError.keyboxInvalid }
         let keys = try PersonKeys(PersonKeys.part(secret, 0..<PersonKeys.byteCount))
         return Acting(
-            person: entry.person, name: entry.name, session: entry.session, keys: keys, memory: entry.memory,
+            person: entry.person, name: entry.name, roles: entry.roles, session: entry.session, keys: keys,
+            memory: entry.memory,
             sessionKey: try SessionKey(PersonKeys.part(secret, PersonKeys.byteCount..<secret.count)))
     }
 
@@ -209,8 +211,8 @@ extension Vault {
         try rethrowing("sweep") {
             try checkPolicy()
             try endSessions(.over)
-            for person in recorder.authority.people.values where person.suspended != nil {
-                try endSessions(.of(person.id, except: nil))
+            for person in recorder.authority.people.keys where ended(person) != nil {
+                try endSessions(.of(person, except: nil))
             }
             var drafts: [Draft] = []
             let limit = Timestamp(milliseconds: clock.now().milliseconds - pendingMilliseconds)

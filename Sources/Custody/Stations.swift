@@ -253,7 +253,8 @@ extension Vault {
         let sessionKey: SessionKey = try KeyedHash.derive(
             DetailKey(keys.identity.seedCopy()), label: "strongroom/v1/station-session", context: session.bytes)
         return Acting(
-            person: person, name: name, session: session, keys: keys, memory: memory, sessionKey: sessionKey)
+            person: id, name: name, roles: person.roles, session: session, keys: keys, memory: memory,
+            sessionKey: sessionKey)
     }
 
     /// The pupil file of a reference that this person or scan station may file for.

@@ -186,7 +186,10 @@ public final class Vault: Sendable {
         } catch {
             // Who has not finished their first sign-in signs nothing but that; who is suspended and a station that has ended
             // sign nothing.
-            if [.pupilUnknown, .enrolmentUnfinished, .suspended, .stationEnded, .batchNotOpen].contains(error) {
+            if [
+                .pupilUnknown, .enrolmentUnfinished, .keysBeingReplaced, .keysNotGiven, .suspended, .stationEnded,
+                .batchNotOpen,
+            ].contains(error) {
                 throw VaultError.refused(error)
             }
             try recorder.record(
@@ -211,19 +214,16 @@ public final class Vault: Sendable {
             memory.refusalNoted = now
             return true
         }
-        guard isDue, !acting.mustEnrol else { return }
+        guard isDue, standing(of: acting).isConfirmed else { return }
         try rethrowing("refusal") { _ = try say(.accessRefused(code: Refusal.notEntitled.code), .person(acting)) }
     }
 
     /// Refuses whoever's roles do not include reading as if there were nothing to read, and records that they asked.
     func requireReading(_ acting: Acting) throws {
         let authority = try recorder.read(pool) { _, head in head.authority }
-        guard !authority.allows(.read, acting.person) else { return }
-        guard let person = authority.people[acting.person], person.enrolled else {
-            throw VaultError.refused(.enrolmentUnfinished)
-        }
-        guard person.suspended == nil else { throw VaultError.refused(.suspended) }
-        try say(.accessRefused(code: Refusal.notEntitled.code), .person(acting))
+        guard let refusal = authority.refusal(of: .read, to: acting.person, at: clock.now()) else { return }
+        guard refusal == .notEntitled else { throw VaultError.refused(refusal) }
+        try say(.accessRefused(code: refusal.code), .person(acting))
         throw VaultError.notFound
     }
 
@@ -236,14 +236,27 @@ public final class Vault: Sendable {
     }
 
     /// A person's name, opened with the service's directory key.
-    func name(of person: PersonState, _ db: Database) throws -> String {
-        let bytes = try item(person.row, db)
-        let row = try bytes.withUnsafeBytes {
+    func name(of person: PersonState, _ db: Database) throws -> String { try name(of: person.id, person.row, db) }
+
+    func name(of person: PersonID, _ row: ItemID, _ db: Database) throws -> String {
+        let bytes = try item(row, db)
+        let opened = try bytes.withUnsafeBytes {
             try SealedRow.open(
-                $0, key: secrets.directory, row: person.row.bytes,
-                associatedData: rowContext("person-row", person.id.bytes))
+                $0, key: secrets.directory, row: row.bytes, associatedData: rowContext("person-row", person.bytes))
         }
-        return try Detail(parsing: row)["name"] ?? ""
+        return try Detail(parsing: opened)["name"] ?? ""
+    }
+
+    /// A person's name, sealed with the service's directory key.
+    static func sealedName(
+        _ name: String, of person: PersonID, _ vault: VaultID?, _ secrets: SecretFiles
+    ) throws -> SealedItem {
+        let row = ItemID.random()
+        return SealedItem(
+            row, .personRow,
+            try SealedRow.seal(
+                Detail(values: ["name": name]).encoded, key: secrets.directory, row: row.bytes,
+                associatedData: rowContext(vault, "person-row", person.bytes)))
     }
 
     /// An item that a statement concerning authority committed, if it is still what was committed.

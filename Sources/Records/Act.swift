@@ -30,7 +30,7 @@ public struct WrapEdge: Hashable, Sendable {
     }
 }
 
-/// A person as a statement adds them.
+/// The founding lead, or a scan station, as a statement adds them: with keys from the beginning.
 public struct PersonAct: Hashable, Sendable {
     /// The new person.
     public let person: PersonID
@@ -136,13 +136,15 @@ public struct FoundingAct: Hashable, Sendable {
     public let intake: IdentityID
     /// What each role may do from now on.
     public let abilities: Abilities
+    /// The version of the acceptable-use policy in force, which everyone has to acknowledge.
+    public let acceptableUse: String
     /// The founding lead.
     public let founder: PersonAct
 
     /// A founding of all these parts.
     public init(
         vault: VaultID, origin: String, serviceKey: [UInt8], checkpointKey: [UInt8], register: IdentityID,
-        team: IdentityID, intake: IdentityID, abilities: Abilities, founder: PersonAct
+        team: IdentityID, intake: IdentityID, abilities: Abilities, acceptableUse: String, founder: PersonAct
     ) {
         self.vault = vault
         self.origin = origin
@@ -152,6 +154,7 @@ public struct FoundingAct: Hashable, Sendable {
         self.team = team
         self.intake = intake
         self.abilities = abilities
+        self.acceptableUse = acceptableUse
         self.founder = founder
     }
 
@@ -160,7 +163,7 @@ public struct FoundingAct: Hashable, Sendable {
             "vault": .string(vault.text), "origin": .string(origin), "service_key": .string(Base64.encode(serviceKey)),
             "checkpoint_key": .string(Base64.encode(checkpointKey)), "register": .string(register.text),
             "team": .string(team.text), "intake": .string(intake.text), "abilities": abilities.encoded,
-            "founder": .object(founder.encoded),
+            "acceptable_use": .string(acceptableUse), "founder": .object(founder.encoded),
         ]
     }
 
@@ -171,6 +174,7 @@ public struct FoundingAct: Hashable, Sendable {
             serviceKey: try reader.bytes("service_key"), checkpointKey: try reader.bytes("checkpoint_key"),
             register: try reader.id("register"), team: try reader.id("team"), intake: try reader.id("intake"),
             abilities: try Abilities(parsing: try reader.value("abilities")),
+            acceptableUse: try reader.text("acceptable_use"),
             founder: try PersonAct(parsing: try reader.value("founder")))
         try reader.end()
     }
@@ -327,10 +331,22 @@ public enum ReadingManner: String, Hashable, Sendable {
 public enum Act: Hashable, Sendable {
     /// A vault was founded.
     case vaultFounded(FoundingAct)
-    /// A person was added by somebody entitled.
-    case personAdded(PersonAct)
-    /// A person finished their first sign-in: their own password seals their keys now.
-    case personEnrolled(PersonID, keybox: ItemID)
+    /// Somebody was invited by name and role.
+    case personInvited(InvitationAct)
+    /// A person has to join again with a fresh code and fresh keys; those they had count no more.
+    case personReset(PersonID, InvitationCode)
+    /// An invited person made their keys, under a password of their own.
+    case personJoined(JoiningAct)
+    /// A person who joined set up their authenticator: it gave a code.
+    case personEnrolled(PersonID)
+    /// A lead compared the fingerprint of a person's keys with them and gave the keys that their roles need.
+    case personConfirmed(ConfirmationAct)
+    /// A person acknowledged this version of the acceptable-use policy.
+    case policyAcknowledged(version: String)
+    /// A person's training was recorded.
+    case trainingRecorded(TrainingAct)
+    /// A person signed in with one of their ten recovery codes, 1 to 10, in place of the authenticator's.
+    case recoveryCodeUsed(number: UInt64)
     /// A person may sign in and act no more, until they are restored. Their keys stay.
     case personSuspended(PersonID)
     /// A suspended person may again what their roles may.
@@ -338,7 +354,7 @@ public enum Act: Hashable, Sendable {
     /// A pupil was put on the register.
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
-    case policyAdopted(Abilities)
+    case policyAdopted(Abilities, acceptableUse: String)
     /// A person signed in.
     case signedIn(SessionID)
     /// A session ended.
@@ -383,8 +399,14 @@ public enum Act: Hashable, Sendable {
     /// The word that names each act in a statement.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case vaultFounded = "vault.founded"
-        case personAdded = "person.added"
+        case personInvited = "person.invited"
+        case personReset = "person.reset"
+        case personJoined = "person.joined"
         case personEnrolled = "person.enrolled"
+        case personConfirmed = "person.confirmed"
+        case policyAcknowledged = "policy.acknowledged"
+        case trainingRecorded = "training.recorded"
+        case recoveryCodeUsed = "recovery-code.used"
         case personSuspended = "person.suspended"
         case personRestored = "person.restored"
         case pupilRegistered = "pupil.registered"
@@ -413,8 +435,10 @@ public enum Act: Hashable, Sendable {
         /// Whether replaying authority needs it: who there is, and which keys, recipients and policies count.
         public var concernsAuthority: Bool {
             switch self {
-            case .vaultFounded, .personAdded, .personEnrolled, .personSuspended, .personRestored, .pupilRegistered,
-                .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed, .stationWithdrawn:
+            case .vaultFounded, .personInvited, .personReset, .personJoined, .personEnrolled, .personConfirmed,
+                .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .personSuspended, .personRestored,
+                .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
+                .stationWithdrawn:
                 true
             default: false
             }
@@ -433,8 +457,14 @@ public enum Act: Hashable, Sendable {
     public var kind: Kind {
         switch self {
         case .vaultFounded: .vaultFounded
-        case .personAdded: .personAdded
+        case .personInvited: .personInvited
+        case .personReset: .personReset
+        case .personJoined: .personJoined
         case .personEnrolled: .personEnrolled
+        case .personConfirmed: .personConfirmed
+        case .policyAcknowledged: .policyAcknowledged
+        case .trainingRecorded: .trainingRecorded
+        case .recoveryCodeUsed: .recoveryCodeUsed
         case .personSuspended: .personSuspended
         case .personRestored: .personRestored
         case .pupilRegistered: .pupilRegistered
@@ -465,11 +495,18 @@ public enum Act: Hashable, Sendable {
     var encoded: [String: CanonicalValue] {
         switch self {
         case .vaultFounded(let act): act.encoded
-        case .personAdded(let act): act.encoded
-        case .personEnrolled(let person, let keybox): ["person": .string(person.text), "keybox": .string(keybox.text)]
-        case .personSuspended(let person), .personRestored(let person): ["person": .string(person.text)]
+        case .personInvited(let act): act.encoded
+        case .personReset(let person, let code): ["person": .string(person.text), "code": code.encoded]
+        case .personJoined(let act): act.encoded
+        case .personConfirmed(let act): act.encoded
+        case .policyAcknowledged(let version): ["version": .string(version)]
+        case .trainingRecorded(let act): act.encoded
+        case .recoveryCodeUsed(let number): ["number": .integer(Int64(number))]
+        case .personEnrolled(let person), .personSuspended(let person), .personRestored(let person):
+            ["person": .string(person.text)]
         case .pupilRegistered(let act): act.encoded
-        case .policyAdopted(let abilities): ["abilities": abilities.encoded]
+        case .policyAdopted(let abilities, let version):
+            ["abilities": abilities.encoded, "acceptable_use": .string(version)]
         case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
             .intakeRead(let session):
             ["session": .string(session.text)]
@@ -503,8 +540,17 @@ public enum Act: Hashable, Sendable {
         case .vaultFounded:
             self = .vaultFounded(try FoundingAct(parsing: value))
             return
-        case .personAdded:
-            self = .personAdded(try PersonAct(parsing: value))
+        case .personInvited:
+            self = .personInvited(try InvitationAct(parsing: value))
+            return
+        case .personJoined:
+            self = .personJoined(try JoiningAct(parsing: value))
+            return
+        case .personConfirmed:
+            self = .personConfirmed(try ConfirmationAct(parsing: value))
+            return
+        case .trainingRecorded:
+            self = .trainingRecorded(try TrainingAct(parsing: value))
             return
         case .pupilRegistered:
             self = .pupilRegistered(try PupilAct(parsing: value))
@@ -522,17 +568,25 @@ public enum Act: Hashable, Sendable {
         }
         var reader = try StatementReader(value)
         switch kind {
-        case .vaultFounded, .personAdded, .pupilRegistered, .documentFiled, .stationAdded, .intakeReceived:
+        case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .pupilRegistered,
+            .documentFiled, .stationAdded, .intakeReceived:
             throw .malformed("kind")
         case .batchOpened: self = .batchOpened(try reader.id("batch"))
         case .batchClosed: self = .batchClosed(try reader.id("batch"))
         case .stationAllowed: self = .stationAllowed(try reader.id("station"))
         case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
         case .intakeRead: self = .intakeRead(try reader.id("session"))
-        case .personEnrolled: self = .personEnrolled(try reader.id("person"), keybox: try reader.id("keybox"))
+        case .personReset:
+            self = .personReset(
+                try reader.id("person"), try InvitationCode(parsing: try reader.value("code")))
+        case .personEnrolled: self = .personEnrolled(try reader.id("person"))
+        case .policyAcknowledged: self = .policyAcknowledged(version: try reader.text("version"))
+        case .recoveryCodeUsed: self = .recoveryCodeUsed(number: try reader.size("number"))
         case .personSuspended: self = .personSuspended(try reader.id("person"))
         case .personRestored: self = .personRestored(try reader.id("person"))
-        case .policyAdopted: self = .policyAdopted(try Abilities(parsing: try reader.value("abilities")))
+        case .policyAdopted:
+            self = .policyAdopted(
+                try Abilities(parsing: try reader.value("abilities")), acceptableUse: try reader.text("acceptable_use"))
         case .signedIn: self = .signedIn(try reader.id("session"))
         case .signedOut: self = .signedOut(try reader.id("session"))
         case .registerRead: self = .registerRead(try reader.id("session"))

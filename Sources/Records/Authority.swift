@@ -15,13 +15,13 @@ public enum IdentityKind: String, Hashable, Sendable {
 }
 
 /// A person as the ledger has them now.
-public struct PersonState: Hashable, Sendable {
+public struct PersonState: Sendable {
     /// Who.
     public let id: PersonID
     /// Their node of the key graph.
-    public let identity: IdentityID
+    public fileprivate(set) var identity: IdentityID
     /// Their signing key.
-    public let verifyingKey: VerifyingKey
+    public fileprivate(set) var verifyingKey: VerifyingKey
     /// Their keyed sign-in name.
     public let nameTag: [UInt8]
     /// Their roles.
@@ -29,16 +29,30 @@ public struct PersonState: Hashable, Sendable {
     /// Their sealed name.
     public let row: ItemID
     /// Their current keybox.
-    public var keybox: ItemID
-    /// Whether they finished their first sign-in.
-    public var enrolled: Bool
+    public fileprivate(set) var keybox: ItemID
+    /// Whether their authenticator gave a code.
+    public fileprivate(set) var enrolled: Bool
+    /// Whether a lead compared the fingerprint of their keys with them, and gave them the keys of their roles.
+    public fileprivate(set) var confirmed: Bool
+    /// The version of the acceptable-use policy that they acknowledged last.
+    public fileprivate(set) var acknowledged: String?
+    /// The day on which they completed their last training, and from when on it no longer counts.
+    public fileprivate(set) var training: TrainingAct?
+    /// The recovery codes of their present keys that were used.
+    public fileprivate(set) var recoveryCodesUsed: Set<UInt64> = []
     /// Since when they may nothing, where they were suspended.
     public fileprivate(set) var suspended: Timestamp?
+    /// The signing keys they had before, and from which statement on each counted.
+    fileprivate var earlierKeys: [(from: UInt64, key: VerifyingKey)] = []
+    /// From which statement on their present signing key counts.
+    fileprivate var keyCounts: UInt64
 
     /// A person of all these parts.
+    ///
+    /// - Parameter from: the statement that brings their keys.
     package init(
         id: PersonID, identity: IdentityID, verifyingKey: VerifyingKey, nameTag: [UInt8], roles: Set<Role>,
-        row: ItemID, keybox: ItemID, enrolled: Bool
+        row: ItemID, keybox: ItemID, enrolled: Bool, from: UInt64
     ) {
         self.id = id
         self.identity = identity
@@ -48,7 +62,32 @@ public struct PersonState: Hashable, Sendable {
         self.row = row
         self.keybox = keybox
         self.enrolled = enrolled
+        confirmed = enrolled
+        keyCounts = from
     }
+
+    /// The signing key that counted at a statement.
+    func verifyingKey(at index: UInt64) -> VerifyingKey? {
+        index >= keyCounts ? verifyingKey : earlierKeys.last { $0.from <= index }?.key
+    }
+}
+
+/// An invitation that nobody has used yet.
+public struct InvitationState: Hashable, Sendable {
+    /// Who was invited.
+    public let person: PersonID
+    /// Their keyed sign-in name.
+    public let nameTag: [UInt8]
+    /// Their roles.
+    public let roles: Set<Role>
+    /// Their sealed name.
+    public let row: ItemID
+    /// The key that the code gives.
+    public fileprivate(set) var key: VerifyingKey
+    /// From when on the code is good for nothing.
+    public fileprivate(set) var expires: Timestamp
+    /// Since when it is suspended, for somebody who has not joined before.
+    public fileprivate(set) var suspended: Timestamp?
 }
 
 /// A pupil as the ledger has them now.
@@ -103,8 +142,12 @@ public struct Authority: Sendable {
     public private(set) var founding: FoundingAct?
     /// Everyone.
     public private(set) var people: [PersonID: PersonState] = [:]
-    /// Everyone by keyed sign-in name.
+    /// Everyone, invited or joined, by keyed sign-in name.
     public private(set) var peopleByTag: [[UInt8]: PersonID] = [:]
+    /// The invitations that nobody has used yet; of people who are to join again, too.
+    public private(set) var invitations: [PersonID: InvitationState] = [:]
+    /// The version of the acceptable-use policy in force.
+    public private(set) var acceptableUse = ""
     /// The register.
     public private(set) var pupils: [PupilFileID: PupilState] = [:]
     /// The register by reference.
@@ -133,20 +176,60 @@ public struct Authority: Sendable {
     /// Nothing yet.
     public init() {}
 
-    /// Whether a person's roles include an ability now.
-    public func allows(_ ability: Ability, _ person: PersonID) -> Bool {
-        people[person].map { $0.enrolled && $0.suspended == nil && abilities.allow(ability, to: $0.roles) } ?? false
+    /// Whether a person's roles include an ability now, and nothing is missing that it needs.
+    public func allows(_ ability: Ability, _ person: PersonID, at time: Timestamp) -> Bool {
+        refusal(of: ability, to: person, at: time) == nil
     }
 
-    /// Why somebody may not suspend a person, or restore one; nil where they may, as far as these rules go.
+    /// Why a person may not now what an ability includes; nil where they may.
+    public func refusal(of ability: Ability, to person: PersonID, at time: Timestamp) -> Refusal? {
+        guard let person = people[person] else { return .notEntitled }
+        return refusal(of: ability, to: person, at: time)
+    }
+
+    func refusal(of ability: Ability, to person: PersonState, at time: Timestamp) -> Refusal? {
+        if person.suspended != nil { return .suspended }
+        if invitations[person.id] != nil { return .keysBeingReplaced }
+        if !person.enrolled { return .enrolmentUnfinished }
+        if !person.confirmed { return .keysNotGiven }
+        if !abilities.allow(ability, to: person.roles) { return .notEntitled }
+        guard ability.needsDuties else { return nil }
+        let missing = steps(of: person, at: time)
+        if missing.contains(.policy) { return .policyNotAcknowledged }
+        return missing.contains(.training) ? .trainingMissing : nil
+    }
+
+    /// What a person still has to do, or have done, before they can work, in order.
+    public func steps(of person: PersonState, at time: Timestamp) -> [EnrolmentStep] {
+        EnrolmentStep.allCases.filter { step in
+            switch step {
+            case .authenticator: !person.enrolled
+            case .policy: person.acknowledged != acceptableUse
+            case .keys: !person.confirmed
+            case .training: person.training.map { $0.expires <= time } ?? true
+            }
+        }
+    }
+
+    /// Why somebody may not suspend a person, restore one or make them join again; nil where they may, as far as these
+    /// rules go.
     ///
-    /// Nobody suspends themselves; who leads safeguarding is suspended and restored by another lead alone, so that an
+    /// Nobody does it to themselves; who leads safeguarding is suspended and restored by another lead alone, so that an
     /// active lead always remains.
     public func objection(to author: PersonID, changing person: PersonID) -> Refusal? {
-        guard let state = people[person], stations[person] == nil else { return .personUnknown }
+        guard let roles = people[person]?.roles ?? invitations[person]?.roles, stations[person] == nil else {
+            return .personUnknown
+        }
         guard author != person else { return .personIsYourself }
-        guard !state.roles.contains(.dsl) || people[author]?.roles.contains(.dsl) == true else { return .personIsLead }
+        guard !roles.contains(.dsl) || people[author]?.roles.contains(.dsl) == true else { return .personIsLead }
         return nil
+    }
+
+    /// Why somebody may not invite a person of these roles, or give them their keys; nil where they may: who reads every
+    /// file, or watches over those who do, is made by a lead alone.
+    public func objection(to author: PersonID, making roles: Set<Role>) -> Refusal? {
+        guard !roles.isDisjoint(with: Role.madeByLead), people[author]?.roles.contains(.dsl) != true else { return nil }
+        return .roleIsLeads
     }
 
     /// The pupil file of a reference as people write it: in any case, with or without `P-`.
@@ -163,8 +246,10 @@ public struct Authority: Sendable {
             if case .vaultFounded(let act) = statement.act {
                 statement.index == 0 && act.founder.person == id
                     ? VerifyingKey(rawRepresentation: act.founder.verifyingKey) : nil
+            } else if case .personJoined(let act) = statement.act, people[id]?.keyCounts != statement.index {
+                act.person == id ? VerifyingKey(rawRepresentation: act.verifyingKey) : nil
             } else {
-                people[id]?.verifyingKey
+                people[id]?.verifyingKey(at: statement.index)
             }
         }
     }
@@ -224,7 +309,9 @@ public struct Authority: Sendable {
             guard station.pupilFiles.contains(pupilFile) else {
                 throw .unlawful("a station's filing for another pupil")
             }
-            guard let batch, let batch, batch.closed == nil, allows(.file, batch.operator) else {
+            guard let batch, let batch, batch.closed == nil,
+                allows(.file, batch.operator, at: statement.time)
+            else {
                 throw .unlawful("a station's filing outside an open batch")
             }
         } else if let batch {
@@ -253,7 +340,8 @@ public struct Authority: Sendable {
         case .service:
             guard kind.isService else { throw .unlawful("the service may not say \(kind.rawValue)") }
         case .person(let id):
-            if kind == .vaultFounded { return }
+            // Both bring the author's key themselves; what else they need is looked at where they are applied.
+            if kind == .vaultFounded || kind == .personJoined { return }
             guard let person = people[id] else { throw .unlawful("author unknown") }
             guard person.suspended == nil else { throw .unlawful("author is suspended") }
             if let station = stations[id] {
@@ -264,24 +352,29 @@ public struct Authority: Sendable {
                 default: throw .unlawful("a station may not say \(kind.rawValue)")
                 }
             }
+            guard invitations[id] == nil else { throw .unlawful("author's keys are being replaced") }
             if kind == .personEnrolled || kind == .signedIn || kind == .signedOut { return }
             guard person.enrolled else { throw .unlawful("author not enrolled") }
+            if kind == .policyAcknowledged || kind == .recoveryCodeUsed { return }
+            guard person.confirmed else { throw .unlawful("author's keys were not compared") }
+            func require(_ ability: Ability) throws(StatementError) {
+                if let refusal = refusal(of: ability, to: person, at: time) {
+                    throw .unlawful("author may not \(ability.rawValue): \(refusal.code)")
+                }
+            }
             switch kind {
-            case .personAdded, .personSuspended, .personRestored: try require(.managePeople, of: person)
-            case .pupilRegistered: try require(.managePupils, of: person)
-            case .policyAdopted: try require(.managePeople, of: person)
-            case .documentFiled, .uploadDiscarded, .batchOpened, .batchClosed: try require(.file, of: person)
-            case .chronologyRead, .documentOpened: try require(.read, of: person)
-            case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations, of: person)
-            case .intakeRead: try require(.seeIntake, of: person)
+            case .personInvited, .personReset, .personSuspended, .personRestored, .trainingRecorded:
+                try require(.managePeople)
+            case .personConfirmed, .policyAdopted: try require(.giveAccess)
+            case .pupilRegistered: try require(.managePupils)
+            case .documentFiled, .uploadDiscarded, .batchOpened: try require(.file)
+            case .chronologyRead, .documentOpened: try require(.read)
+            case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
+            case .intakeRead: try require(.seeIntake)
             case .intakeReceived: throw .unlawful("only a station puts scans into the intake queue")
             default: break
             }
         }
-    }
-
-    private func require(_ ability: Ability, of person: PersonState) throws(StatementError) {
-        guard abilities.allow(ability, to: person.roles) else { throw .unlawful("author may not \(ability.rawValue)") }
     }
 
     private mutating func applyAuthority(_ statement: Statement) throws(StatementError) {
@@ -293,19 +386,38 @@ public struct Authority: Sendable {
             guard founding == nil, statement.index == 0 else { throw .unlawful("founded twice") }
             founding = act
             abilities = act.abilities
+            acceptableUse = act.acceptableUse
             policy = statement.policy
             try addNode(act.register, .register)
             try addNode(act.team, .team)
             try addNode(act.intake, .intake)
-            try add(act.founder, enrolled: true)
-        case .personAdded(let act):
-            guard !act.roles.contains(.station) else { throw .unlawful("a station added as a person") }
-            try add(act, enrolled: false)
+            try add(act.founder, at: statement.index)
+        case .personInvited(let act): try invite(act, statement)
+        case .personReset(let id, let code): try reset(id, code, statement)
+        case .personJoined(let act): try join(act, statement)
+        case .personEnrolled(let id):
+            guard statement.author == .person(id), people[id]?.enrolled == false else {
+                throw .unlawful("enrolled by another, or twice")
+            }
+            people[id]?.enrolled = true
+        case .personConfirmed(let act): try confirm(act, statement)
+        case .policyAcknowledged(let version):
+            guard case .person(let author) = statement.author, version == acceptableUse else {
+                throw .unlawful("another policy than the one in force")
+            }
+            people[author]?.acknowledged = version
+        case .trainingRecorded(let act):
+            guard people[act.person] != nil, stations[act.person] == nil else { throw .unlawful("training of nobody") }
+            people[act.person]?.training = act
+        case .recoveryCodeUsed(let number):
+            guard case .person(let author) = statement.author, (1...10).contains(number),
+                people[author]?.recoveryCodesUsed.insert(number).inserted == true
+            else { throw .unlawful("a recovery code used twice") }
         case .stationAdded(let act):
             guard act.party.roles == [.station], act.party.wraps.isEmpty else {
                 throw .unlawful("a station with another role, or with keys to something")
             }
-            try add(act.party, enrolled: true)
+            try add(act.party, at: statement.index)
             stations[act.party.person] = StationState(expires: act.expires, intake: act.intake)
         case .stationAllowed(let station):
             guard let pupilFile = statement.pupilFile, pupils[pupilFile] != nil,
@@ -334,16 +446,12 @@ public struct Authority: Sendable {
                 throw .unlawful("suspended or restored by who may not")
             }
             let suspends = statement.act.kind == .personSuspended
-            guard (people[id]?.suspended == nil) == suspends else { throw .unlawful("suspended or restored twice") }
-            people[id]?.suspended = suspends ? statement.time : nil
-        case .personEnrolled(let id, let keybox):
-            guard statement.author == .person(id), var person = people[id], !person.enrolled else {
-                throw .unlawful("enrolled by another, or twice")
+            guard (suspended(id) == nil) == suspends else { throw .unlawful("suspended or restored twice") }
+            if people[id] != nil {
+                people[id]?.suspended = suspends ? statement.time : nil
+            } else {
+                invitations[id]?.suspended = suspends ? statement.time : nil
             }
-            try expect(keybox, .keybox)
-            person.keybox = keybox
-            person.enrolled = true
-            people[id] = person
         case .pupilRegistered(let act):
             guard let pupilFile = statement.pupilFile, pupils[pupilFile] == nil,
                 pupilFilesByReference[act.reference] == nil
@@ -358,39 +466,141 @@ public struct Authority: Sendable {
             pupils[pupilFile] = PupilState(
                 id: act.pupil, pupilFile: pupilFile, reference: act.reference, identity: act.identity, row: act.row)
             pupilFilesByReference[act.reference] = pupilFile
-        case .policyAdopted(let abilities):
+        case .policyAdopted(let abilities, let version):
             self.abilities = abilities
+            acceptableUse = version
             policy = statement.policy
         default: break
         }
     }
 
-    private mutating func add(_ act: PersonAct, enrolled: Bool) throws(StatementError) {
+    /// Since when a person, invited or joined, is suspended.
+    public func suspended(_ person: PersonID) -> Timestamp? {
+        people[person].map { $0.suspended } ?? invitations[person]?.suspended
+    }
+
+    private mutating func add(_ act: PersonAct, at index: UInt64) throws(StatementError) {
         guard people[act.person] == nil, peopleByTag[act.nameTag] == nil,
             let verifyingKey = VerifyingKey(rawRepresentation: act.verifyingKey)
         else { throw .unlawful("person added twice") }
         try expect(act.row, .personRow)
         try expect(act.keybox, .keybox)
         try addNode(act.identity, .person)
-        for edge in act.wraps { try check(edge, of: act) }
-        try add(act.wraps)
+        try add(act.wraps, to: act.identity, having: act.roles)
         people[act.person] = PersonState(
             id: act.person, identity: act.identity, verifyingKey: verifyingKey, nameTag: act.nameTag, roles: act.roles,
-            row: act.row, keybox: act.keybox, enrolled: enrolled)
+            row: act.row, keybox: act.keybox, enrolled: true, from: index)
         peopleByTag[act.nameTag] = act.person
     }
 
-    /// Who adds a person gives keys to that person alone, and only those that the roles need.
-    private func check(_ edge: WrapEdge, of act: PersonAct) throws(StatementError) {
-        let needs: [Ability] =
-            switch edge.identity {
-            case founding?.register: [.file, .read]
-            case founding?.team: [.read]
-            case founding?.intake: [.seeIntake]
-            default: []
+    private mutating func invite(_ act: InvitationAct, _ statement: Statement) throws(StatementError) {
+        guard case .person(let author) = statement.author, objection(to: author, making: act.roles) == nil,
+            !act.roles.isEmpty, !act.roles.contains(.station)
+        else { throw .unlawful("invited by who may not, or as nothing") }
+        guard people[act.person] == nil, invitations[act.person] == nil, act.nameTag.count == 32,
+            peopleByTag.updateValue(act.person, forKey: act.nameTag) == nil
+        else { throw .unlawful("person invited twice") }
+        try expect(act.row, .personRow)
+        invitations[act.person] = InvitationState(
+            person: act.person, nameTag: act.nameTag, roles: act.roles, row: act.row,
+            key: try key(of: act.code, statement), expires: act.code.expires)
+    }
+
+    private mutating func reset(
+        _ id: PersonID, _ code: InvitationCode, _ statement: Statement
+    ) throws(StatementError) {
+        guard case .person(let author) = statement.author, objection(to: author, changing: id) == nil else {
+            throw .unlawful("made to join again by who may not")
+        }
+        let key = try key(of: code, statement)
+        if let person = people[id] {
+            people[id]?.enrolled = false
+            people[id]?.confirmed = false
+            invitations[id] = InvitationState(
+                person: id, nameTag: person.nameTag, roles: person.roles, row: person.row, key: key,
+                expires: code.expires)
+        } else {
+            invitations[id]?.key = key
+            invitations[id]?.expires = code.expires
+        }
+    }
+
+    private func key(of code: InvitationCode, _ statement: Statement) throws(StatementError) -> VerifyingKey {
+        let longest = statement.time.milliseconds + InvitationCode.longest
+        guard let key = VerifyingKey(rawRepresentation: code.key), code.expires > statement.time,
+            code.expires.milliseconds <= longest
+        else { throw .unlawful("an invitation for longer than 24 hours, or of no key") }
+        return key
+    }
+
+    private mutating func join(_ act: JoiningAct, _ statement: Statement) throws(StatementError) {
+        guard statement.author == .person(act.person), let invitation = invitations[act.person],
+            statement.time < invitation.expires, suspended(act.person) == nil
+        else { throw .unlawful("joined without an invitation that counts") }
+        try expect(act.keybox, .keybox)
+        try addNode(act.identity, .person)
+        guard let vault = founding?.vault, let verifyingKey = VerifyingKey(rawRepresentation: act.verifyingKey),
+            let recipient = items[act.identity.shared(as: Kind.Item.self)]?.digest,
+            let keybox = items[act.keybox]?.digest,
+            invitation.key.isValid(
+                act.proof,
+                for: JoiningAct.signedBytes(
+                    vault: vault, person: act.person, identity: act.identity, verifyingKey: act.verifyingKey,
+                    recipient: recipient, keybox: keybox))
+        else { throw .unlawful("keys that the invitation's code did not sign for") }
+        invitations[act.person] = nil
+        guard var person = people[act.person] else {
+            people[act.person] = PersonState(
+                id: act.person, identity: act.identity, verifyingKey: verifyingKey, nameTag: invitation.nameTag,
+                roles: invitation.roles, row: invitation.row, keybox: act.keybox, enrolled: false,
+                from: statement.index)
+            return
+        }
+        person.earlierKeys.append((person.keyCounts, person.verifyingKey))
+        person.keyCounts = statement.index
+        person.identity = act.identity
+        person.verifyingKey = verifyingKey
+        person.keybox = act.keybox
+        person.recoveryCodesUsed = []
+        people[act.person] = person
+    }
+
+    private mutating func confirm(_ act: ConfirmationAct, _ statement: Statement) throws(StatementError) {
+        guard case .person(let author) = statement.author, let person = people[act.person], author != act.person,
+            person.identity == act.identity, person.enrolled, !person.confirmed, person.suspended == nil,
+            invitations[act.person] == nil, objection(to: author, making: person.roles) == nil
+        else { throw .unlawful("keys given to who has them, is not ready for them, or by who may not") }
+        try add(act.wraps, to: person.identity, having: person.roles)
+        people[act.person]?.confirmed = true
+    }
+
+    /// Who gives keys for somebody's roles gives them to that person alone, and only those that the roles need.
+    private mutating func add(
+        _ edges: [WrapEdge], to identity: IdentityID, having roles: Set<Role>
+    ) throws(StatementError) {
+        for edge in edges {
+            guard edge.holder == identity, needs(edge.identity).contains(where: { abilities.allow($0, to: roles) })
+            else {
+                throw .unlawful("a key that the person's roles do not need")
             }
-        guard edge.holder == act.identity, needs.contains(where: { abilities.allow($0, to: act.roles) }) else {
-            throw .unlawful("a key that the person's roles do not need")
+        }
+        try add(edges)
+    }
+
+    /// The abilities that need the key of the register, the team or the intake queue: any of them.
+    private func needs(_ identity: IdentityID) -> [Ability] {
+        switch identity {
+        case founding?.register: [.file, .read]
+        case founding?.team: [.read]
+        case founding?.intake: [.seeIntake]
+        default: []
+        }
+    }
+
+    /// The identities that roles need the keys of.
+    public func identities(for roles: Set<Role>) -> [IdentityID] {
+        [founding?.register, founding?.team, founding?.intake].compactMap { $0 }.filter { identity in
+            needs(identity).contains { abilities.allow($0, to: roles) }
         }
     }
 

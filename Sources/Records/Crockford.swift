@@ -47,11 +47,24 @@ public enum Crockford {
         return bits < 5 && held == 0 ? out : nil
     }
 
-    /// Random text of so many characters, grouped by fours with hyphens, for a person to copy from a page.
-    public static func grouped(_ text: String) -> String {
+    /// Text as a person types it from paper, as it is decoded: lower case, without spaces and hyphens, O as 0, I and L as 1.
+    public static func typed(_ text: String) -> String {
+        String(
+            text.lowercased().compactMap { character -> Character? in
+                switch character {
+                case "-", " ", "\t", "\n", "\r": nil
+                case "o": "0"
+                case "i", "l": "1"
+                default: character
+                }
+            })
+    }
+
+    /// Text in groups with hyphens between, for a person to copy.
+    public static func grouped(_ text: String, by size: Int = 4) -> String {
         var out = ""
         for (offset, character) in text.enumerated() {
-            if offset > 0 && offset % 4 == 0 { out += "-" }
+            if offset > 0 && offset % size == 0 { out += "-" }
             out.append(character)
         }
         return out

@@ -4,8 +4,10 @@ public enum Request: Hashable, Sendable {
     case seeRegister
     /// Put pupils on the register.
     case managePupils
-    /// Add people.
+    /// Invite people, suspend and restore them, make them join again, record their training.
     case managePeople
+    /// Give somebody the keys that their roles need.
+    case giveAccess
     /// File into a pupil file; a scan station does so in this batch.
     case file(PupilFileID, in: BatchID? = nil)
     /// Put scans into the intake queue.
@@ -49,13 +51,12 @@ public func decide(
         try decide(request, by: station, at: time, under: authority)
         return Grant(person: person, request: request)
     }
-    guard state.suspended == nil else { throw .suspended }
-    guard state.enrolled else { throw .enrolmentUnfinished }
     let ability: Ability =
         switch request {
-        case .seeRegister: authority.allows(.read, person) ? .read : .file
+        case .seeRegister: authority.abilities.allow(.read, to: state.roles) ? .read : .file
         case .managePupils: .managePupils
         case .managePeople: .managePeople
+        case .giveAccess: .giveAccess
         case .file, .keepBatch: .file
         case .fillIntake: throw .notEntitled
         case .seeIntake: .seeIntake
@@ -63,7 +64,7 @@ public func decide(
         case .readChronology, .readDocument: .read
         case .seeFigures: .seeFigures
         }
-    guard authority.allows(ability, person) else { throw .notEntitled }
+    if let refusal = authority.refusal(of: ability, to: state, at: time) { throw refusal }
     switch request {
     case .file(let pupilFile, in: _), .readChronology(let pupilFile), .readDocument(_, in: let pupilFile, _):
         guard authority.pupils[pupilFile] != nil else { throw .pupilUnknown }
@@ -83,7 +84,7 @@ private func decide(
     case .file(let pupilFile, in: let batch):
         guard station.pupilFiles.contains(pupilFile) else { throw .pupilUnknown }
         guard let batch = batch.flatMap({ authority.batches[$0] }), batch.closed == nil,
-            authority.allows(.file, batch.operator)
+            authority.allows(.file, batch.operator, at: time)
         else { throw .batchNotOpen }
     default: throw .notEntitled
     }

@@ -6,6 +6,8 @@ import Yams
 public struct Policies: Sendable {
     /// `school.yaml`.
     public let school: SchoolPolicy
+    /// `acceptable-use.yaml`.
+    public let acceptableUse: AcceptableUsePolicy
     /// `access.yaml`.
     public let access: AccessPolicy
     /// `sessions.yaml`.
@@ -21,7 +23,8 @@ public struct Policies: Sendable {
 
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
-        "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml", "sessions.yaml",
+        "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml",
+        "sessions.yaml",
     ]
 
     /// Decodes the files.
@@ -35,18 +38,20 @@ public struct Policies: Sendable {
         }
         digest = hasher.finish()
         school = try Self.decode("school.yaml", files)
+        acceptableUse = try Self.decode("acceptable-use.yaml", files)
         access = try Self.decode("access.yaml", files)
         sessions = try Self.decode("sessions.yaml", files)
         categories = try Self.decode("categories.yaml", files)
         fileTypes = try Self.decode("file-types.yaml", files)
         limits = try Self.decode("limits.yaml", files)
+        try acceptableUse.check()
         try sessions.check()
         try school.check()
         try categories.check()
         try fileTypes.check()
         try limits.check()
-        guard access.roles[.dsl]?.contains(.managePeople) == true else {
-            throw .policyUnreadable("policies/access.yaml: the role dsl must be able to manage-people")
+        guard access.roles[.dsl].map({ Set($0).isSuperset(of: [.managePeople, .giveAccess]) }) == true else {
+            throw .policyUnreadable("policies/access.yaml: the role dsl must be able to manage-people and give-access")
         }
     }
 
@@ -107,6 +112,63 @@ public struct SchoolPolicy: Codable, Hashable, Sendable {
     func check() throws(Refusal) {
         guard TimeZone(identifier: timezone) != nil else {
             throw .policyUnreadable("policies/school.yaml: there is no time zone \(timezone.prefix(40))")
+        }
+    }
+}
+
+/// The policy that everyone acknowledges, and for how long a training counts.
+public struct AcceptableUsePolicy: Codable, Hashable, Sendable {
+    /// One section of the policy.
+    public struct Section: Codable, Hashable, Sendable {
+        /// Its heading.
+        public let heading: String
+        /// Its text.
+        public let text: String
+    }
+    /// What it is called.
+    public let title: String
+    /// Its version, in up to 40 printable ASCII characters; a new one has to be acknowledged anew.
+    public let version: String
+    /// The day of its last review, such as `2026-09-01`.
+    public let reviewed: String
+    /// For how many months a training counts.
+    public let trainingValidMonths: Int
+    /// The policy itself.
+    public let sections: [Section]
+
+    enum CodingKeys: String, CodingKey {
+        case title, version, reviewed, sections
+        case trainingValidMonths = "training-valid-months"
+    }
+
+    /// The same day so many months later, at its beginning in the school's time zone: a review, or a training's end.
+    ///
+    /// - Throws: `date.unreadable` for anything but a day.
+    public static func instant(_ day: String, plusMonths months: Int, in timezone: String) throws(Refusal) -> Timestamp
+    {
+        let date = try DocumentDate(parsing: day)
+        guard day.count == 10, let number = date.days?.lowerBound, let zone = TimeZone(identifier: timezone) else {
+            throw .dateUnreadable
+        }
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = zone
+        let parts = DateComponents(year: number / 10_000, month: number / 100 % 100, day: number % 100)
+        guard let start = calendar.date(from: parts),
+            let end = calendar.date(byAdding: DateComponents(month: months), to: start)
+        else { throw .dateUnreadable }
+        return Timestamp(milliseconds: Int64(end.timeIntervalSince1970 * 1000))
+    }
+
+    func check() throws(Refusal) {
+        guard (1...40).contains(version.utf8.count), version.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw .policyUnreadable("policies/acceptable-use.yaml: a version has 1 to 40 characters without spaces")
+        }
+        do { _ = try Self.instant(reviewed, plusMonths: 12, in: "UTC") } catch {
+            throw .policyUnreadable("policies/acceptable-use.yaml: reviewed is a day such as 2026-09-01")
+        }
+        guard (1...60).contains(trainingValidMonths), !sections.isEmpty else {
+            throw .policyUnreadable(
+                "policies/acceptable-use.yaml: a training counts for 1 to 60 months, and the policy has sections")
         }
     }
 }

@@ -23,7 +23,9 @@ public struct ProjectedRow: Hashable, Sendable {
 /// The same function writes them when a statement is made and gives them again when a vault is verified. Rows are only
 /// ever added; the first column is the primary key.
 public enum Projection: String, Hashable, Sendable, CaseIterable {
-    case act, person, keybox, identity, wrap, pupil, document
+    case act, person
+    case personKeys = "person_keys"
+    case keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
     case station, batch, intake
 
@@ -31,7 +33,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     public var columns: [String] {
         switch self {
         case .act: ["idx", "kind", "author", "pupil_file", "recorded"]
-        case .person: ["id", "identity", "verifying_key", "name_tag", "roles", "row", "idx"]
+        case .person: ["id", "name_tag", "roles", "row", "idx"]
+        case .personKeys: ["identity", "person", "verifying_key", "idx"]
         case .keybox: ["item", "person", "idx"]
         case .identity: ["id", "kind", "pupil_file", "idx"]
         case .wrap: ["item", "identity", "holder", "idx"]
@@ -71,13 +74,19 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
                 add(.wrap, .blob(wrap.item.bytes), .blob(wrap.identity.bytes), .blob(wrap.holder.bytes), index)
             }
         }
-        func add(_ act: PersonAct) {
+        func add(_ person: PersonID, nameTag: [UInt8], roles: Set<Role>, row: ItemID) {
             add(
-                .person, .blob(act.person.bytes), .blob(act.identity.bytes), .blob(act.verifyingKey),
-                .blob(act.nameTag), .text(act.roles.map(\.rawValue).sorted().joined(separator: " ")),
-                .blob(act.row.bytes), index)
-            add(.identity, .blob(act.identity.bytes), .text(IdentityKind.person.rawValue), .null, index)
-            add(.keybox, .blob(act.keybox.bytes), .blob(act.person.bytes), index)
+                .person, .blob(person.bytes), .blob(nameTag),
+                .text(roles.map(\.rawValue).sorted().joined(separator: " ")), .blob(row.bytes), index)
+        }
+        func add(_ person: PersonID, identity: IdentityID, verifyingKey: [UInt8], keybox: ItemID) {
+            add(.identity, .blob(identity.bytes), .text(IdentityKind.person.rawValue), .null, index)
+            add(.personKeys, .blob(identity.bytes), .blob(person.bytes), .blob(verifyingKey), index)
+            add(.keybox, .blob(keybox.bytes), .blob(person.bytes), index)
+        }
+        func add(_ act: PersonAct) {
+            add(act.person, nameTag: act.nameTag, roles: act.roles, row: act.row)
+            add(act.person, identity: act.identity, verifyingKey: act.verifyingKey, keybox: act.keybox)
             add(act.wraps)
         }
         switch statement.act {
@@ -86,8 +95,10 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             add(.identity, .blob(act.team.bytes), .text(IdentityKind.team.rawValue), .null, index)
             add(.identity, .blob(act.intake.bytes), .text(IdentityKind.intake.rawValue), .null, index)
             add(act.founder)
-        case .personAdded(let act): add(act)
-        case .personEnrolled(let person, let keybox): add(.keybox, .blob(keybox.bytes), .blob(person.bytes), index)
+        case .personInvited(let act): add(act.person, nameTag: act.nameTag, roles: act.roles, row: act.row)
+        case .personJoined(let act):
+            add(act.person, identity: act.identity, verifyingKey: act.verifyingKey, keybox: act.keybox)
+        case .personConfirmed(let act): add(act.wraps)
         case .pupilRegistered(let act):
             add(.identity, .blob(act.identity.bytes), .text(IdentityKind.pupilFile.rawValue), pupilFile, index)
             add(

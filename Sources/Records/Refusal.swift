@@ -83,8 +83,36 @@ extension Refusal {
     public static let personIsLead = Refusal(
         code: "person.lead", message: "A safeguarding lead is suspended or restored by another lead alone.",
         hint: "Ask a safeguarding lead.")
-    /// The sign-in is not finished.
+    /// The authenticator is not set up yet.
     public static let enrolmentUnfinished = Refusal(
         code: "access.enrolment-unfinished", message: "Your first sign-in is not finished.",
-        hint: "Choose your own password and set up your authenticator first.")
+        hint: "Set up your authenticator first.")
+    /// A lead has not compared the keys yet.
+    public static let keysNotGiven = Refusal(
+        code: "access.keys-not-given", message: "The safeguarding lead has not compared your keys with you yet.",
+        hint: "Read your words to the safeguarding lead: they stand on your home page.")
+    /// The person has to join again.
+    public static let keysBeingReplaced = Refusal(
+        code: "access.keys-being-replaced", message: "Your keys are being replaced.",
+        hint: "Join again with the new invitation that you were given.")
+    /// The policy in force was not acknowledged.
+    public static let policyNotAcknowledged = Refusal(
+        code: "access.policy-not-acknowledged", message: "You have not acknowledged the policy in force.",
+        hint: "Read it and acknowledge it, then go on.")
+    /// There is no training that counts.
+    public static let trainingMissing = Refusal(
+        code: "access.training-missing", message: "There is no training of yours on record that still counts.",
+        hint: "Ask the safeguarding lead to record your training.")
+    /// A role that a lead alone gives.
+    public static let roleIsLeads = Refusal(
+        code: "person.role-of-lead", message: "Leads, deputies and the panel are made by a safeguarding lead alone.",
+        hint: "Ask a safeguarding lead.")
+    /// Somebody who has not joined yet, where keys are asked for.
+    public static let invitationUnused = Refusal(
+        code: "person.not-joined", message: "They have not joined yet: there are no keys to compare.",
+        hint: "Ask them to join with their invitation first.")
+    /// A code of no invitation, or of one that counts no more.
+    public static let invitationUnknown = Refusal(
+        code: "invitation.unknown", message: "There is no invitation with that name and code, or it counts no more.",
+        hint: "Check both. An invitation works once, for 24 hours; ask for a new one if yours is older.")
 }

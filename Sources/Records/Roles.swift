@@ -19,6 +19,9 @@ public enum Role: String, Hashable, Sendable, CaseIterable, Codable {
     /// The roles that a person can have.
     public static let ofPeople = allCases.filter { $0 != .station }
 
+    /// The roles that a lead alone gives: they read every ordinary file, or watch over those who do.
+    public static let madeByLead: Set<Role> = [.dsl, .deputy, .panel]
+
     /// For people.
     public var title: String {
         switch self {
@@ -39,8 +42,10 @@ public enum Ability: String, Hashable, Sendable, CaseIterable, Codable {
     case file
     /// Read every ordinary pupil file.
     case read
-    /// Add people.
+    /// Invite people, suspend and restore them, make them join again, record their training.
     case managePeople = "manage-people"
+    /// Compare the fingerprints of people's keys with them, and give them the keys that their roles need.
+    case giveAccess = "give-access"
     /// Put pupils on the register.
     case managePupils = "manage-pupils"
     /// See the ledger's figures.
@@ -49,4 +54,12 @@ public enum Ability: String, Hashable, Sendable, CaseIterable, Codable {
     case manageStations = "manage-stations"
     /// See what waits in the intake queue.
     case seeIntake = "see-intake"
+
+    /// Whether it needs the policy acknowledged and a training that counts: uploading and reading do.
+    public var needsDuties: Bool {
+        switch self {
+        case .file, .read, .seeIntake: true
+        case .managePeople, .giveAccess, .managePupils, .seeFigures, .manageStations: false
+        }
+    }
 }

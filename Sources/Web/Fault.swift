@@ -117,8 +117,9 @@ struct Problem {
         let refusal = error.refusal
         let status: HTTPResponse.Status =
             switch error {
-            case .refused(.notEntitled), .refused(.enrolmentUnfinished), .refused(.stationEnded), .refused(.suspended),
-                .refused(.signedOut):
+            case .refused(.notEntitled), .refused(.enrolmentUnfinished), .refused(.keysNotGiven),
+                .refused(.keysBeingReplaced), .refused(.policyNotAcknowledged), .refused(.trainingMissing),
+                .refused(.stationEnded), .refused(.suspended), .refused(.signedOut):
                 .forbidden
             case .refused(.pupilUnknown): .notFound
             case .refused: .unprocessableContent

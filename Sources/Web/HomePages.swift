@@ -10,6 +10,11 @@ struct HomePage {
         let text: String
         let pupil: String
     }
+    /// What is missing before the person can work, with where to put it right.
+    struct Missing {
+        let text: String
+        let link: Link?
+    }
     struct Duty {
         let href: String
         let count: String
@@ -26,6 +31,8 @@ struct HomePage {
         let cannot: [String]
     }
     let chrome: Chrome
+    let missing: [Missing]
+    let isMissing: Bool
     let mayFile: Bool
     let filesFirst: Bool
     let mayRead: Bool
@@ -34,6 +41,7 @@ struct HomePage {
     let maySeeFigures: Bool
     let unfinished: [Unfinished]
     let hasUnfinished: Bool
+    let hasDuties: Bool
     let waiting: [Duty]
     let nothingWaits: Bool
     let batch: OpenBatch?
@@ -79,13 +87,17 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: count == 1 ? "scan in the intake queue" : "scans in the intake queue"))
         }
     }
+    waiting += try peopleDuties(visit, acting)
+    let missing = missing(visit, acting)
     return visit.page(
         .home,
         HomePage(
-            chrome: visit.chrome("Home"), mayFile: mayFile, filesFirst: mayFile && !mayRead, mayRead: mayRead,
+            chrome: visit.chrome("Home"), missing: missing, isMissing: !missing.isEmpty, mayFile: mayFile,
+            filesFirst: mayFile && !mayRead, mayRead: mayRead,
             mayManagePupils: acting.may(.managePupils, in: vault),
             mayManagePeople: acting.may(.managePeople, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
-            unfinished: unfinished, hasUnfinished: !unfinished.isEmpty, waiting: waiting,
+            unfinished: unfinished, hasUnfinished: !unfinished.isEmpty,
+            hasDuties: mayRead || acting.may(.managePeople, in: vault), waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,
             batch: mayFile
                 ? try vault.currentBatch(as: acting).map { batch in
@@ -98,6 +110,56 @@ private func showHome(_ visit: Visit) throws -> Reply {
             role: role(acting, vault)))
 }
 
+private func missing(_ visit: Visit, _ acting: Acting) -> [HomePage.Missing] {
+    let needs = Ability.allCases.contains { $0.needsDuties && acting.hasRole(for: $0, in: visit.vault) }
+    guard needs else { return [] }
+    return visit.vault.standing(of: acting).steps.map { step in
+        switch step {
+        case .policy:
+            .init(
+                text: "You have not acknowledged the policy in force.",
+                link: Link(href: "/policy", text: "Read the policy"))
+        case .training where acting.may(.managePeople, in: visit.vault):
+            .init(
+                text: "There is no training of yours on record that still counts.",
+                link: Link(href: "/people/\(acting.person.text)", text: "Record your training"))
+        default:
+            .init(
+                text:
+                    "There is no training of yours on record that still counts. Ask the safeguarding lead to record it.",
+                link: nil)
+        }
+    }
+}
+
+/// What there is to do about people, for who looks after them.
+private func peopleDuties(_ visit: Visit, _ acting: Acting) throws -> [HomePage.Duty] {
+    guard acting.may(.managePeople, in: visit.vault) else { return [] }
+    let soon = Timestamp(milliseconds: visit.now.milliseconds + 30 * 86_400_000)
+    let people = try visit.vault.people(as: acting).filter { $0.suspended == nil && $0.standing.invitedUntil == nil }
+    let waiting = people.count { $0.standing.steps.contains(.keys) && !$0.standing.steps.contains(.authenticator) }
+    let untrained = people.count {
+        $0.standing.isConfirmed && $0.standing.trainedUntil.map { $0 <= soon } ?? true
+    }
+    var duties: [HomePage.Duty] = []
+    if waiting > 0 {
+        duties.append(
+            .init(
+                href: "/people", count: String(waiting),
+                text: waiting == 1 ? "person waits for their keys" : "people wait for their keys"))
+    }
+    if untrained > 0 {
+        duties.append(
+            .init(
+                href: "/people", count: String(untrained),
+                text: (untrained == 1 ? "person has" : "people have") + " no training that counts for 30 more days"))
+    }
+    if try visit.vault.policyOverdue(as: acting) {
+        duties.append(.init(href: "/policy", count: "1", text: "policy is overdue for its yearly review"))
+    }
+    return duties
+}
+
 private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
     let all: [(Ability, can: String, cannot: String)] = [
         (.file, "upload and file documents for any pupil on the register", "upload or file documents"),
@@ -106,11 +168,12 @@ private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
             "read pupils’ files, not even what you filed yourself"
         ),
         (.managePupils, "put pupils on the register", "change the register of pupils"),
-        (.managePeople, "add people and give them a role", "add people"),
+        (.managePeople, "invite people, suspend them, and record their training", "invite people"),
+        (.giveAccess, "give people the keys of their roles", "give anybody access"),
         (.seeFigures, "see how the record stands, in figures", "see the record’s figures"),
         (.manageStations, "make scan stations and withdraw them", "make scan stations"),
     ]
     return HomePage.Role(
-        can: all.filter { acting.may($0.0, in: vault) }.map(\.can),
-        cannot: all.filter { !acting.may($0.0, in: vault) }.map(\.cannot))
+        can: all.filter { acting.hasRole(for: $0.0, in: vault) }.map(\.can),
+        cannot: all.filter { !acting.hasRole(for: $0.0, in: vault) }.map(\.cannot))
 }

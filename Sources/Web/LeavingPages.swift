@@ -7,6 +7,13 @@ let leavingRoutes: [Route] = [
     Route(.get, "/sign-ins", .signedIn, handle: showSignIns),
     Route(.post, "/sign-ins", .signedIn, body: .form(["session"]), handle: endSignIn),
     Route(.get, "/people/{person}", .managePeople, handle: showPerson),
+    Route(.post, "/people/{person}/keys", .giveAccess, body: .form(["words", "same"]), handle: giveKeys),
+    Route(.post, "/people/{person}/training", .managePeople, body: .form(["day"]), handle: recordTraining),
+    Route(.post, "/people/{person}/reset", .managePeople, body: .form([])) { visit in
+        let id: PersonID = try visit.id("person")
+        let roles = try visit.vault.person(id, as: visit.acting).0.roles
+        return invitedPage(visit, try visit.vault.reset(id, as: visit.acting), roles, isAgain: true)
+    },
     Route(.post, "/people/{person}/suspend", .managePeople, body: .form([])) { visit in
         let id: PersonID = try visit.id("person")
         try visit.vault.suspend(id, as: visit.acting)
@@ -70,11 +77,26 @@ private func endSignIn(_ visit: Visit) throws -> Reply {
 }
 
 struct PersonPage {
+    /// Keys that wait to be compared.
+    struct Keys {
+        let words: [String]
+        let joined: String
+        let error: String?
+    }
     let chrome: Chrome
     let name: String
     let roles: String
-    let enrolled: Bool
+    let standing: String
     let suspended: String?
+    let keys: Keys?
+    let needsLead: Bool
+    let trained: String?
+    let trainingCounts: Bool
+    let trainedUntil: String
+    let day: Field
+    let mayTrain: Bool
+    let isInvited: Bool
+    let recoveryCodes: String?
     let places: [PlaceRow]
     let isAway: Bool
     let objection: String?
@@ -84,20 +106,68 @@ struct PersonPage {
     let csrf: String
 }
 
-private func showPerson(_ visit: Visit) throws -> Reply {
+private func showPerson(_ visit: Visit) throws -> Reply { try personPage(visit) }
+
+private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: String = "") throws -> Reply {
     let id: PersonID = try visit.id("person")
-    let (person, objection) = try visit.vault.person(id, as: visit.acting)
-    let places = try visit.vault.places(of: id, as: visit.acting)
+    let acting = try visit.acting
+    let (person, objection) = try visit.vault.person(id, as: acting)
+    let places = try visit.vault.places(of: id, as: acting)
     let isSuspended = person.suspended != nil
+    let standing = person.standing
+    let waitsForKeys = standing.steps.contains(.keys) && !standing.steps.contains(.authenticator) && !isSuspended
+    let mayGive = acting.may(.giveAccess, in: visit.vault)
+    let words = waitsForKeys && mayGive ? try visit.vault.fingerprintWords(of: id, as: acting) : nil
+    let problem = refusal.map { "\($0.message) \($0.hint)" }
     return visit.page(
         .person,
         PersonPage(
-            chrome: visit.chrome(person.name, back: Link(href: "/people", text: "People")), name: person.name,
-            roles: visit.words.roles(person.roles), enrolled: person.enrolled,
-            suspended: person.suspended.map(visit.words.moment), places: places.map { PlaceRow($0, visit) },
-            isAway: places.isEmpty, objection: objection.map { "\($0.message) \($0.hint)" },
+            chrome: visit.chrome(
+                person.name, back: Link(href: "/people", text: "People"),
+                problems: problem.map { [ProblemLink(href: "#" + place, text: $0)] } ?? []), name: person.name,
+            roles: visit.words.roles(person.roles), standing: visit.words.standing(standing, at: visit.now),
+            suspended: person.suspended.map(visit.words.moment),
+            keys: words.map {
+                .init(words: $0, joined: $0.joined(separator: " "), error: place == "same" ? problem : nil)
+            }, needsLead: waitsForKeys && !mayGive, trained: standing.trained.map(visit.words.date),
+            trainingCounts: standing.trainedUntil.map { $0 > visit.now } ?? false,
+            trainedUntil: standing.trainedUntil.map(visit.words.longDay) ?? "",
+            day: Field(value: visit.form["day"], error: place == "day" ? problem : nil),
+            mayTrain: standing.invitedUntil == nil, isInvited: standing.invitedUntil != nil,
+            recoveryCodes: standing.isConfirmed ? visit.words.count(standing.recoveryCodesLeft, "recovery code") : nil,
+            places: places.map { PlaceRow($0, visit) }, isAway: places.isEmpty,
+            objection: objection.map { "\($0.message) \($0.hint)" },
             maySuspend: objection == nil && !isSuspended, mayRestore: objection == nil && isSuspended,
-            path: "/people/\(id.text)", csrf: visit.session?.csrf ?? ""))
+            path: "/people/\(id.text)", csrf: visit.session?.csrf ?? ""),
+        status: refusal == nil ? .ok : .unprocessableContent)
+}
+
+private func giveKeys(_ visit: Visit) throws -> Reply {
+    guard visit.form["same"] == "yes" else {
+        return try personPage(
+            visit,
+            refusal: Refusal(
+                code: "person.not-compared", message: "The words are not compared yet.",
+                hint: "Compare them with the person, then tick the box."), at: "same")
+    }
+    do {
+        try visit.vault.confirm(
+            visit.id("person"), words: visit.form["words"].split(separator: " ").map(String.init), as: visit.acting)
+    } catch VaultError.refused(let refusal) where refusal.code == "person.other-keys" {
+        return try personPage(visit, refusal: refusal, at: "same")
+    }
+    return .redirect("/people/\(try visit.parameter("person"))")
+}
+
+private func recordTraining(_ visit: Visit) throws -> Reply {
+    do {
+        try visit.vault.recordTraining(of: visit.id("person"), completed: visit.form["day"], as: visit.acting)
+    } catch VaultError.refused(let refusal)
+        where refusal.code.hasPrefix("training.") || refusal == .dateUnreadable
+    {
+        return try personPage(visit, refusal: refusal, at: "day")
+    }
+    return .redirect("/people/\(try visit.parameter("person"))")
 }
 
 /// What a browser says of itself, in a few words that its person knows it by: `Firefox on Windows`. Nothing else of it is

@@ -5,11 +5,9 @@ import Records
 package enum Access: String, Sendable, CaseIterable {
     /// Anyone, signed in or not.
     case anyone
-    /// Anyone who is signed in, even if the first sign-in is not finished.
+    /// Anyone who is signed in, also who has not the keys of their roles yet.
     case session
-    /// Only somebody whose first sign-in is not finished.
-    case enrolling
-    /// Anyone who is signed in.
+    /// Anyone who is signed in and has the keys of their roles.
     case signedIn
     /// Who may file.
     case file
@@ -21,8 +19,10 @@ package enum Access: String, Sendable, CaseIterable {
     case seeRegister
     /// Who may put pupils on the register.
     case managePupils
-    /// Who may add people.
+    /// Who may invite people and look after them.
     case managePeople
+    /// Who may give people the keys of their roles.
+    case giveAccess
     /// Who may see how the ledger stands.
     case seeFigures
     /// Who may make scan stations and withdraw them.

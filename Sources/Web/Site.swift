@@ -30,7 +30,8 @@ package struct Site: HTTPResponder {
 
     /// Every address.
     package static let routes: [Route] =
-        (signInRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes + readingRoutes
+        (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
+        + readingRoutes
         + documentRoutes + pupilRoutes
         + peopleRoutes + leavingRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
@@ -83,7 +84,7 @@ package struct Site: HTTPResponder {
         let path = request.uri.path
         if !path.hasPrefix("/static/") {
             session = request.cookie(.session).flatMap { vault.sessions.resume($0) }
-                .flatMap { vault.isSuspended($0.acting) ? nil : $0 }
+                .flatMap { vault.ended($0.acting) == nil ? $0 : nil }
         }
         let station = try request.stationToken.map { token in
             do { return try vault.enter(stationToken: token) } catch VaultError.signInFailed {
@@ -139,29 +140,30 @@ package struct Site: HTTPResponder {
             return nil
         }
         if route.access == .session { return nil }
-        if acting.mustEnrol != (route.access == .enrolling) {
-            guard route.leadsToSignIn || !route.path.hasPrefix("/api/") else {
-                throw .vault(.refused(.enrolmentUnfinished))
-            }
-            return .redirect(acting.mustEnrol ? "/first-time" : "/")
+        guard vault.standing(of: acting).isConfirmed else {
+            guard route.leadsToSignIn || !route.path.hasPrefix("/api/") else { throw .vault(.refused(.keysNotGiven)) }
+            return .redirect("/first-time")
         }
-        let may =
+        let abilities: [Ability] =
             switch route.access {
-            case .anyone, .session, .enrolling, .signedIn: true
-            case .file, .upload: acting.may(.file, in: vault)
-            case .read: acting.may(.read, in: vault)
-            case .seeRegister: acting.may(.file, in: vault) || acting.may(.read, in: vault)
-            case .managePupils: acting.may(.managePupils, in: vault)
-            case .managePeople: acting.may(.managePeople, in: vault)
-            case .seeFigures: acting.may(.seeFigures, in: vault)
-            case .manageStations: acting.may(.manageStations, in: vault)
-            case .seeIntake: acting.may(.seeIntake, in: vault)
+            case .anyone, .session, .signedIn: []
+            case .file, .upload: [.file]
+            case .read: [.read]
+            case .seeRegister: [.file, .read]
+            case .managePupils: [.managePupils]
+            case .managePeople: [.managePeople]
+            case .giveAccess: [.giveAccess]
+            case .seeFigures: [.seeFigures]
+            case .manageStations: [.manageStations]
+            case .seeIntake: [.seeIntake]
             }
-        guard may else {
-            do { try vault.noteRefusal(of: acting) } catch { throw .vault(error) }
-            throw .vault(.refused(.notEntitled))
+        if abilities.isEmpty || abilities.contains(where: { acting.may($0, in: vault) }) { return nil }
+        if let ability = abilities.first(where: { acting.hasRole(for: $0, in: vault) }) {
+            // Their role includes it; something that they have to do is missing.
+            throw .vault(.refused(vault.objection(to: ability, by: acting)))
         }
-        return nil
+        do { try vault.noteRefusal(of: acting) } catch { throw .vault(error) }
+        throw .vault(.refused(.notEntitled))
     }
 
     private static func fault(_ error: any Error) -> Fault {

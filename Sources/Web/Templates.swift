@@ -5,7 +5,9 @@ enum Template: String, CaseIterable {
     case layout, problem
     case signIn = "sign-in"
     case firstTime = "first-time"
-    case enrolled, home, hidden
+    case steps, join, compare, policy
+    case recoveryCodes = "recovery-codes"
+    case home, hidden
     case choosePupil = "choose-pupil"
     case upload, check, discard, receipt
     case pupils
@@ -13,7 +15,7 @@ enum Template: String, CaseIterable {
     case entry, document, quarantine
     case people, person
     case signIns = "sign-ins"
-    case personAdded = "person-added"
+    case invited
     case pupilAdd = "pupil-add"
     case pupilImport = "pupil-import"
     case pupilImported = "pupil-imported"
@@ -27,7 +29,11 @@ enum Template: String, CaseIterable {
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache
-        case .enrolled: PackageResources.enrolled_mustache
+        case .steps: PackageResources.steps_mustache
+        case .join: PackageResources.join_mustache
+        case .compare: PackageResources.compare_mustache
+        case .policy: PackageResources.policy_mustache
+        case .recoveryCodes: PackageResources.recovery_codes_mustache
         case .home: PackageResources.home_mustache
         case .hidden: PackageResources.hidden_mustache
         case .choosePupil: PackageResources.choose_pupil_mustache
@@ -43,7 +49,7 @@ enum Template: String, CaseIterable {
         case .people: PackageResources.people_mustache
         case .person: PackageResources.person_mustache
         case .signIns: PackageResources.sign_ins_mustache
-        case .personAdded: PackageResources.person_added_mustache
+        case .invited: PackageResources.invited_mustache
         case .pupilAdd: PackageResources.pupil_add_mustache
         case .pupilImport: PackageResources.pupil_import_mustache
         case .pupilImported: PackageResources.pupil_imported_mustache

@@ -146,16 +146,21 @@ struct DemoSchool {
         let step = UInt64(clock.now().milliseconds) / 30_000
         var authenticators = [people[0].name: founded.authenticatorSecret]
         let lead = try signIn(people[0].name, founded.authenticatorSecret, step, vault)
+        let today = String(clock.now().iso8601.prefix(10))
+        try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: lead)
+        try vault.recordTraining(of: lead.person, completed: today, as: lead)
         let pupils = try vault.importPupils(csv: Input.text(register), as: lead).added
         for person in people.dropFirst() {
-            let new = try vault.addPerson(name: person.name, roles: [person.role], as: lead)
-            guard
-                case .enrolment(let acting) = try vault.signIn(
-                    name: person.name, password: new.oneTimePassword, code: ""),
-                let secret = vault.authenticatorSecret(of: acting)
-            else { throw ValidationError("The demo's people could not be added.") }
+            let invitation = try vault.invite(name: person.name, roles: [person.role], as: lead)
+            let acting = try vault.join(name: person.name, code: invitation.code, password: Self.password)
+            guard let secret = vault.authenticatorSecret(of: acting) else { throw VaultError.notFound }
             authenticators[person.name] = secret
-            try vault.enrol(acting, newPassword: Self.password, code: Self.code(secret, step: step - 1))
+            try vault.enrol(acting, code: Self.code(secret, step: step - 1))
+            try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: acting)
+            guard let words = try vault.fingerprintWords(of: acting.person, as: lead) else { throw VaultError.notFound }
+            try vault.confirm(acting.person, words: words, as: lead)
+            try vault.recordTraining(of: acting.person, completed: today, as: lead)
+            try vault.signOut(acting)
         }
         try save(authenticators)
         try makeCertificate()
@@ -171,10 +176,7 @@ struct DemoSchool {
 
     private func signIn(_ name: String, _ secret: String, _ step: UInt64, _ vault: Vault) throws -> Acting {
         let code = try Self.code(secret, step: step)
-        guard case .ready(let acting) = try vault.signIn(name: name, password: Self.password, code: code) else {
-            throw ValidationError("The demo's people could not sign in.")
-        }
-        return acting
+        return try vault.signIn(name: name, password: Self.password, code: code)
     }
 
     /// What the sample scans are, by how their names begin.

@@ -45,7 +45,9 @@ struct Initialise: ParsableCommand {
             Enter this in \(name)'s authenticator app; it is shown only now:
               \(founded.authenticatorSecret)
 
-            Next: strongroom pupil import REGISTER.csv --as "\(name)", then strongroom person add.
+            Next, in a browser or here: read the policy (strongroom person acknowledge --as "\(name)") and record your training
+            (strongroom person training "\(name)" --completed DAY --as "\(name)"). Then strongroom pupil import REGISTER.csv,
+            and strongroom person invite.
             """)
     }
 }
@@ -54,10 +56,14 @@ struct Initialise: ParsableCommand {
 struct PersonCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "person", abstract: "People who can sign in.",
-        subcommands: [Add.self, Enrol.self, List.self, Suspend.self, Restore.self])
+        subcommands: [
+            Invite.self, Join.self, Keys.self, Acknowledge.self, Training.self, Reset.self, List.self, Suspend.self,
+            Restore.self,
+        ])
 
-    struct Add: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Add a person, with a one-time password.")
+    struct Invite: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Invite somebody by name and role: prints a code that counts once, for 24 hours.")
         @OptionGroup var acting: ActingOptions
         @Option(name: .customLong("name"), help: "The new person's name.")
         var newName: String
@@ -73,30 +79,55 @@ struct PersonCommand: ParsableCommand {
                 }
                 return role
             }
-            let new = try acting.acting { vault, acting in
-                try vault.addPerson(name: newName, roles: Set(roles), as: acting)
+            let invitation = try acting.acting { vault, acting in
+                try vault.invite(name: newName, roles: Set(roles), as: acting)
             }
-            if json {
-                struct Answer: Encodable { let person, oneTimePassword: String }
-                try Terminal.json(Answer(person: new.id.text, oneTimePassword: new.oneTimePassword))
-                return
-            }
-            Terminal.say(
-                """
-                Added. For the first sign-in alone, shown only now:
-                  \(new.oneTimePassword)
-                At the first sign-in they choose their own password and set up an authenticator.
-                """)
+            try PersonCommand.show(invitation, json: json)
         }
     }
 
-    struct Enrol: ParsableCommand {
+    struct Reset: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Finish a first sign-in: own password, authenticator.")
+            abstract: "Make a person join again with fresh keys, or give a fresh code to who has not joined yet.")
+        @Argument(help: "The person's name.")
+        var person: String
+        @OptionGroup var acting: ActingOptions
+        @Flag(help: "Answer as JSON.")
+        var json = false
+
+        func run() throws {
+            let invitation = try acting.acting { vault, acting in
+                try vault.reset(one(named: person, vault, acting), as: acting)
+            }
+            try PersonCommand.show(invitation, json: json)
+        }
+    }
+
+    private static func show(_ invitation: Invitation, json: Bool) throws {
+        if json {
+            struct Answer: Encodable { let person, code, expires: String }
+            try Terminal.json(
+                Answer(
+                    person: invitation.person.text, code: invitation.code, expires: invitation.expires.iso8601))
+            return
+        }
+        Terminal.say(
+            """
+            For joining alone, once, until \(invitation.expires.iso8601); shown only now:
+              \(invitation.code)
+            Give it to \(invitation.name) yourself. They join in a browser (Join with an invitation), or with:
+              strongroom person join --name "\(invitation.name)"
+            Then compare their keys with them:  strongroom person keys "\(invitation.name)"
+            """)
+    }
+
+    struct Join: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Join with an invitation: own password, authenticator, recovery codes.")
         @OptionGroup var vault: VaultOptions
-        @Option(name: .customLong("as"), help: "The person's name.")
+        @Option(help: "Your name, as it stands on the invitation.")
         var name: String
-        @Option(help: "Read {\"password\":…}, then {\"new_password\":…,\"code\":…} from this descriptor.")
+        @Option(help: "Read {\"invitation\":…,\"password\":…}, then {\"code\":…} from this descriptor.")
         var secretsFd: Int32?
         @Flag(help: "Answer as JSON.")
         var json = false
@@ -105,25 +136,110 @@ struct PersonCommand: ParsableCommand {
             let vault = try Vault(opening: vault.location)
             defer { vault.shutdown() }
             let lines = secretsFd.map { SecretLines(descriptor: $0) }
-            let password = try lines?.next().password ?? Terminal.askSecret("One-time password")
-            guard case .enrolment(let acting) = try vault.signIn(name: name, password: password, code: ""),
-                let secret = vault.authenticatorSecret(of: acting)
-            else {
-                throw VaultError.refused(
-                    Refusal(
-                        code: "enrol.done", message: "The first sign-in is finished already.", hint: "Sign in."))
+            let first = try lines?.next()
+            let invitation = try first?.invitation ?? Terminal.askSecret("The invitation's code")
+            let password: String
+            if let given = first?.password {
+                password = given
+            } else {
+                password = try Terminal.askSecret("A password of your own, at least 15 characters")
+                guard try Terminal.askSecret("The same again") == password else {
+                    throw ValidationError("The two passwords differ.")
+                }
             }
+            let acting = try vault.join(name: name, code: invitation, password: password)
+            guard let secret = vault.authenticatorSecret(of: acting) else { throw VaultError.notFound }
             if json {
                 struct Answer: Encodable { let authenticator: String }
                 try Terminal.json(Answer(authenticator: secret))
             } else {
                 Terminal.say("Enter this in the authenticator app; it is shown only now:\n  \(secret)")
             }
-            let line = try lines?.next()
-            let new = try line?.newPassword ?? Terminal.askSecret("Own password, at least 15 characters")
-            let code = try line?.code ?? Terminal.ask("Code from the authenticator")
-            try vault.enrol(acting, newPassword: new, code: code)
-            if !json { Terminal.say("Done. Sign in with the new password from now on.") }
+            try vault.enrol(acting, code: lines?.next().code ?? Terminal.ask("Code from the authenticator"))
+            let codes = try vault.firstRecoveryCodes(of: acting)
+            let words = try vault.fingerprintWords(of: acting.person, as: acting) ?? []
+            try vault.signOut(acting)
+            if json {
+                struct Answer: Encodable { let recoveryCodes, words: [String] }
+                try Terminal.json(Answer(recoveryCodes: codes, words: words))
+                return
+            }
+            Terminal.say(
+                """
+                Ten recovery codes, each good once in place of the authenticator's. Keep them on paper:
+                  \(codes.joined(separator: "\n  "))
+                Read these words to the safeguarding lead, who compares them and gives you your keys:
+                  \(words.joined(separator: " "))
+                Then read the policy:  strongroom person acknowledge --as "\(name)"
+                """)
+        }
+    }
+
+    struct Keys: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Compare the words of somebody's keys with them, and give them the keys of their roles.")
+        @Argument(help: "The person's name.")
+        var person: String
+        @OptionGroup var acting: ActingOptions
+        @Option(
+            help: "The eight words as the person read them; else they are shown, and it is asked whether they agree.")
+        var words: String?
+
+        func run() throws {
+            try acting.acting { vault, acting in
+                let id = try one(named: person, vault, acting)
+                guard let own = try vault.fingerprintWords(of: id, as: acting) else {
+                    throw VaultError.refused(.invitationUnused)
+                }
+                var read = words.map { $0.lowercased().split(whereSeparator: \.isWhitespace).map(String.init) }
+                if read == nil {
+                    Terminal.say(
+                        "Ask them to read their eight words. These are yours:\n  \(own.joined(separator: " "))")
+                    let answer = try Terminal.ask("Are all eight the same? Type yes")
+                    read = answer.lowercased() == "yes" ? own : []
+                }
+                try vault.confirm(id, words: read ?? [], as: acting)
+            }
+            Terminal.say("They have the keys that their role needs.")
+        }
+    }
+
+    struct Acknowledge: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Read the policy in force and acknowledge it.")
+        @OptionGroup var acting: ActingOptions
+        @Option(help: "The version that you have read already; else the policy is shown, and it is asked.")
+        var policyVersion: String?
+
+        func run() throws {
+            try acting.acting { vault, acting in
+                let policy = vault.policies.acceptableUse
+                if policyVersion == nil {
+                    Terminal.say("\(policy.title), version \(policy.version), reviewed on \(policy.reviewed)")
+                    for section in policy.sections { Terminal.say("\n\(section.heading)\n\(section.text)") }
+                    guard try Terminal.ask("\nI have read this policy and keep to it. Type yes").lowercased() == "yes"
+                    else {
+                        throw ValidationError("The policy was not acknowledged.")
+                    }
+                }
+                try vault.acknowledgePolicy(version: policyVersion ?? policy.version, as: acting)
+            }
+            Terminal.say("Acknowledged.")
+        }
+    }
+
+    struct Training: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Record a safeguarding training of somebody.")
+        @Argument(help: "The person's name.")
+        var person: String
+        @Option(help: "The day on which they completed it.")
+        var completed: String
+        @OptionGroup var acting: ActingOptions
+
+        func run() throws {
+            try acting.acting { vault, acting in
+                try vault.recordTraining(of: one(named: person, vault, acting), completed: completed, as: acting)
+            }
+            Terminal.say("Recorded.")
         }
     }
 
@@ -172,7 +288,9 @@ struct PersonCommand: ParsableCommand {
             struct Answer: Encodable {
                 let person, name: String
                 let roles: [String]
-                let enrolled: Bool
+                let steps: [String]
+                let invitedUntil: String?
+                let trained: String?
                 let suspended: String?
             }
             for person in people {
@@ -180,11 +298,18 @@ struct PersonCommand: ParsableCommand {
                 if json {
                     try Terminal.json(
                         Answer(
-                            person: person.id.text, name: person.name, roles: roles, enrolled: person.enrolled,
+                            person: person.id.text, name: person.name, roles: roles,
+                            steps: person.standing.steps.map(\.rawValue),
+                            invitedUntil: person.standing.invitedUntil?.iso8601, trained: person.standing.trained,
                             suspended: person.suspended?.iso8601))
                 } else {
                     let state =
-                        person.suspended != nil ? ", suspended" : person.enrolled ? "" : ", not signed in yet"
+                        person.suspended != nil
+                        ? ", suspended"
+                        : person.standing.invitedUntil != nil
+                            ? ", invited"
+                            : person.standing.steps.isEmpty
+                                ? "" : ", to do: " + person.standing.steps.map(\.rawValue).joined(separator: ", ")
                     Terminal.say("\(person.name) (\(roles.joined(separator: ", ")))\(state)")
                 }
             }

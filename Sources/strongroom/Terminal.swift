@@ -83,13 +83,8 @@ final class SecretLines {
     struct Line: Decodable {
         var password: String?
         var code: String?
-        var newPassword: String?
+        var invitation: String?
         var token: String?
-
-        enum CodingKeys: String, CodingKey {
-            case password, code, token
-            case newPassword = "new_password"
-        }
     }
 
     private let handle: FileHandle
@@ -149,16 +144,12 @@ struct ActingOptions: ParsableArguments {
             password = try Terminal.askSecret("Password of \(name)")
             code = try Terminal.ask("Code from the authenticator")
         }
-        switch try vault.signIn(name: name, password: password, code: code) {
-        case .enrolment:
-            throw VaultError.refused(.enrolmentUnfinished)
-        case .ready(let acting):
-            let result = try body(vault, acting)
-            do throws(VaultError) { try vault.signOut(acting) } catch {
-                // What was asked for is done and recorded; only its end is not.
-                Terminal.say("note: the end of the session could not be recorded (\(error.code)).", to: .standardError)
-            }
-            return result
+        let acting = try vault.signIn(name: name, password: password, code: code)
+        let result = try body(vault, acting)
+        do throws(VaultError) { try vault.signOut(acting) } catch {
+            // What was asked for is done and recorded; only its end is not.
+            Terminal.say("note: the end of the session could not be recorded (\(error.code)).", to: .standardError)
         }
+        return result
     }
 }

@@ -172,28 +172,6 @@ import Testing
         #expect(try school.kinds().contains("upload.refused"))
     }
 
-    @Test func `Who knows a one-time password sees no authenticator secret after the first sign-in is finished`() throws
-    {
-        let school = try School()
-        let lead = try school.signIn(school.lead)
-        let new = try school.vault.addPerson(name: "Amir Oakley", roles: [.admin], as: lead)
-        func begin() throws -> Acting {
-            guard
-                case .enrolment(let acting) = try school.vault.signIn(
-                    name: "Amir Oakley", password: new.oneTimePassword, code: "")
-            else { throw VaultError.signInFailed }
-            return acting
-        }
-        let own = try begin()
-        let other = try begin()
-        let token = try school.vault.sessions.open(other)
-        let authenticator = try base32(#require(school.vault.authenticatorSecret(of: own)))
-        let member = Member(name: "Amir Oakley", password: "seven purple wheelbarrows", authenticator: authenticator)
-        try school.vault.enrol(own, newPassword: member.password, code: member.code(school.clock.step))
-        #expect(school.vault.authenticatorSecret(of: other) == nil)
-        #expect(school.vault.sessions.resume(token) == nil)
-    }
-
     @Test func `Verifying a closed vault writes nothing beside it`() throws {
         let vault = try TwoDocuments()
         vault.school.vault.shutdown()

@@ -78,7 +78,8 @@ final class School: Sendable {
     static let password = "marmalade trombone glacier"
 
     /// - Parameter changes: to the lowered policies: file, what it says, what it is to say.
-    init(_ changes: [(file: String, old: String, new: String)] = []) throws {
+    /// - Parameter isReady: whether the lead has acknowledged the policy and has a training that counts.
+    init(_ changes: [(file: String, old: String, new: String)] = [], isReady: Bool = true) throws {
         directory = FileManager.default.temporaryDirectory.path + "/strongroom-tests-" + VaultID.random().text
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let lowered = [
@@ -104,6 +105,11 @@ final class School: Sendable {
         lead = Member(
             name: "Judith Halloran", password: Self.password,
             authenticator: try base32(founded.authenticatorSecret))
+        guard isReady else { return }
+        let acting = try signIn(lead)
+        try prepare(acting, by: acting)
+        try vault.signOut(acting)
+        clock.advance(seconds: 60)
     }
 
     deinit {
@@ -115,24 +121,43 @@ final class School: Sendable {
     func signIn(_ member: Member, to vault: Vault? = nil) throws -> Acting {
         clock.advance(seconds: 60)
         let code = try member.code(clock.step)
-        guard
-            case .ready(let acting) = try (vault ?? self.vault).signIn(
-                name: member.name, password: member.password, code: code)
-        else { throw VaultError.signInFailed }
-        return acting
+        return try (vault ?? self.vault).signIn(name: member.name, password: member.password, code: code)
     }
 
-    /// Adds somebody, who finishes their first sign-in.
-    func add(_ name: String, _ roles: Set<Role>, by lead: Acting) throws -> Member {
-        let new = try vault.addPerson(name: name, roles: roles, as: lead)
-        guard case .enrolment(let acting) = try vault.signIn(name: name, password: new.oneTimePassword, code: "")
-        else { throw VaultError.signInFailed }
+    /// Invites somebody, who joins and sets up their authenticator; their keys are not compared yet.
+    func join(_ name: String, _ roles: Set<Role>, by lead: Acting) throws -> (member: Member, acting: Acting) {
+        let password = "lanterns over \(name.count) quiet harbours"
+        let invitation = try vault.invite(name: name, roles: roles, as: lead)
+        return try join(invitation, password)
+    }
+
+    func join(_ invitation: Invitation, _ password: String) throws -> (member: Member, acting: Acting) {
+        let acting = try vault.join(name: invitation.name, code: invitation.code, password: password)
         let authenticator = try base32(#require(vault.authenticatorSecret(of: acting)))
-        let member = Member(
-            name: name, password: "lanterns over \(name.count) quiet harbours", authenticator: authenticator)
+        let member = Member(name: invitation.name, password: password, authenticator: authenticator)
         clock.advance(seconds: 60)
-        try vault.enrol(acting, newPassword: member.password, code: member.code(clock.step))
+        try vault.enrol(acting, code: member.code(clock.step))
+        return (member, acting)
+    }
+
+    /// Invites somebody, who joins, and makes them able to work.
+    func add(_ name: String, _ roles: Set<Role>, by lead: Acting) throws -> Member {
+        let (member, acting) = try join(name, roles, by: lead)
+        try confirm(acting.person, by: lead)
+        try prepare(acting, by: lead)
         return member
+    }
+
+    /// Gives somebody their keys, after a comparison of their words.
+    func confirm(_ person: PersonID, by lead: Acting) throws {
+        let words = try vault.fingerprintWords(of: person, as: lead)
+        try vault.confirm(person, words: #require(words), as: lead)
+    }
+
+    /// Policy and training: without them nobody files or reads.
+    func prepare(_ acting: Acting, by lead: Acting) throws {
+        try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: acting)
+        try vault.recordTraining(of: acting.person, completed: String(clock.now().iso8601.prefix(10)), as: lead)
     }
 
     /// Puts an invented pupil on the register.

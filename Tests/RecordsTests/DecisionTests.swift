@@ -10,7 +10,8 @@ private let now = Timestamp(milliseconds: 1_000_000)
         var school = try School()
         let file = try school.register()
         let requests: [(Request, Set<Role>)] = [
-            (.seeRegister, [.dsl, .deputy, .admin, .staff]), (.managePupils, [.dsl, .deputy]), (.managePeople, [.dsl]),
+            (.seeRegister, [.dsl, .deputy, .admin, .staff]), (.managePupils, [.dsl, .deputy]),
+            (.managePeople, [.dsl, .accountManager]), (.giveAccess, [.dsl]),
             (.file(file), [.dsl, .deputy, .admin, .staff]), (.readChronology(file), [.dsl, .deputy]),
             (.readDocument(.random(), in: file, .view), [.dsl, .deputy]),
             (.readDocument(.random(), in: file, .download), [.dsl, .deputy]),

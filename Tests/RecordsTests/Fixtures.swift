@@ -35,22 +35,38 @@ struct School {
     var time: Int64 = 1_000
     let policy = digest("policy")
     let abilities: Abilities
+    let vault = VaultID.random()
     let founder = PersonID.random()
     let register = IdentityID.random()
     let team = IdentityID.random()
     let intake = IdentityID.random()
 
     /// A founded vault under the shipped access policy.
-    init() throws {
+    ///
+    /// - Parameter isReady: whether the founder has acknowledged the policy and has a training that counts.
+    init(isReady: Bool = true) throws {
         abilities = try Policies(files: policyFiles()).access.abilities
         let (act, items) = try Self.person(founder, roles: [.dsl])
         let founding = FoundingAct(
-            vault: .random(), origin: "strongroom.invalid/x", serviceKey: [UInt8](repeating: 1, count: 32),
+            vault: vault, origin: "strongroom.invalid/x", serviceKey: [UInt8](repeating: 1, count: 32),
             checkpointKey: [UInt8](repeating: 2, count: 32), register: register, team: team, intake: intake,
-            abilities: abilities,
-            founder: act)
+            abilities: abilities, acceptableUse: Self.policyVersion, founder: act)
         try say(
             .vaultFounded(founding), by: founder, items: items + [register, team, intake].map { Self.recipient($0) })
+        guard isReady else { return }
+        try prepare(founder)
+    }
+
+    static let policyVersion = "2026-09"
+
+    /// Policy and training, without which nobody files or reads.
+    mutating func prepare(_ person: PersonID) throws {
+        try say(.policyAcknowledged(version: authority.acceptableUse), by: person)
+        try say(.trainingRecorded(Self.training(of: person)), by: founder)
+    }
+
+    static func training(of person: PersonID, until expires: Int64 = 1 << 50) -> TrainingAct {
+        TrainingAct(person: person, completed: "2026-09-03", expires: Timestamp(milliseconds: expires))
     }
 
     static func recipient(_ identity: IdentityID) -> Item {
@@ -106,16 +122,72 @@ struct School {
         try say(act, by: .person(person), pupilFile: pupilFile, items: items)
     }
 
-    /// Adds somebody, and finishes their first sign-in where asked.
-    mutating func add(_ roles: Set<Role>, enrolled: Bool = true) throws -> PersonID {
-        let id = PersonID.random()
-        let (act, items) = try Self.person(id, roles: roles)
-        try say(.personAdded(act), by: founder, items: items)
-        if enrolled {
-            let keybox = Item(id: .random(), kind: .keybox, digest: digest("own"))
-            try say(.personEnrolled(id, keybox: keybox.id), by: id, items: [keybox])
-        }
+    /// Somebody who was invited: the statement, its items, and the seed that the code gives.
+    struct Invited {
+        let act: InvitationAct
+        let items: [Item]
+        let seed: [UInt8]
+    }
+
+    func invited(
+        _ roles: Set<Role>, nameTag: [UInt8] = Randomness.bytes(32), hours: Int64 = 24
+    ) throws -> Invited {
+        let row = Item(id: .random(), kind: .personRow, digest: digest("row"))
+        let (code, seed) = try code(hours: hours)
+        return Invited(
+            act: InvitationAct(person: .random(), nameTag: nameTag, roles: roles, row: row.id, code: code),
+            items: [row],
+            seed: seed)
+    }
+
+    /// An invitation's code as a statement has it, and the seed that it gives.
+    func code(hours: Int64 = 24) throws -> (InvitationCode, seed: [UInt8]) {
+        let seed = Randomness.bytes(32)
+        let key = try SigningKey(seed: SecretBytes(copying: seed)).verifyingKey.rawRepresentation
+        return (InvitationCode(key: key, expires: Timestamp(milliseconds: time + hours * 3_600_000)), seed)
+    }
+
+    /// Fresh keys that somebody makes with a code.
+    func joining(_ person: PersonID, _ seed: [UInt8], vault: VaultID? = nil) throws -> (JoiningAct, [Item]) {
+        let identity = IdentityID.random()
+        let keybox = Item(id: .random(), kind: .keybox, digest: digest("keybox"))
+        let recipient = Self.recipient(identity)
+        let key = try SigningKey.generate().verifyingKey.rawRepresentation
+        let proof = try SigningKey(seed: SecretBytes(copying: seed)).signature(
+            for: JoiningAct.signedBytes(
+                vault: vault ?? self.vault, person: person, identity: identity, verifyingKey: key,
+                recipient: recipient.digest, keybox: keybox.digest))
+        return (
+            JoiningAct(person: person, identity: identity, verifyingKey: key, keybox: keybox.id, proof: proof),
+            [recipient, keybox]
+        )
+    }
+
+    /// Gives somebody keys, with no wrap.
+    func confirmation(of person: PersonID, wraps: [WrapEdge] = []) -> Act {
+        .personConfirmed(
+            ConfirmationAct(
+                person: person, identity: authority.people[person]?.identity ?? .random(), wraps: wraps))
+    }
+
+    /// Invites somebody, who joins, and, where asked, makes them able to work.
+    mutating func add(_ roles: Set<Role>, enrolled: Bool = true, ready: Bool = true) throws -> PersonID {
+        let invited = try invited(roles)
+        let id = invited.act.person
+        try say(.personInvited(invited.act), by: founder, items: invited.items)
+        let (joining, items) = try joining(id, invited.seed)
+        try say(.personJoined(joining), by: id, items: items)
+        guard enrolled else { return id }
+        try say(.personEnrolled(id), by: id)
+        guard ready else { return id }
+        try say(confirmation(of: id), by: founder)
+        try prepare(id)
         return id
+    }
+
+    /// Whether somebody may now what an ability includes.
+    func may(_ ability: Ability, _ person: PersonID) -> Bool {
+        authority.allows(ability, person, at: Timestamp(milliseconds: time))
     }
 
     /// Puts a pupil on the register.

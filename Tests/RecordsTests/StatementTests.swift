@@ -10,6 +10,7 @@ private func everyAct() throws -> [Act] {
     let person = PersonAct(
         person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), nameTag: Randomness.bytes(32),
         roles: [.staff, .admin], keybox: .random(), row: .random(), wraps: [edge(), edge()])
+    let code = InvitationCode(key: Randomness.bytes(32), expires: Timestamp(milliseconds: 1_795_426_200_042))
     func filing(_ quarantine: String?, _ batch: BatchID?) -> Act {
         .documentFiled(
             FilingAct(
@@ -27,13 +28,24 @@ private func everyAct() throws -> [Act] {
             FoundingAct(
                 vault: .random(), origin: "strongroom.invalid/v", serviceKey: Randomness.bytes(32),
                 checkpointKey: Randomness.bytes(32), register: .random(), team: .random(), intake: .random(),
-                abilities: abilities,
-                founder: person)),
-        .personAdded(person), .personEnrolled(.random(), keybox: .random()),
+                abilities: abilities, acceptableUse: "2026-09", founder: person)),
+        .personInvited(
+            InvitationAct(
+                person: .random(), nameTag: Randomness.bytes(32), roles: [.admin, .staff], row: .random(), code: code)),
+        .personReset(.random(), code),
+        .personJoined(
+            JoiningAct(
+                person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), keybox: .random(),
+                proof: Randomness.bytes(64))),
+        .personEnrolled(.random()),
+        .personConfirmed(ConfirmationAct(person: .random(), identity: .random(), wraps: [edge(), edge()])),
+        .policyAcknowledged(version: "2026-09"), .trainingRecorded(School.training(of: .random())),
+        .recoveryCodeUsed(number: 10),
         .personSuspended(.random()), .personRestored(.random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
-        .policyAdopted(abilities), .signedIn(.random()), .signedOut(.random()), .signInFailed(.random(), count: 3),
+        .policyAdopted(abilities, acceptableUse: "2026-09"), .signedIn(.random()), .signedOut(.random()),
+        .signInFailed(.random(), count: 3),
         .signInFailed(nil, count: 1), filing(nil, nil), filing("pdf.javascript", .random()),
         .batchOpened(.random()), .batchClosed(.random()),
         .stationAdded(StationAct(party: person, expires: Timestamp(milliseconds: 5), intake: true)),
@@ -119,7 +131,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
         #expect(throws: StatementError.self) { try parse(small.merging(["kind": .string("access.granted")]) { $1 }) }
         #expect(throws: StatementError.self) { try parse(small.merging(["author": .string("root")]) { $1 }) }
 
-        let added = try #require(try everyAct().first { $0.kind == .personAdded })
+        let added = try #require(try everyAct().first { $0.kind == .personInvited })
         let person = try object(CanonicalValue(parsing: statement(added, full: false).encoded()))
         let act = try object(person["act"])
         for roles in [["staff", "admin"], ["admin", "admin", "staff"], ["admin", "headteacher"]] {
@@ -128,12 +140,15 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
                 try parse(person.merging(["act": .object(act.merging(["roles": roles]) { $1 })]) { $1 })
             }
         }
-        let adopted = Act.policyAdopted(Abilities(byRole: [.dsl: [.file, .read]]))
+        let adopted = Act.policyAdopted(Abilities(byRole: [.dsl: [.file, .read]]), acceptableUse: "2")
         let policy = try object(CanonicalValue(parsing: statement(adopted, full: false).encoded()))
         for words in [["read", "file"], ["file", "file", "read"], ["file", "erase"]] {
             let abilities = CanonicalValue.object(["dsl": .array(words.map { .string($0) })])
             #expect(throws: StatementError.self) {
-                try parse(policy.merging(["act": .object(["abilities": abilities])]) { $1 })
+                try parse(
+                    policy.merging([
+                        "act": .object(["abilities": abilities, "acceptable_use": .string("2")])
+                    ]) { $1 })
             }
         }
     }

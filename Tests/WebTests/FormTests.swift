@@ -97,7 +97,7 @@ struct SignInTests {
     @Test("Every failure gives the same page, and success a cookie for this host alone")
     func signIn() async throws {
         let school = try School()
-        let new = try school.vault.addPerson(name: "Maud Tranter", roles: [.admin], as: school.lead)
+        let invitation = try school.vault.invite(name: "Maud Tranter", roles: [.admin], as: school.lead)
         func attempt(_ name: String, _ password: String, _ code: String) async throws -> TestResponse {
             let visitor = Visitor(site: school.site, cookies: ["__Host-form": "t"], csrf: "t")
             return try await visitor.send("/sign-in", [("name", name), ("password", password), ("code", code)])
@@ -116,7 +116,23 @@ struct SignInTests {
         let unknown = try await attempt("Nobody Here", "wrong", "123456")
         #expect(without(unknown) == without(failures[0]).replacing(School.leadName, with: "Nobody Here"))
 
-        let first = try await attempt("Maud Tranter", new.oneTimePassword, "")
+        let visitor = Visitor(site: school.site, cookies: ["__Host-form": "t"], csrf: "t")
+        func join(_ name: String, _ code: String, _ again: String = School.password) async throws -> TestResponse {
+            try await visitor.send(
+                "/join",
+                [("name", name), ("invitation", code), ("password", School.password), ("again", again)])
+        }
+        // Another name, another code: which is not said.
+        let wrong = [
+            try await join("Maud Tranter", "0000-0000-0000-0000-0000-0000-00"),
+            try await join("Maud Tranter", ""), try await join(School.leadName, invitation.code),
+        ]
+        for answer in wrong {
+            #expect(answer.status == .unprocessableContent && answer.cookie("__Host-session") == nil)
+            #expect(answer.text.contains("There is no invitation with that name and code"))
+        }
+        #expect(try await join("Maud Tranter", invitation.code, "another").text.contains("not the same"))
+        let first = try await join("maud  tranter", invitation.code.lowercased().replacing("-", with: " "))
         #expect(first.status == .seeOther && first.headers[.location] == "/first-time")
         let cookie = try #require(first.cookie("__Host-session"))
         #expect(cookie.hasSuffix("; Path=/; Secure; HttpOnly; SameSite=Strict"))

@@ -39,7 +39,7 @@ struct HeaderTests {
         for path in [
             "/", "/file", "/pupils", "/pupils/\(school.pupil.reference)", "/people", "/ledger", "/quarantine",
             "/hidden",
-            "/pupils/add", "/pupils/import", "/entries/2", "/healthz", "/api/v1/health",
+            "/pupils/add", "/pupils/import", "/entries/4", "/policy", "/recovery-codes", "/healthz", "/api/v1/health",
         ] {
             let answer = try await lead.get(path)
             #expect(answer.status == .ok, "\(path)")

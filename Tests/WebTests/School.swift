@@ -54,11 +54,10 @@ final class School: Sendable {
         let founded = try Vault.create(
             at: location, policies: policies, founder: Self.leadName, password: Self.password, clock: clock)
         vault = try Vault(opening: location, clock: clock)
-        guard
-            case .ready(let acting) = try vault.signIn(
-                name: Self.leadName, password: Self.password,
-                code: try Self.code(founded.authenticatorSecret, at: clock.now()))
-        else { throw VaultError.signInFailed }
+        let acting = try vault.signIn(
+            name: Self.leadName, password: Self.password,
+            code: try Self.code(founded.authenticatorSecret, at: clock.now()))
+        try Self.prepare(acting, in: vault, by: acting, clock)
         lead = acting
         pupil = try vault.addPupil(NewPupil(name: "Abel Quillfeather", dateOfBirth: "2003-05-14"), as: acting)
         site = try Site(vault: vault, clock: clock)
@@ -69,28 +68,29 @@ final class School: Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    /// Adds a person of that role, finishes their first sign-in, and signs them in.
-    func add(_ role: Role, name: String) throws -> Acting {
-        let new = try vault.addPerson(name: name, roles: [role], as: lead)
-        guard case .enrolment(let acting) = try vault.signIn(name: name, password: new.oneTimePassword, code: ""),
-            let secret = vault.authenticatorSecret(of: acting)
-        else { throw VaultError.signInFailed }
-        try vault.enrol(acting, newPassword: Self.password, code: try Self.code(secret, at: clock.now()))
-        clock.move(seconds: 30)
-        guard
-            case .ready(let ready) = try vault.signIn(
-                name: name, password: Self.password, code: try Self.code(secret, at: clock.now()))
-        else { throw VaultError.signInFailed }
-        return ready
+    /// Policy and training, without which nobody files or reads.
+    static func prepare(_ acting: Acting, in vault: Vault, by lead: Acting, _ clock: MovedClock) throws {
+        try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: acting)
+        try vault.recordTraining(of: acting.person, completed: String(clock.now().iso8601.prefix(10)), as: lead)
     }
 
-    /// A person whose first sign-in is not finished.
-    func addUnfinished(name: String) throws -> Acting {
-        let new = try vault.addPerson(name: name, roles: [.admin], as: lead)
-        guard case .enrolment(let acting) = try vault.signIn(name: name, password: new.oneTimePassword, code: "") else {
-            throw VaultError.signInFailed
-        }
+    /// Invites a person of that role, who joins and can work; they are signed in.
+    func add(_ role: Role, name: String) throws -> Acting {
+        let acting = try addUnfinished(name: name, role: role)
+        guard let secret = vault.authenticatorSecret(of: acting),
+            let words = try vault.fingerprintWords(of: acting.person, as: lead)
+        else { throw VaultError.signInFailed }
+        try vault.enrol(acting, code: try Self.code(secret, at: clock.now()))
+        clock.move(seconds: 30)
+        try vault.confirm(acting.person, words: words, as: lead)
+        try Self.prepare(acting, in: vault, by: lead, clock)
         return acting
+    }
+
+    /// A person who has joined and not set up their authenticator.
+    func addUnfinished(name: String, role: Role = .admin) throws -> Acting {
+        let invitation = try vault.invite(name: name, roles: [role], as: lead)
+        return try vault.join(name: name, code: invitation.code, password: Self.password)
     }
 
     static func code(_ secret: String, at time: Timestamp) throws -> String {
