@@ -46,6 +46,13 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "Ledger", dependencies: ["Sealing"], swiftSettings: swift),
         .target(name: "Multipart", swiftSettings: swift),
+        .target(
+            name: "WebAuthn",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: swift),
 
         // The domain's words and pure decisions.
         .target(
@@ -116,6 +123,13 @@ let package = Package(
         .testTarget(name: "SealingTests", dependencies: ["CZlib", "Sealing"], swiftSettings: swift),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(name: "MultipartTests", dependencies: ["Multipart"], swiftSettings: swift),
+        .testTarget(
+            name: "WebAuthnTests",
+            dependencies: [
+                "WebAuthn", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: swift),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
