@@ -23,8 +23,8 @@ public struct Chronology: Sendable {
     public let total: Int
     /// The part that was asked for.
     public let entries: [ChronologyEntry]
-    /// The names of those who can reach the pupil file's key.
-    public let readers: [String]
+    /// Who can read the pupil file, and along which key.
+    public let readers: [KeyPath]
 }
 
 /// One line of a chronology: a statement about the pupil, opened.
@@ -103,7 +103,7 @@ extension Vault {
                     entries: try zip(wanted, statements).map {
                         try entryOrDamage($0, $1, pupilFile, acting, file, db)
                     },
-                    readers: try readers(of: state.identity, head.authority, db))
+                    readers: try keyPaths(to: pupilFile, head.authority, db))
             }
         }
     }
@@ -310,7 +310,7 @@ extension Vault {
                 recorded: statement.time, author: facts.filer.text, summary: facts.summary,
                 document: facts)
         }
-        let (title, summary) = Self.words(for: statement.act)
+        let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
         return ChronologyEntry(
             index: index, kind: statement.act.kind.rawValue, title: title,
             occurred: SchoolDays(policies.school).day(of: statement.time), received: nil, recorded: statement.time,
@@ -329,6 +329,35 @@ extension Vault {
         case _ where code.hasPrefix("access.") || code.hasPrefix("station."): "its sender may not file it"
         case _ where code.hasPrefix("upload."): "it did not arrive in order"
         default: "what was said of it was not in order"
+        }
+    }
+
+    /// Giving and ending access in words, with the reason; nil for another act.
+    private func accessWords(
+        for act: Act, _ acting: Acting, _ db: Database
+    ) throws -> (title: String, summary: String)? {
+        let id: AccessID
+        switch act {
+        case .accessGiven(let act): id = act.access
+        case .accessEnded(let access): id = access
+        case .accessExtended(let shares): id = shares.first?.access ?? .random()
+        default: return nil
+        }
+        let authority = recorder.authority
+        guard let access = authority.accesses[id], let person = authority.people[access.person] else {
+            throw VaultError.tampered(code: "access.unknown")
+        }
+        let name = try name(of: person, db)
+        switch act {
+        case .accessGiven:
+            let days = SchoolDays(policies.school)
+            let last = days.day(of: Timestamp(milliseconds: access.expires.milliseconds - 1))
+            return (
+                "Access given",
+                "\(name) may read \(access.whole ? "this file" : "documents of this file") until \(last): \(try reason(of: access, acting, db))"
+            )
+        case .accessExtended(let shares): return ("Access given", "\(shares.count) documents were opened to \(name).")
+        default: return ("Access ended", "\(name) may read no more of this file.")
         }
     }
 
@@ -352,19 +381,6 @@ extension Vault {
         case .stationAllowed: ("Scan station", "A scan station was made that may file for this pupil.")
         default: (act.kind.rawValue, act.kind.rawValue)
         }
-    }
-
-    /// Who can reach an identity, by walking the key graph outward from it.
-    private func readers(of identity: IdentityID, _ authority: Authority, _ db: Database) throws -> [String] {
-        var holders: Set<IdentityID> = []
-        var open = [identity]
-        while let next = open.popLast() {
-            for edge in authority.wraps[next] ?? [] where holders.insert(edge.holder).inserted {
-                open.append(edge.holder)
-            }
-        }
-        return try authority.people.values.filter { holders.contains($0.identity) }
-            .map { try name(of: $0, db) }.sorted()
     }
 
     private func proof(_ index: UInt64, _ head: Recorder.Head, _ db: Database) throws -> EntryProof {

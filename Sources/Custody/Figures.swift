@@ -65,6 +65,11 @@ extension Acting {
         vault.recorder.authority.allows(ability, person, at: vault.clock.now())
     }
 
+    /// Whether somebody gave this person access to a pupil file or to documents, and it is not over.
+    public func hasAccess(in vault: Vault) -> Bool {
+        !vault.recorder.authority.activeAccesses(of: person, at: vault.clock.now()).isEmpty
+    }
+
     /// Whether the roles include an ability under the policies in force, whatever else may be missing.
     public func hasRole(for ability: Ability, in vault: Vault) -> Bool {
         vault.recorder.authority.abilities.allow(ability, to: roles)

@@ -291,7 +291,7 @@ extension Vault {
     // MARK: - Preparing
 
     /// The detail key that a session files into a pupil file with.
-    fileprivate final class FilingKey {
+    final class FilingKey {
         let item: ItemID
         let key: DetailKey
         var fresh: SealedItem?
@@ -301,9 +301,15 @@ extension Vault {
             self.key = key
             self.fresh = fresh
         }
+
+        /// The item that brings the key, for the first statement that uses it.
+        func takeFresh() -> [SealedItem] {
+            defer { fresh = nil }
+            return fresh.map { [$0] } ?? []
+        }
     }
 
-    private func filingKey(
+    func filingKey(
         for pupilFile: PupilFileID, _ recipient: HybridRecipient, _ acting: Acting,
         _ keys: inout [PupilFileID: FilingKey]
     ) throws -> FilingKey {
@@ -322,11 +328,26 @@ extension Vault {
         return key
     }
 
-    private func remember(_ keys: [PupilFileID: FilingKey], _ acting: Acting) throws {
+    func remember(_ keys: [PupilFileID: FilingKey], _ acting: Acting) throws {
         for (pupilFile, key) in keys {
             let sealed = try acting.seal(key.key, row: key.item)
             acting.memory.with { $0.filingKeys[pupilFile] = (key.item, sealed) }
         }
+    }
+
+    /// A new document's shares with everyone who has access to the whole file now.
+    private func sharesOfAll(
+        _ document: DocumentID, _ detail: ItemID, of pupilFile: PupilFileID, _ fileKey: borrowing FileKey,
+        _ detailKey: borrowing DetailKey
+    ) throws -> [SealedShare] {
+        let accesses = recorder.authority.wholeAccesses(to: pupilFile, at: clock.now())
+        guard !accesses.isEmpty else { return [] }
+        let recipients = try pool.read { db in try accesses.map { try recipient(of: $0.identity, db) } }
+        var shares: [SealedShare] = []
+        for (access, recipient) in zip(accesses, recipients) {
+            shares.append(try share(document, detail, under: access.id, fileKey, detailKey, to: recipient))
+        }
+        return shares
     }
 
     private func prepare(
@@ -363,19 +384,22 @@ extension Vault {
             detail.encoded, key: key.key, row: detailItem.bytes,
             associatedData: rowContext("detail", pupilFile.bytes + document.bytes))
         let header = try Header.seal(received.fileKey, to: [.hybrid(recipient)])
+        let shares =
+            try inspected.outcome == .quarantined
+            ? []
+            : sharesOfAll(
+                document, detailItem, of: pupilFile, received.fileKey, key.key)
         let act = FilingAct(
             document: document, upload: received.upload, payload: received.payload(boundTo: document.bytes),
             detail: detailItem, detailKey: key.item,
             quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil, batch: batch,
-            contentTag: try contentTag(facts.digest, for: pupilFile, acting))
+            shares: shares.map(\.share), contentTag: try contentTag(facts.digest, for: pupilFile, acting))
         var items = [
             SealedItem(document.shared(as: Kind.Item.self), .header, header.bytes),
             SealedItem(detailItem, .detail, sealedDetail),
         ]
-        if let fresh = key.fresh {
-            items.append(fresh)
-            key.fresh = nil
-        }
+        items += key.takeFresh()
+        items += shares.flatMap(\.items)
         let draft = Draft(
             signer: .person(acting), pupilFile: pupilFile, items: items, fields: detail.commitments,
             act: .documentFiled(act))

@@ -257,7 +257,9 @@ extension Vault {
             _ = try decide(.readDocument(id, in: pupilFile, .view), acting)
             try recordChronologyRead(pupilFile, acting)
             return try pool.read { db in
-                try facts(statement, act, as: acting, file: openFile(pupilFile, acting, db), db)
+                readsByRole(acting)
+                    ? try facts(statement, act, as: acting, file: openFile(pupilFile, acting, db), db)
+                    : try sharedFacts(statement, act, acting, db)
             }
         }
     }
@@ -303,20 +305,46 @@ extension Vault {
         acting.memory.with { memory in for document in closed { memory.readings[document] = nil } }
     }
 
-    /// The statement that filed a document, for somebody whose role includes reading; else as if there were none.
+    /// The statement that filed a document, for somebody whose role includes reading, or with whom it is shared; else as if
+    /// there were none, and that they asked is recorded.
     func filing(of id: DocumentID, _ acting: Acting) throws -> (Statement, FilingAct) {
-        try requireReading(acting)
-        return try recorder.read(pool) { db, _ in
-            guard
-                let index = try UInt64.fetchIndex(
-                    db, sql: "SELECT idx FROM document WHERE id = ?", arguments: [Data(id.bytes)])
-            else { throw VaultError.notFound }
-            let statement = try recorder.statement(index, db).statement
-            guard case .documentFiled(let act) = statement.act, act.document == id else {
-                throw VaultError.tampered(code: "document.other-statement")
-            }
+        try requireReading(acting, orAccess: true)
+        let found = try recorder.read(pool) { db, _ -> (Statement, FilingAct)? in
+            guard try Bool.fetchOne(db, sql: "SELECT 1 FROM document WHERE id = ?", arguments: [Data(id.bytes)]) == true
+            else { return nil }
+            let (statement, act) = try filing(at: id, db)
+            guard try readsByRole(acting) || isShared(act, statement, acting, db) else { return nil }
             return (statement, act)
         }
+        if let found { return found }
+        if !readsByRole(acting) { try say(.accessRefused(code: Refusal.notEntitled.code), .person(acting)) }
+        throw VaultError.notFound
+    }
+
+    /// The statement that filed a document, as the ledger has it.
+    func filing(at id: DocumentID, _ db: Database) throws -> (Statement, FilingAct) {
+        guard
+            let index = try UInt64.fetchIndex(
+                db, sql: "SELECT idx FROM document WHERE id = ?", arguments: [Data(id.bytes)])
+        else { throw VaultError.notFound }
+        let statement = try recorder.statement(index, db).statement
+        guard case .documentFiled(let act) = statement.act, act.document == id else {
+            throw VaultError.tampered(code: "document.other-statement")
+        }
+        return (statement, act)
+    }
+
+    /// Whether somebody's role reads; who has access alone opens each document with their own share.
+    func readsByRole(_ acting: Acting) -> Bool {
+        recorder.authority.refusal(of: .read, to: acting.person, at: clock.now()) != .notEntitled
+    }
+
+    private func isShared(
+        _ act: FilingAct, _ statement: Statement, _ acting: Acting, _ db: Database
+    ) throws -> Bool {
+        // What is kept as evidence is for the lead alone.
+        guard let pupilFile = statement.pupilFile, act.quarantine == nil else { return false }
+        return try openShare(of: act.document, in: pupilFile, acting, db) != nil
     }
 
     func openFile(_ pupilFile: PupilFileID, _ acting: Acting, _ db: Database) throws -> HybridIdentity {
@@ -327,17 +355,55 @@ extension Vault {
     private func check(
         _ statement: Statement, _ act: FilingAct, _ acting: Acting, _ db: Database
     ) throws -> CheckedDocument {
-        guard let pupilFile = statement.pupilFile,
-            let header = statement.items.first(where: { $0.kind == .header && $0.id.bytes == act.document.bytes }),
-            let nonce = PayloadNonce(act.payload.nonce)
-        else { throw VaultError.tampered(code: "document.statement") }
-        let file = try openFile(pupilFile, acting, db)
-        let fileKey = try Header(parsing: Self.item(header, db)).open(with: file)
-        guard keyCommitment(fileKey, nonce: nonce, document: act.document.bytes) == act.payload.commitment else {
-            throw VaultError.tampered(code: "document.key-commitment")
+        guard let pupilFile = statement.pupilFile, let nonce = PayloadNonce(act.payload.nonce) else {
+            throw VaultError.tampered(code: "document.statement")
         }
+        guard readsByRole(acting) else {
+            guard let share = try openShare(of: act.document, in: pupilFile, acting, db) else {
+                throw VaultError.notFound
+            }
+            let fileKey = try Header(parsing: share.header).open(with: acting.keys.identity)
+            try checkCommitment(fileKey, act)
+            return CheckedDocument(
+                facts: try sharedFacts(statement, act, acting, db), act: act, nonce: nonce, fileKey: fileKey)
+        }
+        let file = try openFile(pupilFile, acting, db)
+        let fileKey = try fileKey(of: statement, act, file, db)
         return CheckedDocument(
             facts: try facts(statement, act, as: acting, file: file, db), act: act, nonce: nonce, fileKey: fileKey)
+    }
+
+    /// A document's file key, from its header for the pupil file; the one that its filing commits to.
+    func fileKey(
+        of statement: Statement, _ act: FilingAct, _ file: borrowing HybridIdentity, _ db: Database
+    ) throws -> FileKey {
+        guard let header = statement.items.first(where: { $0.kind == .header && $0.id.bytes == act.document.bytes })
+        else { throw VaultError.tampered(code: "document.statement") }
+        let key = try Header(parsing: Self.item(header, db)).open(with: file)
+        try checkCommitment(key, act)
+        return key
+    }
+
+    private func checkCommitment(_ key: borrowing FileKey, _ act: FilingAct) throws {
+        guard let nonce = PayloadNonce(act.payload.nonce),
+            keyCommitment(key, nonce: nonce, document: act.document.bytes) == act.payload.commitment
+        else { throw VaultError.tampered(code: "document.key-commitment") }
+    }
+
+    /// A document's facts for somebody with whom it is shared: its detail's row, opened with that row's key alone.
+    func sharedFacts(
+        _ statement: Statement, _ act: FilingAct, _ acting: Acting, _ db: Database
+    ) throws -> DocumentFacts {
+        guard let pupilFile = statement.pupilFile,
+            let item = statement.items.first(where: { $0.kind == .detail && $0.id == act.detail }),
+            let share = try openShare(of: act.document, in: pupilFile, acting, db)
+        else { throw VaultError.notFound }
+        let key = try rowKey(in: share, acting)
+        let row = try Self.item(item, db).withUnsafeBytes {
+            try SealedRow.open(
+                $0, rowKey: key, associatedData: rowContext("detail", pupilFile.bytes + act.document.bytes))
+        }
+        return try facts(statement, act, row: row, db)
     }
 
     func facts(
@@ -353,6 +419,13 @@ extension Vault {
                 $0, key: key, row: act.detail.bytes,
                 associatedData: rowContext("detail", pupilFile.bytes + act.document.bytes))
         }
+        return try facts(statement, act, row: row, db)
+    }
+
+    private func facts(
+        _ statement: Statement, _ act: FilingAct, row: [UInt8], _ db: Database
+    ) throws -> DocumentFacts {
+        guard let pupilFile = statement.pupilFile else { throw VaultError.tampered(code: "document.detail") }
         let detail = try Detail(parsing: row)
         guard detail.commitments == statement.fields else { throw VaultError.tampered(code: "detail.fields") }
         guard case .person(let author) = statement.author else { throw VaultError.tampered(code: "author.unknown") }

@@ -217,7 +217,7 @@ final class Recorder: Sendable {
                     index, mark.kind, at: mark.time, detail: mark.detail)
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
-                try next.authority.pass(mark.kind, by: mark.author, at: mark.time)
+                try next.authority.pass(mark.kind, by: mark.author, at: mark.time, about: mark.pupilFile)
                 if mark.bringsDetailKey {
                     try next.authority.learnDetailKeys(of: Statement(parsing: SignedStatement(leaf: leaf).statement))
                 }

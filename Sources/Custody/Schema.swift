@@ -112,6 +112,22 @@ enum Schema {
             """
         ),
         (
+            "access",
+            """
+            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), person BLOB NOT NULL REFERENCES person (id), \
+            pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), whole INTEGER NOT NULL CHECK (whole IN (0, 1)), \
+            expires INTEGER NOT NULL, idx INTEGER NOT NULL REFERENCES statement (idx)
+            """
+        ),
+        (
+            "share",
+            """
+            header BLOB PRIMARY KEY NOT NULL REFERENCES item (id), access BLOB NOT NULL REFERENCES access (id), \
+            document BLOB NOT NULL REFERENCES document (id), row_key BLOB NOT NULL REFERENCES item (id), \
+            idx INTEGER NOT NULL REFERENCES statement (idx), UNIQUE (access, document)
+            """
+        ),
+        (
             "intake",
             """
             upload BLOB PRIMARY KEY NOT NULL CHECK (length(upload) = 16), \

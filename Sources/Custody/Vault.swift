@@ -219,8 +219,11 @@ public final class Vault: Sendable {
     }
 
     /// Refuses whoever's roles do not include reading as if there were nothing to read, and records that they asked.
-    func requireReading(_ acting: Acting) throws {
+    ///
+    /// - Parameter orAccess: whether who has access to anything at all may go on.
+    func requireReading(_ acting: Acting, orAccess: Bool = false) throws {
         let authority = try recorder.read(pool) { _, head in head.authority }
+        if orAccess, !authority.activeAccesses(of: acting.person, at: clock.now()).isEmpty { return }
         guard let refusal = authority.refusal(of: .read, to: acting.person, at: clock.now()) else { return }
         guard refusal == .notEntitled else { throw VaultError.refused(refusal) }
         try say(.accessRefused(code: refusal.code), .person(acting))

@@ -274,6 +274,8 @@ public struct FilingAct: Hashable, Sendable {
     public let quarantine: String?
     /// The batch it was filed in, where there was one.
     public let batch: BatchID?
+    /// What it is shared by, with those who have access to the whole file.
+    public let shares: [Share]
     /// A hash of pupil file and content, 32 bytes, keyed by the uploader: the same content that they file again for the
     /// same pupil has the same, and to anybody else it says nothing.
     public let contentTag: [UInt8]
@@ -281,7 +283,7 @@ public struct FilingAct: Hashable, Sendable {
     /// A filing of all these parts.
     public init(
         document: DocumentID, upload: UploadID, payload: SealedPayload, detail: ItemID, detailKey: ItemID,
-        quarantine: String?, batch: BatchID?, contentTag: [UInt8]
+        quarantine: String?, batch: BatchID?, shares: [Share] = [], contentTag: [UInt8]
     ) {
         self.document = document
         self.upload = upload
@@ -290,6 +292,7 @@ public struct FilingAct: Hashable, Sendable {
         self.detailKey = detailKey
         self.quarantine = quarantine
         self.batch = batch
+        self.shares = shares
         self.contentTag = contentTag
     }
 
@@ -302,6 +305,7 @@ public struct FilingAct: Hashable, Sendable {
         object["content_tag"] = .string(Base64.encode(contentTag))
         if let quarantine { object["quarantine"] = .string(quarantine) }
         if let batch { object["batch"] = .string(batch.text) }
+        if !shares.isEmpty { object["shares"] = .array(shares.map(\.encoded)) }
         return object
     }
 
@@ -312,7 +316,9 @@ public struct FilingAct: Hashable, Sendable {
             payload: try SealedPayload(reading: &reader), detail: try reader.id("detail"),
             detailKey: try reader.id("detail_key"),
             quarantine: try reader.has("quarantine") ? try reader.text("quarantine") : nil,
-            batch: try reader.has("batch") ? try reader.id("batch") : nil, contentTag: try reader.bytes("content_tag"))
+            batch: try reader.has("batch") ? try reader.id("batch") : nil,
+            shares: try reader.has("shares") ? try Share.list(reader.array("shares")) : [],
+            contentTag: try reader.bytes("content_tag"))
         try reader.end()
     }
 }
@@ -351,6 +357,12 @@ public enum Act: Hashable, Sendable {
     case personSuspended(PersonID)
     /// A suspended person may again what their roles may.
     case personRestored(PersonID)
+    /// Somebody was given access to the pupil file that the statement is about, or to documents of it.
+    case accessGiven(AccessAct)
+    /// Documents of the pupil file that the statement is about were shared under an access.
+    case accessExtended([Share])
+    /// An access was ended.
+    case accessEnded(AccessID)
     /// A pupil was put on the register.
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
@@ -409,6 +421,9 @@ public enum Act: Hashable, Sendable {
         case recoveryCodeUsed = "recovery-code.used"
         case personSuspended = "person.suspended"
         case personRestored = "person.restored"
+        case accessGiven = "access.given"
+        case accessExtended = "access.extended"
+        case accessEnded = "access.ended"
         case pupilRegistered = "pupil.registered"
         case policyAdopted = "policy.adopted"
         case signedIn = "session.opened"
@@ -437,6 +452,7 @@ public enum Act: Hashable, Sendable {
             switch self {
             case .vaultFounded, .personInvited, .personReset, .personJoined, .personEnrolled, .personConfirmed,
                 .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .personSuspended, .personRestored,
+                .accessGiven, .accessExtended, .accessEnded,
                 .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
                 .stationWithdrawn:
                 true
@@ -467,6 +483,9 @@ public enum Act: Hashable, Sendable {
         case .recoveryCodeUsed: .recoveryCodeUsed
         case .personSuspended: .personSuspended
         case .personRestored: .personRestored
+        case .accessGiven: .accessGiven
+        case .accessExtended: .accessExtended
+        case .accessEnded: .accessEnded
         case .pupilRegistered: .pupilRegistered
         case .policyAdopted: .policyAdopted
         case .signedIn: .signedIn
@@ -504,6 +523,9 @@ public enum Act: Hashable, Sendable {
         case .recoveryCodeUsed(let number): ["number": .integer(Int64(number))]
         case .personEnrolled(let person), .personSuspended(let person), .personRestored(let person):
             ["person": .string(person.text)]
+        case .accessGiven(let act): act.encoded
+        case .accessExtended(let shares): ["shares": .array(shares.map(\.encoded))]
+        case .accessEnded(let access): ["access": .string(access.text)]
         case .pupilRegistered(let act): act.encoded
         case .policyAdopted(let abilities, let version):
             ["abilities": abilities.encoded, "acceptable_use": .string(version)]
@@ -552,6 +574,9 @@ public enum Act: Hashable, Sendable {
         case .trainingRecorded:
             self = .trainingRecorded(try TrainingAct(parsing: value))
             return
+        case .accessGiven:
+            self = .accessGiven(try AccessAct(parsing: value))
+            return
         case .pupilRegistered:
             self = .pupilRegistered(try PupilAct(parsing: value))
             return
@@ -568,9 +593,11 @@ public enum Act: Hashable, Sendable {
         }
         var reader = try StatementReader(value)
         switch kind {
-        case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .pupilRegistered,
-            .documentFiled, .stationAdded, .intakeReceived:
+        case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
+            .pupilRegistered, .documentFiled, .stationAdded, .intakeReceived:
             throw .malformed("kind")
+        case .accessExtended: self = .accessExtended(try Share.list(reader.array("shares")))
+        case .accessEnded: self = .accessEnded(try reader.id("access"))
         case .batchOpened: self = .batchOpened(try reader.id("batch"))
         case .batchClosed: self = .batchClosed(try reader.id("batch"))
         case .stationAllowed: self = .stationAllowed(try reader.id("station"))

@@ -166,6 +166,10 @@ public struct Authority: Sendable {
     public private(set) var batches: [BatchID: BatchState] = [:]
     /// The batch that each operator has open.
     public private(set) var openBatches: [PersonID: BatchID] = [:]
+    /// Every access that was given, ended ones too.
+    public private(set) var accesses: [AccessID: AccessState] = [:]
+    /// The same by person, in the order in which they were given.
+    public private(set) var accessesOf: [PersonID: [AccessID]] = [:]
     /// What each role may do now.
     public private(set) var abilities = Abilities(byRole: [:])
     /// The policies in force.
@@ -259,7 +263,7 @@ public struct Authority: Sendable {
     /// - Throws: `.unlawful` with what was wrong; the authority is then unchanged.
     public mutating func apply(_ statement: Statement) throws(StatementError) {
         var next = self
-        try next.pass(statement.act.kind, by: statement.author, at: statement.time)
+        try next.pass(statement.act.kind, by: statement.author, at: statement.time, about: statement.pupilFile)
         if statement.act.kind.concernsAuthority {
             try next.applyAuthority(statement)
         } else {
@@ -278,8 +282,10 @@ public struct Authority: Sendable {
     /// Takes of a statement what concerns every one: its author may say it, and time does not go backwards.
     ///
     /// For statements that concern no authority and whose leaf is under a checkpoint; `apply` does it for all.
-    public mutating func pass(_ kind: Act.Kind, by author: Author, at time: Timestamp) throws(StatementError) {
-        try check(author, of: kind, at: time)
+    public mutating func pass(
+        _ kind: Act.Kind, by author: Author, at time: Timestamp, about pupilFile: PupilFileID?
+    ) throws(StatementError) {
+        try check(author, of: kind, at: time, about: pupilFile)
         guard time >= newest else { throw .unlawful("time goes backwards") }
         newest = time
     }
@@ -304,6 +310,12 @@ public struct Authority: Sendable {
         guard detailKeys[act.detailKey] == pupilFile else { throw .unlawful("filed under another pupil's detail key") }
         guard act.contentTag.count == 32 else { throw .unlawful("filed without a content tag") }
         guard case .person(let author) = statement.author else { throw .unlawful("filed by nobody") }
+        for share in act.shares {
+            guard let access = accesses[share.access], access.pupilFile == pupilFile, access.whole,
+                access.isActive(at: statement.time), share.document == act.document,
+                statement.commits(share)
+            else { throw .unlawful("filed for somebody without access to the file") }
+        }
         let batch = act.batch.map { batches[$0] }
         if let station = stations[author] {
             guard station.pupilFiles.contains(pupilFile) else {
@@ -335,7 +347,9 @@ public struct Authority: Sendable {
         if case .person(let id) = author { stations[id] != nil } else { false }
     }
 
-    private func check(_ author: Author, of kind: Act.Kind, at time: Timestamp) throws(StatementError) {
+    private func check(
+        _ author: Author, of kind: Act.Kind, at time: Timestamp, about pupilFile: PupilFileID?
+    ) throws(StatementError) {
         switch author {
         case .service:
             guard kind.isService else { throw .unlawful("the service may not say \(kind.rawValue)") }
@@ -365,10 +379,14 @@ public struct Authority: Sendable {
             switch kind {
             case .personInvited, .personReset, .personSuspended, .personRestored, .trainingRecorded:
                 try require(.managePeople)
-            case .personConfirmed, .policyAdopted: try require(.giveAccess)
+            case .personConfirmed, .policyAdopted, .accessGiven, .accessExtended, .accessEnded:
+                try require(.giveAccess)
             case .pupilRegistered: try require(.managePupils)
             case .documentFiled, .uploadDiscarded, .batchOpened: try require(.file)
-            case .chronologyRead, .documentOpened: try require(.read)
+            case .chronologyRead, .documentOpened:
+                guard let pupilFile, refusal(toRead: pupilFile, person, at: time) == nil else {
+                    return try require(.read)
+                }
             case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
             case .intakeRead: try require(.seeIntake)
             case .intakeReceived: throw .unlawful("only a station puts scans into the intake queue")
@@ -428,6 +446,18 @@ public struct Authority: Sendable {
                 throw .unlawful("no station, or withdrawn twice")
             }
             stations[station]?.withdrawn = statement.time
+        case .accessGiven(let act): try giveAccess(act, statement)
+        case .accessExtended(let shares):
+            guard (1...Share.most).contains(shares.count) else { throw .unlawful("too many shares, or none") }
+            for share in shares {
+                guard let access = accesses[share.access], access.pupilFile == statement.pupilFile,
+                    access.isActive(at: statement.time), statement.commits(share)
+                else { throw .unlawful("shared under no access to this file") }
+            }
+        case .accessEnded(let id):
+            guard accesses[id] != nil, accesses[id]?.ended == nil, accesses[id]?.pupilFile == statement.pupilFile
+            else { throw .unlawful("no access to this file, or ended twice") }
+            accesses[id]?.ended = statement.time
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
                 throw .unlawful("a batch opened twice, or a second one")
@@ -574,6 +604,56 @@ public struct Authority: Sendable {
         people[act.person]?.confirmed = true
     }
 
+    /// Nobody gives themselves access, and nobody is given any whose keys were not compared.
+    private mutating func giveAccess(_ act: AccessAct, _ statement: Statement) throws(StatementError) {
+        guard case .person(let author) = statement.author, author != act.person, let person = people[act.person],
+            person.identity == act.identity, person.confirmed, person.suspended == nil, stations[act.person] == nil,
+            invitations[act.person] == nil
+        else { throw .unlawful("access given to oneself, or to who cannot have any") }
+        guard let pupilFile = statement.pupilFile, pupils[pupilFile] != nil, accesses[act.access] == nil,
+            act.expires > statement.time
+        else { throw .unlawful("access given twice, to nobody's file, or for no time") }
+        try expect(act.detail, .detail)
+        try learnDetailKeys(of: statement)
+        guard detailKeys[act.detailKey] == pupilFile else { throw .unlawful("access under another pupil's detail key") }
+        accesses[act.access] = AccessState(
+            id: act.access, person: act.person, identity: act.identity, pupilFile: pupilFile, whole: act.whole,
+            givenBy: author, given: statement.time, index: statement.index, expires: act.expires)
+        accessesOf[act.person, default: []].append(act.access)
+    }
+
+    /// The accesses that a person has now; none of those given for keys that they no longer have.
+    public func activeAccesses(of person: PersonID, at time: Timestamp) -> [AccessState] {
+        guard let identity = people[person]?.identity else { return [] }
+        return (accessesOf[person] ?? []).compactMap { accesses[$0] }.filter {
+            $0.isActive(at: time) && $0.identity == identity
+        }
+    }
+
+    /// The accesses to a whole pupil file that what is filed now is shared with.
+    public func wholeAccesses(to pupilFile: PupilFileID, at time: Timestamp) -> [AccessState] {
+        accesses.values.filter {
+            $0.pupilFile == pupilFile && $0.whole && $0.isActive(at: time) && people[$0.person]?.identity == $0.identity
+        }.sorted { $0.index < $1.index }
+    }
+
+    /// Why a person may not read, now, something of a pupil file: their role does not read, and they have no access to any
+    /// of it. Nil where they may; which documents, the shares say.
+    public func refusal(toRead pupilFile: PupilFileID, _ person: PersonID, at time: Timestamp) -> Refusal? {
+        guard let state = people[person] else { return .notEntitled }
+        return refusal(toRead: pupilFile, state, at: time)
+    }
+
+    func refusal(toRead pupilFile: PupilFileID, _ person: PersonState, at time: Timestamp) -> Refusal? {
+        let refused = refusal(of: .read, to: person, at: time)
+        guard refused == .notEntitled,
+            activeAccesses(of: person.id, at: time).contains(where: { $0.pupilFile == pupilFile })
+        else { return refused }
+        let missing = steps(of: person, at: time)
+        if missing.contains(.policy) { return .policyNotAcknowledged }
+        return missing.contains(.training) ? .trainingMissing : nil
+    }
+
     /// Who gives keys for somebody's roles gives them to that person alone, and only those that the roles need.
     private mutating func add(
         _ edges: [WrapEdge], to identity: IdentityID, having roles: Set<Role>
@@ -621,5 +701,13 @@ public struct Authority: Sendable {
 
     private func expect(_ item: ItemID, _ kind: ItemKind) throws(StatementError) {
         guard items[item]?.kind == kind else { throw .unlawful("no \(kind.rawValue) committed") }
+    }
+}
+
+extension Statement {
+    /// Whether the statement brings the items of a share.
+    fileprivate func commits(_ share: Share) -> Bool {
+        items.contains { $0.kind == .header && $0.id == share.header }
+            && items.contains { $0.kind == .rowKey && $0.id == share.rowKey }
     }
 }

@@ -47,6 +47,12 @@ public func decide(
     _ request: Request, by person: PersonID, at time: Timestamp, under authority: Authority
 ) throws(Refusal) -> Grant {
     guard let state = authority.people[person] else { throw .notEntitled }
+    if case .readDocument(_, in: let pupilFile, _) = request {
+        // Which documents an access opens, the vault looks up: each has a key of its own.
+        if let refusal = authority.refusal(toRead: pupilFile, person, at: time) { throw refusal }
+        guard authority.pupils[pupilFile] != nil else { throw .pupilUnknown }
+        return Grant(person: person, request: request)
+    }
     if let station = authority.stations[person] {
         try decide(request, by: station, at: time, under: authority)
         return Grant(person: person, request: request)

@@ -76,6 +76,8 @@ public enum Kind {
     public enum Reading {}
     /// Work done together by one operator.
     public enum Batch {}
+    /// Access of one person to a pupil file or to documents of it.
+    public enum Access {}
 }
 
 /// A vault.
@@ -102,6 +104,8 @@ public typealias SessionID = Identifier<Kind.Session>
 public typealias ReadingID = Identifier<Kind.Reading>
 /// Work done together by one operator.
 public typealias BatchID = Identifier<Kind.Batch>
+/// Access of one person to a pupil file or to documents of it.
+public typealias AccessID = Identifier<Kind.Access>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

@@ -50,6 +50,9 @@ public struct Policies: Sendable {
         try categories.check()
         try fileTypes.check()
         try limits.check()
+        guard (1...3660).contains(access.longestAccessDays) else {
+            throw .policyUnreadable("policies/access.yaml: access lasts for 1 to 3660 days at most")
+        }
         guard access.roles[.dsl].map({ Set($0).isSuperset(of: [.managePeople, .giveAccess]) }) == true else {
             throw .policyUnreadable("policies/access.yaml: the role dsl must be able to manage-people and give-access")
         }
@@ -177,6 +180,8 @@ public struct AcceptableUsePolicy: Codable, Hashable, Sendable {
 public struct AccessPolicy: Codable, Hashable, Sendable {
     /// Abilities by role.
     public let roles: [Role: [Ability]]
+    /// For how many days, at most, somebody is given access to a pupil file or to documents of it.
+    public let longestAccessDays: Int
 
     /// As a statement carries them.
     public var abilities: Abilities { Abilities(byRole: roles.mapValues(Set.init)) }
@@ -193,6 +198,7 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
             roles[role] = abilities
         }
         self.roles = roles
+        longestAccessDays = try container.decode(Int.self, forKey: .longestAccessDays)
     }
 
     /// In the file's own words.
@@ -200,9 +206,13 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         var container = encoder.container(keyedBy: Keys.self)
         try container.encode(
             Dictionary(uniqueKeysWithValues: roles.map { ($0.key.rawValue, $0.value) }), forKey: .roles)
+        try container.encode(longestAccessDays, forKey: .longestAccessDays)
     }
 
-    private enum Keys: String, CodingKey { case roles }
+    private enum Keys: String, CodingKey {
+        case roles
+        case longestAccessDays = "longest-access-days"
+    }
 }
 
 /// Signing in.

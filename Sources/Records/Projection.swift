@@ -27,7 +27,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     case personKeys = "person_keys"
     case keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
-    case station, batch, intake
+    case station, batch, intake, access, share
 
     /// The columns, primary key first.
     public var columns: [String] {
@@ -47,6 +47,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .detailKey: ["item", "pupil_file", "idx"]
         case .station: ["id", "expires", "intake", "idx"]
         case .batch: ["id", "operator", "idx"]
+        case .access: ["id", "person", "pupil_file", "whole", "expires", "idx"]
+        case .share: ["header", "access", "document", "row_key", "idx"]
         case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
@@ -89,6 +91,18 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             add(act.person, identity: act.identity, verifyingKey: act.verifyingKey, keybox: act.keybox)
             add(act.wraps)
         }
+        func add(_ shares: [Share]) {
+            for share in shares {
+                add(
+                    .share, .blob(share.header.bytes), .blob(share.access.bytes), .blob(share.document.bytes),
+                    .blob(share.rowKey.bytes), index)
+            }
+        }
+        func addDetailKeys() {
+            for item in statement.items where item.kind == .detailKey {
+                add(.detailKey, .blob(item.id.bytes), pupilFile, index)
+            }
+        }
         switch statement.act {
         case .vaultFounded(let act):
             add(.identity, .blob(act.register.bytes), .text(IdentityKind.register.rawValue), .null, index)
@@ -110,9 +124,14 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
                 .document, .blob(act.document.bytes), pupilFile, .blob(act.payload.blob.bytes), .blob(act.upload.bytes),
                 .blob(act.detail.bytes), .blob(act.detailKey.bytes), act.quarantine.map { .text($0) } ?? .null,
                 act.batch.map { .blob($0.bytes) } ?? .null, .blob(act.contentTag), index)
-            for item in statement.items where item.kind == .detailKey {
-                add(.detailKey, .blob(item.id.bytes), pupilFile, index)
-            }
+            addDetailKeys()
+            add(act.shares)
+        case .accessGiven(let act):
+            add(
+                .access, .blob(act.access.bytes), .blob(act.person.bytes), pupilFile, .integer(act.whole ? 1 : 0),
+                .integer(act.expires.milliseconds), index)
+            addDetailKeys()
+        case .accessExtended(let shares): add(shares)
         case .stationAdded(let act):
             add(act.party)
             add(

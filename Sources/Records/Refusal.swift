@@ -111,6 +111,9 @@ extension Refusal {
     public static let invitationUnused = Refusal(
         code: "person.not-joined", message: "They have not joined yet: there are no keys to compare.",
         hint: "Ask them to join with their invitation first.")
+    /// Somebody who would give themselves access.
+    public static let accessToYourself = Refusal(
+        code: "access.yourself", message: "Nobody gives themselves access.", hint: "Ask another safeguarding lead.")
     /// A code of no invitation, or of one that counts no more.
     public static let invitationUnknown = Refusal(
         code: "invitation.unknown", message: "There is no invitation with that name and code, or it counts no more.",

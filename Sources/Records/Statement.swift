@@ -44,12 +44,14 @@ public enum ItemKind: String, Hashable, Sendable, CaseIterable {
     case wrap
     /// A person's secrets under their password and the server secret.
     case keybox
-    /// A document's age header; the item has the document's id.
+    /// A document's age header: the pupil file's has the document's id, one for somebody else an id of its own.
     case header
     /// A document's names, summary and dates.
     case detail
     /// A session's detail key sealed to a pupil file.
     case detailKey = "detail-key"
+    /// The key of one row, sealed to somebody who may read that row alone.
+    case rowKey = "row-key"
     /// The detail key of one intake item, sealed to the intake queue.
     case intakeKey = "intake-key"
     /// A pupil's name, date of birth, UPN and enrolment date.

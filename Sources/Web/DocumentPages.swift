@@ -5,10 +5,11 @@ import NIOCore
 import Records
 
 let documentRoutes: [Route] = [
-    Route(.get, "/documents/{document}", .read, query: ["page", "width"], handle: showDocument),
+    Route(.get, "/documents/{document}", .readShared, query: ["page", "width"], handle: showDocument),
     Route(
-        .get, "/documents/{document}/pages/{page}", .read, query: ["width"], leadsToSignIn: false, handle: showPicture),
-    Route(.post, "/documents/{document}/download", .read, body: .form([]), handle: download),
+        .get, "/documents/{document}/pages/{page}", .readShared, query: ["width"], leadsToSignIn: false,
+        handle: showPicture),
+    Route(.post, "/documents/{document}/download", .readShared, body: .form([]), handle: download),
 ]
 
 private let widths = [600, 900, 1200, 1600, 2200]
@@ -55,7 +56,7 @@ struct DocumentPage {
     let text: String?
     let seen: String
     let marks: [String]
-    let entry: String
+    let entry: String?
     let csrf: String
     let size: String
 }
@@ -87,6 +88,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
                 DocumentPage.Zoom(href: address(page, each), text: name, isCurrent: each == width)
             }) : nil
     let acting = try visit.acting
+    let readsFile = acting.may(.read, in: visit.vault)
     let seen = "Seen by \(acting.name), \(words.moment(visit.now)), \(reference)"
     let policies = visit.vault.policies
     return visit.page(
@@ -94,7 +96,9 @@ private func showDocument(_ visit: Visit) throws -> Reply {
         DocumentPage(
             chrome: visit.chrome(
                 "Document \(reference)" + (sheet.map { $0.several ? ", page \(page) of \(pages)" : "" } ?? ""),
-                back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)"), wide: true),
+                back: readsFile
+                    ? Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")
+                    : Link(href: "/reading", text: "What you may read"), wide: true),
             pupil: PupilBanner(pupil, words), reference: reference, path: path, summary: facts.summary,
             kind: policies.categories.title(of: facts.fields["category"] ?? "") ?? "",
             date: words.date(facts.fields["date"] ?? ""),
@@ -103,7 +107,8 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             recorded: words.moment(facts.recorded), recordedBy: facts.filer.text, sha256: facts.sha256,
             quarantine: facts.quarantine.map(words.quarantine), sheet: sheet, text: text, seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
-            entry: "/entries/\(facts.index)", csrf: visit.session?.csrf ?? "", size: words.size(facts.size)))
+            entry: readsFile ? "/entries/\(facts.index)" : nil, csrf: visit.session?.csrf ?? "",
+            size: words.size(facts.size)))
 }
 
 private func showPicture(_ visit: Visit) throws -> Reply {

@@ -33,6 +33,8 @@ struct HomePage {
     let chrome: Chrome
     let missing: [Missing]
     let isMissing: Bool
+    /// What somebody gave this person to read.
+    let reading: Link?
     let mayFile: Bool
     let filesFirst: Bool
     let mayRead: Bool
@@ -92,7 +94,9 @@ private func showHome(_ visit: Visit) throws -> Reply {
     return visit.page(
         .home,
         HomePage(
-            chrome: visit.chrome("Home"), missing: missing, isMissing: !missing.isEmpty, mayFile: mayFile,
+            chrome: visit.chrome("Home"), missing: missing, isMissing: !missing.isEmpty,
+            reading: acting.hasAccess(in: vault)
+                ? Link(href: "/reading", text: "What you may read") : nil, mayFile: mayFile,
             filesFirst: mayFile && !mayRead, mayRead: mayRead,
             mayManagePupils: acting.may(.managePupils, in: vault),
             mayManagePeople: acting.may(.managePeople, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),

@@ -83,7 +83,15 @@ struct PersonPage {
         let joined: String
         let error: String?
     }
+    /// What their keys open.
+    struct Opens {
+        let lines: [String]
+        let accesses: [Link]
+        let nothing: Bool
+        let picture: KeyPicture
+    }
     let chrome: Chrome
+    let opens: Opens?
     let name: String
     let roles: String
     let standing: String
@@ -124,7 +132,8 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
         PersonPage(
             chrome: visit.chrome(
                 person.name, back: Link(href: "/people", text: "People"),
-                problems: problem.map { [ProblemLink(href: "#" + place, text: $0)] } ?? []), name: person.name,
+                problems: problem.map { [ProblemLink(href: "#" + place, text: $0)] } ?? []),
+            opens: mayGive && standing.isConfirmed ? try opens(visit, id) : nil, name: person.name,
             roles: visit.words.roles(person.roles), standing: visit.words.standing(standing, at: visit.now),
             suspended: person.suspended.map(visit.words.moment),
             keys: words.map {
@@ -140,6 +149,39 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
             maySuspend: objection == nil && !isSuspended, mayRestore: objection == nil && isSuspended,
             path: "/people/\(id.text)", csrf: visit.session?.csrf ?? ""),
         status: refusal == nil ? .ok : .unprocessableContent)
+}
+
+/// What a person's keys open, in words and drawn.
+private func opens(_ visit: Visit, _ id: PersonID) throws -> PersonPage.Opens {
+    let reach = try visit.vault.reach(of: id, as: visit.acting)
+    let words = visit.words
+    var lines: [String] = []
+    var branches: [(key: String?, ends: [(text: String, isFaint: Bool)])] = []
+    if reach.team {
+        let files = words.count(reach.pupilFiles, "pupil file")
+        lines.append("Every ordinary pupil file, through the safeguarding team’s key: \(files) today")
+        branches.append(("Safeguarding team’s key", [(files, false)]))
+    }
+    if reach.register {
+        lines.append("The register: names and dates of birth of all pupils")
+        branches.append(("Register’s key", [("names of all pupils", false)]))
+    }
+    if reach.intake {
+        lines.append("The intake queue")
+        branches.append(("Intake queue’s key", [("scans no pupil is known for", false)]))
+    }
+    let accesses = reach.accesses.map { pupil, access in
+        let what = access.whole ? "the whole file" : words.count(access.documents, "document")
+        return Link(
+            href: "/pupils/\(pupil.reference)/access",
+            text: "\(pupil.reference): \(what), until \(words.lastDay(before: access.expires))")
+    }
+    branches.append((nil, accesses.map { ($0.text, false) }))
+    return .init(
+        lines: lines, accesses: accesses, nothing: lines.isEmpty && accesses.isEmpty,
+        picture: KeyPicture(
+            root: "Their own key", branches: branches.filter { !$0.ends.isEmpty },
+            label: "Picture of what their key opens; the list below says the same"))
 }
 
 private func giveKeys(_ visit: Visit) throws -> Reply {

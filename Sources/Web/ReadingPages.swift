@@ -42,7 +42,9 @@ struct PupilFilePage {
     let chrome: Chrome
     let pupil: PupilBanner
     let enrolled: String?
-    let readers: [String]
+    let readers: [ReaderLine]
+    let picture: KeyPicture
+    let access: Link?
     let total: String
     let showing: String?
     let entries: [EntryLine]
@@ -77,13 +79,18 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
             href: address(newest: newestFirst, all: everything, from: from), text: "\(words): \(from) to \(last)")
     }
     let last = first + chronology.entries.count - 1
+    let mayGive = try visit.acting.may(.giveAccess, in: visit.vault)
+    let (readers, picture) = visit.readers(
+        chronology.readers, mayGive ? try visit.vault.accesses(to: pupil.pupilFile, as: visit.acting) : [])
     return visit.page(
         .pupilFile,
         PupilFilePage(
             chrome: visit.chrome(
                 "Pupil file \(pupil.reference)", back: Link(href: "/pupils", text: "Pupils"), wide: true),
             pupil: PupilBanner(pupil, visit.words),
-            enrolled: pupil.enrolled.isEmpty ? nil : visit.words.date(pupil.enrolled), readers: chronology.readers,
+            enrolled: pupil.enrolled.isEmpty ? nil : visit.words.date(pupil.enrolled), readers: readers,
+            picture: picture,
+            access: mayGive ? Link(href: "/pupils/\(pupil.reference)/access", text: "Give or end access") : nil,
             total: visit.words.count(chronology.total, "entry", "entries"),
             showing: chronology.total > chronology.entries.count && !chronology.entries.isEmpty
                 ? "Showing \(first) to \(last) of \(visit.words.grouped(UInt64(chronology.total)))" : nil,

@@ -15,6 +15,8 @@ package enum Access: String, Sendable, CaseIterable {
     case upload
     /// Who may read.
     case read
+    /// Who may read, or has access to some documents.
+    case readShared
     /// Who may see pupils' names: to file or to read.
     case seeRegister
     /// Who may put pupils on the register.

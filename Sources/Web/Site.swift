@@ -33,7 +33,8 @@ package struct Site: HTTPResponder {
         (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
         + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + leavingRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes + assetRoutes)
+        + peopleRoutes + accessRoutes + leavingRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes
+        + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
     /// A site over a vault, with its own threads.
@@ -149,6 +150,7 @@ package struct Site: HTTPResponder {
             case .anyone, .session, .signedIn: []
             case .file, .upload: [.file]
             case .read: [.read]
+            case .readShared: acting.hasAccess(in: vault) ? [] : [.read]
             case .seeRegister: [.file, .read]
             case .managePupils: [.managePupils]
             case .managePeople: [.managePeople]

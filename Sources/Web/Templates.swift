@@ -5,6 +5,8 @@ enum Template: String, CaseIterable {
     case layout, problem
     case signIn = "sign-in"
     case firstTime = "first-time"
+    case keyPicture = "key-picture"
+    case access, reading
     case steps, join, compare, policy
     case recoveryCodes = "recovery-codes"
     case home, hidden
@@ -29,6 +31,9 @@ enum Template: String, CaseIterable {
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache
+        case .keyPicture: PackageResources.key_picture_mustache
+        case .access: PackageResources.access_mustache
+        case .reading: PackageResources.reading_mustache
         case .steps: PackageResources.steps_mustache
         case .join: PackageResources.join_mustache
         case .compare: PackageResources.compare_mustache

@@ -62,7 +62,8 @@ import Testing
             #expect(try school.download(receipt.document, by: lead) == fixture("scans/" + sample.file))
         }
         let chronology = try school.vault.chronology(of: pupil.pupilFile, as: lead)
-        #expect(chronology.total == 6 && chronology.pupil == pupil && chronology.readers == ["Judith Halloran"])
+        #expect(
+            chronology.total == 6 && chronology.pupil == pupil && chronology.readers.map(\.name) == ["Judith Halloran"])
         // By date, then by ledger index; undated last.
         #expect(
             chronology.entries.map { $0.document?.filename ?? "" } == [
@@ -153,7 +154,7 @@ import Testing
         #expect(try school.download(receipt.document, by: deputy) == Array("Before.\n".utf8))
         let chronology = try school.vault.chronology(of: pupil.pupilFile, as: deputy)
         #expect(chronology.entries.map(\.summary) == ["A note about a visit"])
-        #expect(chronology.readers == ["Dee Marlowe", "Judith Halloran"])
+        #expect(chronology.readers.map(\.name) == ["Dee Marlowe", "Judith Halloran"])
     }
 
     @Test func `What may not go in is refused before or after its bytes, recorded, and nothing is kept`() throws {

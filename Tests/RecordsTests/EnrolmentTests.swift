@@ -181,4 +181,96 @@ import Testing
         }
         #expect(school.unlawful(.recoveryCodeUsed(number: 10), by: .person(school.founder)) == nil)
     }
+
+    @Test func `Access is given by who may, to another, once, for some time, and shared while it lasts`() throws {
+        var school = try School()
+        let file = try school.register()
+        let elsewhere = try school.register("P-BBBBB")
+        let staff = try school.add([.staff])
+        let deputy = try school.add([.deputy])
+        let founder = Author.person(school.founder)
+        func giving(
+            to person: PersonID, whole: Bool = true, until: Int64 = 1 << 49, identity: IdentityID? = nil
+        ) -> (AccessAct, [Item]) {
+            let detail = Item(id: .random(), kind: .detail, digest: digest("d"))
+            let key = Item(id: .random(), kind: .detailKey, digest: digest("k"))
+            let act = AccessAct(
+                access: .random(), person: person,
+                identity: identity ?? school.authority.people[person]?.identity ?? .random(), whole: whole,
+                expires: Timestamp(milliseconds: until), detail: detail.id, detailKey: key.id)
+            return (act, [detail, key])
+        }
+        func why(_ act: (AccessAct, [Item]), by author: Author, about file: PupilFileID? = file) -> String? {
+            school.unlawful(.accessGiven(act.0), by: author, pupilFile: file, items: act.1)
+        }
+        let nobody = "access given to oneself, or to who cannot have any"
+        #expect(why(giving(to: staff), by: .person(deputy)) == "author may not give-access: access.not-entitled")
+        #expect(why(giving(to: school.founder), by: founder) == nobody)
+        #expect(why(giving(to: .random()), by: founder) == nobody)
+        #expect(why(giving(to: staff, identity: .random()), by: founder) == nobody)
+        let early = try school.add([.staff], ready: false)
+        #expect(why(giving(to: early), by: founder) == nobody)
+        let nothing = "access given twice, to nobody's file, or for no time"
+        #expect(why(giving(to: staff, until: school.time), by: founder) == nothing)
+        #expect(why(giving(to: staff), by: founder, about: .random()) == nothing)
+        #expect(why(giving(to: staff), by: founder, about: nil) == nothing)
+        let (act, items) = giving(to: staff, until: school.time + 100)
+        #expect(
+            school.unlawful(.accessGiven(act), by: founder, pupilFile: file, items: [items[0]])
+                == "access under another pupil's detail key")
+        try school.say(.accessGiven(act), by: school.founder, pupilFile: file, items: items)
+        #expect(why((act, []), by: founder) == nothing)
+
+        // Shares bring their items, and go to an access to this file that lasts.
+        let share = Share(access: act.access, document: .random(), header: .random(), rowKey: .random())
+        let brought = [
+            Item(id: share.header, kind: .header, digest: digest("h")),
+            Item(id: share.rowKey, kind: .rowKey, digest: digest("r")),
+        ]
+        let none = "shared under no access to this file"
+        func extend(_ shares: [Share], _ items: [Item], _ file: PupilFileID) -> String? {
+            school.unlawful(.accessExtended(shares), by: founder, pupilFile: file, items: items)
+        }
+        #expect(extend([share], brought, file) == nil)
+        #expect(extend([share], [brought[0]], file) == none && extend([share], brought, elsewhere) == none)
+        #expect(extend([], [], file) == "too many shares, or none")
+        let foreign = Share(access: .random(), document: .random(), header: share.header, rowKey: share.rowKey)
+        #expect(extend([foreign], brought, file) == none)
+        #expect(
+            school.unlawful(.documentOpened(.random(), .random(), .view), by: .person(staff), pupilFile: file) == nil)
+        #expect(
+            school.unlawful(.documentOpened(.random(), .random(), .view), by: .person(staff), pupilFile: elsewhere)
+                == "author may not read: access.not-entitled")
+        // What is filed is shared with whole accesses of that file alone, and only its own document.
+        func filing(_ share: (DocumentID) -> Share, _ file: PupilFileID) throws -> String? {
+            let (plain, items) = try School.filing()
+            guard case .documentFiled(let of) = plain else { return "no filing" }
+            let share = share(of.document)
+            let act = FilingAct(
+                document: of.document, upload: of.upload, payload: of.payload, detail: of.detail,
+                detailKey: of.detailKey, quarantine: nil, batch: nil, shares: [share], contentTag: of.contentTag)
+            let shared = [
+                Item(id: share.header, kind: .header, digest: digest("h")),
+                Item(id: share.rowKey, kind: .rowKey, digest: digest("r")),
+            ]
+            return school.unlawful(
+                .documentFiled(act), by: .person(deputy), pupilFile: file, items: items + shared)
+        }
+        func own(_ document: DocumentID) -> Share {
+            Share(access: act.access, document: document, header: .random(), rowKey: .random())
+        }
+        let refused = "filed for somebody without access to the file"
+        #expect(try filing(own, file) == nil)
+        #expect(try filing(own, elsewhere) == refused)
+        #expect(try filing({ _ in own(.random()) }, file) == refused)
+        school.time += 100
+        #expect(try filing(own, file) == refused && extend([share], brought, file) == none)
+        #expect(
+            school.unlawful(.documentOpened(.random(), .random(), .view), by: .person(staff), pupilFile: file)
+                == "author may not read: access.not-entitled")
+        try school.say(.accessEnded(act.access), by: school.founder, pupilFile: file)
+        #expect(
+            school.unlawful(.accessEnded(act.access), by: founder, pupilFile: file)
+                == "no access to this file, or ended twice")
+    }
 }

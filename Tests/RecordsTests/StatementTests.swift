@@ -11,11 +11,13 @@ private func everyAct() throws -> [Act] {
         person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), nameTag: Randomness.bytes(32),
         roles: [.staff, .admin], keybox: .random(), row: .random(), wraps: [edge(), edge()])
     let code = InvitationCode(key: Randomness.bytes(32), expires: Timestamp(milliseconds: 1_795_426_200_042))
-    func filing(_ quarantine: String?, _ batch: BatchID?) -> Act {
+    func share() -> Share { Share(access: .random(), document: .random(), header: .random(), rowKey: .random()) }
+    func filing(_ quarantine: String?, _ batch: BatchID?, _ shares: [Share] = []) -> Act {
         .documentFiled(
             FilingAct(
                 document: .random(), upload: .random(), payload: School.payload(length: 1 << 40), detail: .random(),
-                detailKey: .random(), quarantine: quarantine, batch: batch, contentTag: Randomness.bytes(32)))
+                detailKey: .random(), quarantine: quarantine, batch: batch, shares: shares,
+                contentTag: Randomness.bytes(32)))
     }
     func intake(_ quarantine: String?) -> Act {
         .intakeReceived(
@@ -41,6 +43,11 @@ private func everyAct() throws -> [Act] {
         .personConfirmed(ConfirmationAct(person: .random(), identity: .random(), wraps: [edge(), edge()])),
         .policyAcknowledged(version: "2026-09"), .trainingRecorded(School.training(of: .random())),
         .recoveryCodeUsed(number: 10),
+        .accessGiven(
+            AccessAct(
+                access: .random(), person: .random(), identity: .random(), whole: true,
+                expires: Timestamp(milliseconds: 1_795_426_200_042), detail: .random(), detailKey: .random())),
+        .accessExtended([share(), share()]), .accessEnded(.random()), filing(nil, nil, [share()]),
         .personSuspended(.random()), .personRestored(.random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
@@ -103,7 +110,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             }
             #expect(throws: StatementError.self) { try parse(whole.merging(["note": .string("x")]) { $1 }) }
             let inner = try object(whole["act"])
-            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine", "batch"]
+            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine", "batch", "shares"]
             for key in inner.keys where !mayLack.contains(key) {
                 #expect(throws: StatementError.self, "\(act.kind) without act.\(key)") {
                     try parse(whole.merging(["act": .object(inner.filter { $0.key != key })]) { $1 })

@@ -51,9 +51,13 @@ private let table: [String: Access] = [
     "GET /pupils/{pupil}": .read,
     "GET /entries/{index}": .read,
     "GET /quarantine": .read,
-    "GET /documents/{document}": .read,
-    "GET /documents/{document}/pages/{page}": .read,
-    "POST /documents/{document}/download": .read,
+    "GET /documents/{document}": .readShared,
+    "GET /documents/{document}/pages/{page}": .readShared,
+    "POST /documents/{document}/download": .readShared,
+    "GET /pupils/{pupil}/access": .giveAccess,
+    "POST /pupils/{pupil}/access": .giveAccess,
+    "POST /pupils/{pupil}/access/{access}/end": .giveAccess,
+    "GET /reading": .readShared,
     "GET /stations": .manageStations,
     "POST /stations": .manageStations,
     "GET /stations/{station}": .manageStations,
@@ -81,7 +85,7 @@ private let table: [String: Access] = [
 private func filled(_ path: String, _ school: School) -> String {
     path.replacing("{pupil}", with: school.pupil.reference).replacing("{upload}", with: UploadID.random().text)
         .replacing("{station}", with: PersonID.random().text).replacing("{batch}", with: BatchID.random().text)
-        .replacing("{person}", with: PersonID.random().text)
+        .replacing("{access}", with: AccessID.random().text).replacing("{person}", with: PersonID.random().text)
         .replacing("{documents}", with: DocumentID.random().text).replacing(
             "{document}", with: DocumentID.random().text
         )
@@ -105,7 +109,8 @@ struct RouteTests {
             (
                 .dsl, try school.visitor(school.lead),
                 [
-                    .anyone, .session, .signedIn, .file, .upload, .read, .seeRegister, .managePupils, .managePeople,
+                    .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
+                    .managePeople,
                     .giveAccess, .seeFigures, .manageStations, .seeIntake,
                 ]
             ),
