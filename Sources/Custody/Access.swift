@@ -98,6 +98,7 @@ extension Vault {
         try rethrowing("access-give") {
             _ = try decide(.giveAccess, acting)
             _ = try decide(.readChronology(pupilFile), acting)
+            try requireCode(acting)
             let reason = try Self.checkedReason(reason)
             let (expires, day) = try accessEnd(until)
             let (state, name) = try readerToBe(person, acting)

@@ -103,6 +103,10 @@ final class SessionMemory: Sendable {
         var intakeRead = false
         /// When a refusal by role was last recorded.
         var refusalNoted: UInt64?
+        /// When a code of the authenticator was last given, on the monotonic clock.
+        var codeGiven: UInt64?
+        /// The page at which the screen was hidden, while it is.
+        var hiddenAt: String?
         /// Documents that are open.
         var readings: [DocumentID: OpenReading] = [:]
     }

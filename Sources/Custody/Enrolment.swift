@@ -86,6 +86,7 @@ extension Vault {
     public func invite(name: String, roles: Set<Role>, as acting: Acting) throws(VaultError) -> Invitation {
         try rethrowing("person-invite") {
             _ = try decide(.managePeople, acting)
+            try requireCode(acting)
             let name = try Self.checkedName(name)
             guard !roles.isEmpty, !roles.contains(.station) else {
                 throw Refusal(
@@ -117,6 +118,7 @@ extension Vault {
     public func reset(_ person: PersonID, as acting: Acting) throws(VaultError) -> Invitation {
         try rethrowing("person-reset") {
             _ = try decide(.managePeople, acting)
+            try requireCode(acting)
             let authority = try recorder.read(pool) { _, head in head.authority }
             if let objection = authority.objection(to: acting.person, changing: person) { throw objection }
             guard let row = authority.people[person]?.row ?? authority.invitations[person]?.row else {
@@ -227,16 +229,12 @@ extension Vault {
 
     /// The person's ten recovery codes, and which are left: for who gives a code of their authenticator now.
     ///
-    /// - Throws: a refusal `enrol.code` for a code that is not right, or was used.
+    /// - Throws: a refusal `code.wrong`, as `giveCode`.
     public func recoveryCodes(
         of acting: Acting, code: String
     ) throws(VaultError) -> [(code: String, isUsed: Bool)] {
         try rethrowing("recovery-codes") {
-            guard try isCurrent(code, acting) else {
-                throw Refusal(
-                    code: "enrol.code", message: "The code is not the one the authenticator shows now, or it was used.",
-                    hint: "Wait for the next code, then type that.")
-            }
+            try giveCode(code, as: acting)
             return try recoveryCodes(of: acting)
         }
     }
@@ -303,6 +301,7 @@ extension Vault {
     public func confirm(_ person: PersonID, words: [String], as acting: Acting) throws(VaultError) {
         try rethrowing("person-confirm") {
             _ = try decide(.giveAccess, acting)
+            try requireCode(acting)
             let authority = try recorder.read(pool) { _, head in head.authority }
             guard let state = authority.people[person], authority.stations[person] == nil else {
                 throw Refusal.personUnknown

@@ -28,11 +28,25 @@ final class HashGate: Sendable {
     }
 }
 
+/// Where a sign-in is tried from, as far as it can be told: so that who guesses at an account does not keep its owner out.
+public enum SignInOrigin: Hashable, Sendable {
+    /// A browser in which this person has signed in before: it holds a token that says so.
+    case known(device: [UInt8])
+    /// Another browser, by its address; empty where that is not known.
+    case address(String)
+    /// The command line on the server's own machine.
+    case console
+}
+
 /// Counts failed sign-ins: slows an account after too many, and gathers them for the ledger.
+///
+/// Each origin of an account is slowed by its own failures. All origins that are not known share a second, larger measure,
+/// so that many addresses together guess no faster than ten; a known browser is outside it. So guessing at an account, from
+/// however many places, keeps nobody out who signs in where they did before.
 final class SignInFailures: Sendable {
     private struct Account {
         var person: PersonID?
-        var recent: [UInt64] = []
+        var recent: [SignInOrigin: [UInt64]] = [:]
         var unsaid: UInt64 = 0
         var said: UInt64?
     }
@@ -46,33 +60,46 @@ final class SignInFailures: Sendable {
     private let state = Mutex(State())
     /// Names tried lately, known or not, from which on those that are over are forgotten.
     private static let most = 10_000
+    /// How many origins' worth of failures an account takes from origins that are not known, before all of them are slowed.
+    private static let strangers = 10
     private let allowed: Int
     private static let window: UInt64 = 300_000_000_000
+    private static let pause: UInt64 = 15_000_000_000
     private static let quiet: UInt64 = 60_000_000_000
 
     init(allowed: Int) { self.allowed = allowed }
 
-    /// Seconds to wait, where a name had too many failures in five minutes; one more try is let in every 15 seconds.
-    /// A name that is nobody's is slowed like any other.
-    func wait(_ name: [UInt8], now: UInt64) -> Int? {
+    /// Seconds to wait, where a name had too many failures in five minutes from here; one more try is let in every 15
+    /// seconds. A name that is nobody's is slowed like any other.
+    func wait(_ name: [UInt8], from origin: SignInOrigin, now: UInt64) -> Int? {
         state.withLock { state in
             guard let account = state.accounts[name] else { return nil }
-            let recent = account.recent.filter { now - $0 < Self.window }
-            guard recent.count >= allowed, let last = recent.last, now - last < 15_000_000_000 else { return nil }
-            return 15 - Int((now - last) / 1_000_000_000)
+            func left(_ failures: [UInt64], _ allowed: Int) -> Int? {
+                let recent = failures.filter { now - $0 < Self.window }
+                guard recent.count >= allowed, let last = recent.max(), now - last < Self.pause else { return nil }
+                return Int((Self.pause - (now - last) + 999_999_999) / 1_000_000_000)
+            }
+            if let seconds = left(account.recent[origin] ?? [], allowed) { return seconds }
+            if case .known = origin { return nil }
+            let others = account.recent.filter { if case .known = $0.key { false } else { true } }
+            return left(others.values.flatMap { $0 }, allowed * Self.strangers)
         }
     }
 
-    func failed(_ name: [UInt8], _ person: PersonID?, now: UInt64) {
+    func failed(_ name: [UInt8], _ person: PersonID?, from origin: SignInOrigin, now: UInt64) {
         state.withLock { state in
             if state.accounts.count >= Self.most {
                 state.accounts = state.accounts.filter { _, account in
-                    account.unsaid > 0 || account.recent.contains { now - $0 < Self.window }
+                    account.unsaid > 0 || account.recent.values.contains { $0.contains { now - $0 < Self.window } }
                 }
             }
-            // Each failure costs a hash, so as many names as this cannot come within five minutes.
+            // Each failure costs a hash, so as many names, or origins, as this cannot come within five minutes.
             var account = state.accounts[name] ?? Account(person: person)
-            account.recent = account.recent.filter { now - $0 < Self.window }.suffix(allowed) + [now]
+            account.recent = account.recent.compactMapValues { failures in
+                let recent = failures.filter { now - $0 < Self.window }
+                return recent.isEmpty ? nil : recent
+            }
+            account.recent[origin] = (account.recent[origin] ?? []).suffix(allowed - 1) + [now]
             account.unsaid += 1
             state.accounts[name] = account
         }

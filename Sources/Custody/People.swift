@@ -140,18 +140,22 @@ extension Vault {
     ///
     /// An unknown name, a wrong password and a wrong code look and take the same. Recorded; durable on return. What the
     /// person may then do is for `standing(of:)` to say.
-    /// - Parameter code: six digits, or a recovery code; not looked at while the authenticator is not set up.
-    public func signIn(name: String, password: String, code: String) throws(VaultError) -> Acting {
+    /// - Parameters:
+    ///   - code: six digits, or a recovery code; not looked at while the authenticator is not set up.
+    ///   - origin: where it is tried from: failures slow that place, and others less.
+    public func signIn(
+        name: String, password: String, code: String, from origin: SignInOrigin = .console
+    ) throws(VaultError) -> Acting {
         try rethrowing("sign-in") {
             let authority = try recorder.read(pool) { _, head in head.authority }
             let tag = KeyedHash.tag(Self.signInName(name), key: secrets.tags)
             let person = authority.peopleByTag[tag].flatMap { authority.people[$0] }
             let now = clock.monotonicNanoseconds()
-            if let seconds = failures.wait(tag, now: now) {
+            if let seconds = failures.wait(tag, from: origin, now: now) {
                 throw VaultError.tooManyTries(retryAfterSeconds: seconds)
             }
             guard let acting = try open(person, password: password), let used = try use(code, acting) else {
-                failures.failed(tag, person?.id, now: now)
+                failures.failed(tag, person?.id, from: origin, now: now)
                 flushFailures(force: false)
                 throw VaultError.signInFailed
             }
@@ -162,7 +166,96 @@ extension Vault {
             try recorder.record(
                 (used.recoveryCode.map { [Act.recoveryCodeUsed(number: $0)] } ?? [] + [.signedIn(acting.session)])
                     .map { Draft(signer: .person(acting), act: $0) }, in: pool)
+            acting.memory.with { $0.codeGiven = now }
             return acting
+        }
+    }
+
+    /// The token of a browser in which a person has signed in: it says so to the next sign-in there, and no more. It holds no
+    /// name, and a keyed hash that only this server makes.
+    public func deviceToken(of acting: Acting) -> String {
+        let device = Randomness.bytes(16)
+        let tag = recorder.authority.people[acting.person]?.nameTag ?? []
+        return Base64.encode(device + KeyedHash.tag(Self.deviceLabel + tag + device, key: secrets.tags))
+    }
+
+    /// Where a sign-in under a name is tried from: a browser known by its token for that name, else an address.
+    public func origin(deviceToken: String?, name: String, address: String) -> SignInOrigin {
+        guard let token = deviceToken.flatMap({ Base64.decode($0) }), token.count == 48 else {
+            return .address(address)
+        }
+        let (device, mark) = (Array(token.prefix(16)), Array(token.suffix(32)))
+        let tag = KeyedHash.tag(Self.signInName(name), key: secrets.tags)
+        let expected = KeyedHash.tag(Self.deviceLabel + tag + device, key: secrets.tags)
+        return equalInConstantTime(mark, expected) ? .known(device: device) : .address(address)
+    }
+
+    private static let deviceLabel = Array("strongroom/v1/known-device\n".utf8)
+
+    /// Whether a person's authenticator has to give a code again before an act that gives access or keys.
+    public func needsCode(_ acting: Acting) -> Bool {
+        let now = clock.monotonicNanoseconds()
+        return acting.memory.with { $0.codeGiven.map { now - $0 > Self.codeCounts } ?? true }
+    }
+
+    /// For how long a code counts, in nanoseconds: five minutes.
+    private static let codeCounts: UInt64 = 300_000_000_000
+
+    /// Takes a code of the person's authenticator, for the acts that need one not older than five minutes.
+    ///
+    /// - Throws: a refusal `code.wrong`; too many wrong ones slow the account as at sign-in.
+    public func giveCode(_ code: String, as acting: Acting) throws(VaultError) {
+        try rethrowing("code") {
+            if let refusal = ended(acting) { throw refusal }
+            let now = clock.monotonicNanoseconds()
+            let tag = recorder.authority.people[acting.person]?.nameTag ?? []
+            let origin = SignInOrigin.known(device: acting.session.bytes)
+            if let seconds = failures.wait(tag, from: origin, now: now) {
+                throw VaultError.tooManyTries(retryAfterSeconds: seconds)
+            }
+            guard try isCurrent(code, acting) else {
+                failures.failed(tag, acting.person, from: origin, now: now)
+                flushFailures(force: false)
+                throw Refusal.codeWrong
+            }
+            acting.memory.with { $0.codeGiven = now }
+        }
+    }
+
+    func requireCode(_ acting: Acting) throws {
+        guard !needsCode(acting) else { throw Refusal.codeNeeded }
+    }
+
+    // MARK: - Hiding the screen
+
+    /// Hides a session: nothing is given to it until its person types their password.
+    ///
+    /// - Parameter place: the page to come back to.
+    public func hide(_ acting: Acting, at place: String) { acting.memory.with { $0.hiddenAt = place } }
+
+    /// Where a hidden session was hidden; nil while it is not.
+    public func hiddenPlace(of acting: Acting) -> String? { acting.memory.with { $0.hiddenAt } }
+
+    /// Shows a hidden session again; gives the page it was hidden at. Takes one password hash.
+    ///
+    /// - Throws: `.signInFailed` for a wrong password; too many slow the account as at sign-in.
+    public func reveal(_ acting: Acting, password: String) throws(VaultError) -> String {
+        try rethrowing("reveal") {
+            let now = clock.monotonicNanoseconds()
+            guard let person = recorder.authority.people[acting.person] else { throw VaultError.notFound }
+            let origin = SignInOrigin.known(device: acting.session.bytes)
+            if let seconds = failures.wait(person.nameTag, from: origin, now: now) {
+                throw VaultError.tooManyTries(retryAfterSeconds: seconds)
+            }
+            guard try open(person, password: password) != nil else {
+                failures.failed(person.nameTag, person.id, from: origin, now: now)
+                flushFailures(force: false)
+                throw VaultError.signInFailed
+            }
+            return acting.memory.with { memory in
+                defer { memory.hiddenAt = nil }
+                return memory.hiddenAt ?? "/"
+            }
         }
     }
 

@@ -105,6 +105,13 @@ public final class DocumentReading: Sendable {
         }
     }
 
+    /// Refuses to go on once the session has ended, or its person may nothing any more, as far as this process has heard:
+    /// asked before each part of a piece is sent.
+    public func requireActive() throws(VaultError) {
+        if acting.memory.isEnded { throw .refused(.signedOut) }
+        if let refusal = vault.ended(acting) { throw .refused(refusal) }
+    }
+
     /// The next piece from an offset, at most 1 MiB; empty at the end.
     ///
     /// Asked for one after the other from 0, the last is given only if the content's SHA-256 is the recorded one.

@@ -226,7 +226,8 @@ extension Vault {
             do { return try enter(text, claimed, authority) } catch {
                 let failed = VaultError(error, code: "station")
                 if [.signInFailed, .refused(.stationEnded)].contains(failed) {
-                    failures.failed(claimed?.bytes ?? [], claimed, now: clock.monotonicNanoseconds())
+                    failures.failed(
+                        claimed?.bytes ?? [], claimed, from: .address(""), now: clock.monotonicNanoseconds())
                     flushFailures(force: false)
                 }
                 throw failed

@@ -114,6 +114,14 @@ extension Refusal {
     /// Somebody who would give themselves access.
     public static let accessToYourself = Refusal(
         code: "access.yourself", message: "Nobody gives themselves access.", hint: "Ask another safeguarding lead.")
+    /// An act that gives access or keys, without a code of the last five minutes.
+    public static let codeNeeded = Refusal(
+        code: "code.needed", message: "This needs a code from your authenticator, not older than five minutes.",
+        hint: "Type the code that it shows now.")
+    /// A code that is not the authenticator's, or was used.
+    public static let codeWrong = Refusal(
+        code: "code.wrong", message: "The code is not the one your authenticator shows now, or it was used.",
+        hint: "Wait for the next code, then type that.")
     /// A code of no invitation, or of one that counts no more.
     public static let invitationUnknown = Refusal(
         code: "invitation.unknown", message: "There is no invitation with that name and code, or it counts no more.",

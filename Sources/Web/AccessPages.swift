@@ -6,7 +6,7 @@ let accessRoutes: [Route] = [
     Route(.get, "/pupils/{pupil}/access", .giveAccess) { visit in try accessPage(visit) },
     Route(
         .post, "/pupils/{pupil}/access", .giveAccess,
-        body: .form(["person", "what", "until", "reason"], many: ["document"]), handle: giveAccess),
+        body: .form(["person", "what", "until", "reason"], many: ["document"]), asksForCode: true, handle: giveAccess),
     Route(.post, "/pupils/{pupil}/access/{access}/end", .giveAccess, body: .form([]), handle: endAccess),
     Route(.get, "/reading", .readShared, handle: showOwnAccesses),
 ]

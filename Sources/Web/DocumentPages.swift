@@ -132,7 +132,12 @@ private func download(_ visit: Visit) throws -> Reply {
             let piece = try await withTaskExecutorPreference(threads) { try reading.piece(at: offset) }
             guard !piece.isEmpty else { throw Fault.unexpected }
             offset += UInt64(piece.count)
-            try await writer.write(ByteBuffer(bytes: piece))
+            // A chunk of the envelope at a time, so that what is stopped stops within one.
+            var rest = ByteBuffer(bytes: piece)
+            while let part = rest.readSlice(length: min(1 << 16, rest.readableBytes)), part.readableBytes > 0 {
+                try reading.requireActive()
+                try await writer.write(part)
+            }
         }
         reading.close(complete: true)
         try await writer.finish(nil)

@@ -211,7 +211,8 @@ private func showRecoveryCodes(_ visit: Visit) throws -> Reply {
     do {
         return recoveryCodesPage(
             visit, try visit.vault.recoveryCodes(of: visit.acting, code: visit.form["code"]), isFirst: false)
-    } catch VaultError.refused(let refusal) where refusal.code == "enrol.code" {
+    } catch VaultError.refused(.codeWrong) {
+        let refusal = Refusal.codeWrong
         return try recoveryCodesPage(visit, refusal: refusal)
     }
 }
@@ -300,6 +301,7 @@ extension Visit {
         return .redirect(next).with {
             $0.setCookie(.session, token)
             $0.setCookie(.form, "")
+            $0.setCookie(.device, vault.deviceToken(of: acting), days: 180)
         }
     }
 }

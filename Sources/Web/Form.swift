@@ -16,6 +16,11 @@ struct Form: Sendable {
     /// Every value of a field that may come more than once.
     func all(_ name: String) -> [String] { values[name] ?? [] }
 
+    /// Every field with each of its values, in order of name.
+    var fields: [(name: String, value: String)] {
+        values.sorted { $0.key < $1.key }.flatMap { name, values in values.map { (name, $0) } }
+    }
+
     init() {}
 
     /// Reads `application/x-www-form-urlencoded` text.

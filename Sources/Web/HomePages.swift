@@ -40,6 +40,7 @@ struct HomePage {
     let mayRead: Bool
     let mayManagePupils: Bool
     let mayManagePeople: Bool
+    let mayGiveAccess: Bool
     let maySeeFigures: Bool
     let unfinished: [Unfinished]
     let hasUnfinished: Bool
@@ -99,7 +100,8 @@ private func showHome(_ visit: Visit) throws -> Reply {
                 ? Link(href: "/reading", text: "What you may read") : nil, mayFile: mayFile,
             filesFirst: mayFile && !mayRead, mayRead: mayRead,
             mayManagePupils: acting.may(.managePupils, in: vault),
-            mayManagePeople: acting.may(.managePeople, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
+            mayManagePeople: acting.may(.managePeople, in: vault),
+            mayGiveAccess: acting.may(.giveAccess, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty,
             hasDuties: mayRead || acting.may(.managePeople, in: vault), waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,

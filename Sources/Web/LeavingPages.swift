@@ -7,9 +7,11 @@ let leavingRoutes: [Route] = [
     Route(.get, "/sign-ins", .signedIn, handle: showSignIns),
     Route(.post, "/sign-ins", .signedIn, body: .form(["session"]), handle: endSignIn),
     Route(.get, "/people/{person}", .managePeople, handle: showPerson),
-    Route(.post, "/people/{person}/keys", .giveAccess, body: .form(["words", "same"]), handle: giveKeys),
+    Route(
+        .post, "/people/{person}/keys", .giveAccess, body: .form(["words", "same"]), asksForCode: true, handle: giveKeys
+    ),
     Route(.post, "/people/{person}/training", .managePeople, body: .form(["day"]), handle: recordTraining),
-    Route(.post, "/people/{person}/reset", .managePeople, body: .form([])) { visit in
+    Route(.post, "/people/{person}/reset", .managePeople, body: .form([]), asksForCode: true) { visit in
         let id: PersonID = try visit.id("person")
         let roles = try visit.vault.person(id, as: visit.acting).0.roles
         return invitedPage(visit, try visit.vault.reset(id, as: visit.acting), roles, isAgain: true)

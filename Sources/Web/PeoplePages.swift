@@ -5,7 +5,7 @@ import Records
 
 let peopleRoutes: [Route] = [
     Route(.get, "/people", .managePeople) { visit in try showPeople(visit) },
-    Route(.post, "/people", .managePeople, body: .form(["name"], many: ["role"]), handle: invite),
+    Route(.post, "/people", .managePeople, body: .form(["name"], many: ["role"]), asksForCode: true, handle: invite),
 ]
 
 struct PeoplePage {

@@ -25,8 +25,10 @@ struct Reply: Sendable {
     }
 
     /// Sets a cookie that only this host's own pages send back; an empty value removes it.
-    mutating func setCookie(_ name: CookieName, _ value: String) {
-        let end = value.isEmpty ? "; Max-Age=0" : ""
+    ///
+    /// - Parameter days: for how long the browser keeps it; nil until it is closed.
+    mutating func setCookie(_ name: CookieName, _ value: String, days: Int? = nil) {
+        let end = value.isEmpty ? "; Max-Age=0" : days.map { "; Max-Age=\($0 * 86_400)" } ?? ""
         headers.append(
             HTTPField(
                 name: .setCookie, value: "\(name.rawValue)=\(value); Path=/; Secure; HttpOnly; SameSite=Strict\(end)"))
@@ -45,6 +47,8 @@ enum CookieName: String {
     case session = "__Host-session"
     /// The token of the sign-in form, before there is a session.
     case form = "__Host-form"
+    /// That somebody has signed in with this browser before; says of whom only to who types that name.
+    case device = "__Host-device"
 }
 
 /// The headers that every response carries, errors included (W-03).

@@ -63,12 +63,15 @@ package struct Route: Sendable {
     let body: BodyRule
     /// Whether a visitor who is not signed in is led to the sign-in page: pages yes, what pages fetch no.
     let leadsToSignIn: Bool
+    /// Whether it gives access or keys: then a code of the last five minutes is asked for, and the form kept meanwhile.
+    let asksForCode: Bool
     let handle: @Sendable (Visit) async throws -> Reply
     private let segments: [Substring]
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ access: Access, query: Set<String> = [],
-        body: BodyRule = .none, leadsToSignIn: Bool? = nil, handle: @escaping @Sendable (Visit) async throws -> Reply
+        body: BodyRule = .none, leadsToSignIn: Bool? = nil, asksForCode: Bool = false,
+        handle: @escaping @Sendable (Visit) async throws -> Reply
     ) {
         self.method = method
         self.path = path
@@ -76,6 +79,7 @@ package struct Route: Sendable {
         self.query = query
         self.body = body
         self.leadsToSignIn = leadsToSignIn ?? (method == .get)
+        self.asksForCode = asksForCode
         self.handle = handle
         segments = path.split(separator: "/")
     }
@@ -96,4 +100,17 @@ package struct Route: Sendable {
 
     /// How many segments are fixed: `/pupils/import` goes before `/pupils/{pupil}`.
     var fixedSegments: Int { segments.count { $0.first != "{" } }
+
+    /// Whether a hidden session may ask for it: to be shown again, or to end.
+    var isForHidden: Bool { path.hasPrefix("/hidden") || path == "/sign-out" || access == .anyone }
+}
+
+extension BodyRule {
+    /// The field of a code that is asked for before the rest of the form counts.
+    static let codeField = "authenticator-code"
+
+    func withCode(_ asks: Bool) -> BodyRule {
+        guard asks, case .form(let once, let many, let perUpload) = self else { return self }
+        return .form(once.union([Self.codeField]), many: many, perUpload: perUpload)
+    }
 }

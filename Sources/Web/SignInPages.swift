@@ -7,9 +7,9 @@ let signInRoutes: [Route] = [
     Route(.get, "/sign-in", .anyone, handle: showSignIn),
     Route(.post, "/sign-in", .anyone, body: .form(["name", "password", "code"]), handle: signIn),
     Route(.post, "/sign-out", .session, body: .form([]), handle: signOut),
-    Route(.get, "/hidden", .anyone) { visit in
-        visit.page(.hidden, HiddenPage(chrome: visit.chrome(visit.vault.policies.school.name)))
-    },
+    Route(.get, "/hidden", .anyone) { visit in hiddenPage(visit) },
+    Route(.post, "/hidden", .session, body: .form(["place"]), handle: hideScreen),
+    Route(.post, "/hidden/show", .session, body: .form(["password"]), handle: showScreen),
 ]
 
 struct SignInPage {
@@ -19,7 +19,11 @@ struct SignInPage {
     let failed: String?
 }
 
-struct HiddenPage { let chrome: Chrome }
+struct HiddenPage {
+    let chrome: Chrome
+    let isHidden: Bool
+    let failed: String?
+}
 
 private func showSignIn(_ visit: Visit) throws -> Reply {
     if visit.session != nil { return .redirect("/") }
@@ -39,7 +43,9 @@ private func signInPage(_ visit: Visit, token: String, name: String = "", proble
 private func signIn(_ visit: Visit) throws -> Reply {
     do throws(VaultError) {
         let acting = try visit.vault.signIn(
-            name: visit.form["name"], password: visit.form["password"], code: visit.form["code"])
+            name: visit.form["name"], password: visit.form["password"], code: visit.form["code"],
+            from: visit.vault.origin(
+                deviceToken: visit.request.cookie(.device), name: visit.form["name"], address: visit.address))
         return try visit.openSession(
             of: acting, then: visit.vault.standing(of: acting).isConfirmed ? "/" : "/first-time")
     } catch {
@@ -65,4 +71,43 @@ private func signOut(_ visit: Visit) throws -> Reply {
     try visit.vault.signOut(acting)
     if let token = visit.request.cookie(.session) { visit.vault.sessions.close(token) }
     return .redirect("/sign-in").with { $0.setCookie(.session, "") }
+}
+
+private func hiddenPage(_ visit: Visit, problem: Problem? = nil) -> Reply {
+    let isHidden = visit.session.map { visit.vault.hiddenPlace(of: $0.acting) != nil } ?? false
+    return visit.page(
+        .hidden,
+        HiddenPage(
+            chrome: visit.chrome(visit.vault.policies.school.name), isHidden: isHidden,
+            failed: problem.map { "\($0.title) \($0.advice)" }), status: problem?.status ?? .ok)
+}
+
+/// Hides the session, and not only what stands on the screen. The page to come back to is one of ours, or home.
+private func hideScreen(_ visit: Visit) throws -> Reply {
+    let place = visit.form["place"]
+    let isPlain = place.hasPrefix("/") && !place.hasPrefix("//") && place.utf8.count <= 300
+    let isOurs = isPlain && place.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\\") }
+    visit.vault.hide(try visit.acting, at: isOurs ? place : "/")
+    return .redirect("/hidden")
+}
+
+private func showScreen(_ visit: Visit) throws -> Reply {
+    do throws(VaultError) {
+        guard let acting = visit.session?.acting else { return .redirect("/sign-in") }
+        return .redirect(try visit.vault.reveal(acting, password: visit.form["password"]))
+    } catch {
+        switch error {
+        case .signInFailed:
+            return hiddenPage(
+                visit,
+                problem: Problem(
+                    .vault(
+                        .refused(
+                            Refusal(
+                                code: "reveal.failed", message: "That is not your password.", hint: "Type it again."))))
+            )
+        case .tooManyTries, .busy: return hiddenPage(visit, problem: Problem(.vault(error)))
+        default: throw error
+        }
+    }
 }

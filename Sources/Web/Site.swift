@@ -12,13 +12,13 @@ package import Records
 //  3 names of the query   any other: 400
 //  4 where it came from   a form of another site: 403 (a token comes from no form)
 //  5 who may              not signed in: to the sign-in page; not this role: 403
-//  6 the form             counted, read strictly; its token compared in constant time
+//  6 the form             counted, read strictly; its token compared in constant time; a code, where one is asked for
 //  7 the handler          which asks the vault; the vault decides
 //  8 the answer           strict headers on all of it, whatever it is
 
 /// The site: every address, and the one way through which each request goes.
 package struct Site: HTTPResponder {
-    package typealias Context = BasicRequestContext
+    package typealias Context = SiteContext
 
     let vault: Vault
     let words: Wording
@@ -33,7 +33,8 @@ package struct Site: HTTPResponder {
         (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
         + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + accessRoutes + leavingRoutes + stationRoutes + batchRoutes + ledgerRoutes + healthRoutes
+        + peopleRoutes + accessRoutes + securityRoutes + leavingRoutes + stationRoutes + batchRoutes + ledgerRoutes
+        + healthRoutes
         + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
@@ -48,23 +49,24 @@ package struct Site: HTTPResponder {
     }
 
     /// Answers one request, on the site's own threads. Throws only where the connection itself is broken.
-    package func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    package func respond(to request: Request, context: SiteContext) async throws -> Response {
         await withTaskExecutorPreference(threads) {
-            await answer(request, context.logger)
+            await answer(request, context)
         }
     }
 
-    private func answer(_ request: Request, _ logger: Logger) async -> Response {
+    private func answer(_ request: Request, _ context: SiteContext) async -> Response {
         let nonce = Self.nonce()
         var session: Session?
         var reply: Reply
         do {
-            reply = try await handle(request, nonce: nonce, session: &session)
+            reply = try await handle(request, from: context.address, nonce: nonce, session: &session)
         } catch {
             let fault = Self.fault(error)
             if case .unexpected = fault {
                 // The kind of error alone: its text may hold what a person wrote.
-                logger.error("unexpected", metadata: ["type": "\(type(of: error))", "method": "\(request.method)"])
+                context.logger.error(
+                    "unexpected", metadata: ["type": "\(type(of: error))", "method": "\(request.method)"])
             }
             reply = page(of: Problem(fault), for: request, nonce: nonce, session: session)
         }
@@ -80,7 +82,9 @@ package struct Site: HTTPResponder {
         return Response(status: reply.status, headers: headers, body: reply.body)
     }
 
-    private func handle(_ request: Request, nonce: String, session: inout Session?) async throws -> Reply {
+    private func handle(
+        _ request: Request, from address: String, nonce: String, session: inout Session?
+    ) async throws -> Reply {
         // 1
         let path = request.uri.path
         if !path.hasPrefix("/static/") {
@@ -114,10 +118,10 @@ package struct Site: HTTPResponder {
         if let reply = try admit(route, station ?? session?.acting) { return reply }
         var visit = Visit(
             site: self, request: request, route: route, parameters: parameters, query: query, session: session,
-            station: station, nonce: nonce, now: clock.now())
+            station: station, nonce: nonce, now: clock.now(), address: address)
         // 6
         if changes {
-            visit.form = try await request.form(route.body)
+            visit.form = try await request.form(route.body.withCode(route.asksForCode))
             switch route.body {
             case .stream: break
             case .bytes where station != nil: break
@@ -125,6 +129,7 @@ package struct Site: HTTPResponder {
             case .none, .form, .smallFile: try visit.checkToken(visit.form["csrf"])
             }
         }
+        if route.asksForCode, let reply = try visit.askForCode() { return reply }
         // 7
         return try await route.handle(visit)
     }
@@ -139,6 +144,10 @@ package struct Site: HTTPResponder {
         if acting.isStation {
             guard route.access == .upload else { throw .vault(.refused(.notEntitled)) }
             return nil
+        }
+        if vault.hiddenPlace(of: acting) != nil, !route.isForHidden {
+            guard route.leadsToSignIn else { throw .sessionEnded }
+            return .redirect("/hidden")
         }
         if route.access == .session { return nil }
         guard vault.standing(of: acting).isConfirmed else {
@@ -290,5 +299,18 @@ extension Request {
         }
         guard let origin = headers[.origin], origin != "null" else { return true }
         return origin == "https://" + (head.authority ?? "")
+    }
+}
+
+/// A request's context: with the address that it comes from.
+package struct SiteContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// Without the port; empty where the connection has none.
+    let address: String
+
+    /// From the connection.
+    package init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        address = source.channel.remoteAddress?.ipAddress ?? ""
     }
 }

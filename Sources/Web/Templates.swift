@@ -6,7 +6,7 @@ enum Template: String, CaseIterable {
     case signIn = "sign-in"
     case firstTime = "first-time"
     case keyPicture = "key-picture"
-    case access, reading
+    case access, reading, code, security
     case steps, join, compare, policy
     case recoveryCodes = "recovery-codes"
     case home, hidden
@@ -33,6 +33,8 @@ enum Template: String, CaseIterable {
         case .firstTime: PackageResources.first_time_mustache
         case .keyPicture: PackageResources.key_picture_mustache
         case .access: PackageResources.access_mustache
+        case .security: PackageResources.security_mustache
+        case .code: PackageResources.code_mustache
         case .reading: PackageResources.reading_mustache
         case .steps: PackageResources.steps_mustache
         case .join: PackageResources.join_mustache

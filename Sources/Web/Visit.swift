@@ -16,6 +16,8 @@ struct Visit: Sendable {
     let station: Acting?
     let nonce: String
     let now: Timestamp
+    /// Where the request comes from, as far as the connection says; empty where it says nothing.
+    var address = ""
     var form = Form()
 
     var vault: Vault { site.vault }
@@ -65,7 +67,8 @@ struct Visit: Sendable {
                 let until = Timestamp(milliseconds: now.milliseconds + Int64(seconds) * 1000)
                 return Visitor(
                     name: session.acting.name, roles: words.roles(session.acting.roles), until: words.timeOfDay(until),
-                    moment: words.moment(now), secondsLeft: seconds)
+                    moment: words.moment(now), secondsLeft: seconds,
+                    place: request.method == .get ? request.uri.string : "/")
             })
     }
 
@@ -98,6 +101,8 @@ struct Visitor {
     let until: String
     let moment: String
     let secondsLeft: Int
+    /// The page, to come back to after the screen was hidden.
+    let place: String
 }
 
 /// A link with its words.

@@ -38,7 +38,8 @@ import Testing
         }
 
         func give(_ documents: [DocumentID]?, days: Int64 = 7, by giver: Acting? = nil) throws -> AccessID {
-            try school.vault.giveAccess(
+            try school.giveCode(as: giver ?? lead)
+            return try school.vault.giveAccess(
                 to: staff.person, of: pupil.pupilFile, documents: documents, until: day(in: days),
                 reason: "Class teacher, prepares the Thursday talk", as: giver ?? lead)
         }
@@ -117,6 +118,7 @@ import Testing
             reason: String = "Class teacher", by acting: Acting? = nil
         ) -> String? {
             code {
+                try school.giveCode(as: acting ?? lead)
                 try vault.giveAccess(
                     to: person ?? given.staff.person, of: given.pupil.pupilFile, documents: documents,
                     until: until ?? given.day(in: 7), reason: reason, as: acting ?? lead)
@@ -179,6 +181,7 @@ import Testing
         try vault.restore(given.staff.person, as: lead)
         #expect(given.read(given.documents[0]) == nil)
         // Keys made anew: what was sealed to the old ones has to be given again.
+        try school.giveCode(as: lead)
         let invitation = try vault.reset(given.staff.person, as: lead)
         let (_, acting) = try school.join(invitation, "quilted pepper lighthouse 9")
         try school.confirm(acting.person, by: lead)

@@ -74,6 +74,8 @@ final class School: Sendable {
     let vault: Vault
     let lead: Member
     let founded: Vault.Founded
+    /// Everybody who has an authenticator, by name.
+    private let members = Mutex<[String: Member]>([:])
 
     static let password = "marmalade trombone glacier"
 
@@ -105,6 +107,8 @@ final class School: Sendable {
         lead = Member(
             name: "Judith Halloran", password: Self.password,
             authenticator: try base32(founded.authenticatorSecret))
+        let founder = lead
+        members.withLock { $0[founder.name] = founder }
         guard isReady else { return }
         let acting = try signIn(lead)
         try prepare(acting, by: acting)
@@ -127,6 +131,7 @@ final class School: Sendable {
     /// Invites somebody, who joins and sets up their authenticator; their keys are not compared yet.
     func join(_ name: String, _ roles: Set<Role>, by lead: Acting) throws -> (member: Member, acting: Acting) {
         let password = "lanterns over \(name.count) quiet harbours"
+        try giveCode(as: lead)
         let invitation = try vault.invite(name: name, roles: roles, as: lead)
         return try join(invitation, password)
     }
@@ -135,6 +140,7 @@ final class School: Sendable {
         let acting = try vault.join(name: invitation.name, code: invitation.code, password: password)
         let authenticator = try base32(#require(vault.authenticatorSecret(of: acting)))
         let member = Member(name: invitation.name, password: password, authenticator: authenticator)
+        members.withLock { $0[member.name] = member }
         clock.advance(seconds: 60)
         try vault.enrol(acting, code: member.code(clock.step))
         return (member, acting)
@@ -150,8 +156,16 @@ final class School: Sendable {
 
     /// Gives somebody their keys, after a comparison of their words.
     func confirm(_ person: PersonID, by lead: Acting) throws {
+        try giveCode(as: lead)
         let words = try vault.fingerprintWords(of: person, as: lead)
         try vault.confirm(person, words: #require(words), as: lead)
+    }
+
+    /// Gives a fresh code for somebody whose last is older than five minutes.
+    func giveCode(as acting: Acting) throws {
+        guard vault.needsCode(acting), let member = members.withLock({ $0[acting.name] }) else { return }
+        clock.advance(seconds: 60)
+        try vault.giveCode(member.code(clock.step), as: acting)
     }
 
     /// Policy and training: without them nobody files or reads.

@@ -34,6 +34,8 @@ final class School: Sendable {
     let pupil: Pupil
     let directory: String
     let location: Vault.Location
+    /// The secret of the lead's authenticator, BASE32.
+    let leadAuthenticator: String
 
     init() throws {
         directory = FileManager.default.temporaryDirectory.path + "/web-tests-" + DocumentID.random().text
@@ -59,6 +61,7 @@ final class School: Sendable {
             code: try Self.code(founded.authenticatorSecret, at: clock.now()))
         try Self.prepare(acting, in: vault, by: acting, clock)
         lead = acting
+        leadAuthenticator = founded.authenticatorSecret
         pupil = try vault.addPupil(NewPupil(name: "Abel Quillfeather", dateOfBirth: "2003-05-14"), as: acting)
         site = try Site(vault: vault, clock: clock)
     }

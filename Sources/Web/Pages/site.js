@@ -2,7 +2,15 @@
 // the session is over, and files are sent piece by piece with their progress, going on where they were cut.
 "use strict";
 (() => {
-  const hide = () => location.replace("/hidden");
+  // The page goes at once; the session is hidden with it, so that going on takes the password.
+  const hide = () => {
+    const form = document.getElementById("hide-screen");
+    document.documentElement.hidden = true;
+    const gone = () => location.replace("/hidden");
+    if (!form) { gone(); return; }
+    fetch("/hidden", { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true })
+      .then(gone, gone);
+  };
   let last = -Infinity;
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") { last = -Infinity; return; }
