@@ -185,11 +185,18 @@ def follows(saying: Saying, index: int) -> list:
     def wraps(of: dict) -> None:
         rows.extend(("wrap", (id(one["item"]), id(one["identity"]), id(one["holder"]), index)) for one in of["wraps"])
 
-    def person(of: dict) -> None:
-        key, tag, roles = reader.url64(of["verifying_key"]), reader.url64(of["name_tag"]), " ".join(sorted(of["roles"]))
-        rows.append(("person", (id(of["person"]), id(of["identity"]), key, tag, roles, id(of["row"]), index)))
+    def name(of: dict) -> None:
+        tag, roles = reader.url64(of["name_tag"]), " ".join(sorted(of["roles"]))
+        rows.append(("person", (id(of["person"]), tag, roles, id(of["row"]), index)))
+
+    def keys(of: dict) -> None:
         identity(of["identity"], "person")
+        rows.append(("person_keys", (id(of["identity"]), id(of["person"]), reader.url64(of["verifying_key"]), index)))
         rows.append(("keybox", (id(of["keybox"]), id(of["person"]), index)))
+
+    def person(of: dict) -> None:
+        name(of)
+        keys(of)
         wraps(of)
 
     match kind:
@@ -198,8 +205,12 @@ def follows(saying: Saying, index: int) -> list:
             identity(act["team"], "team")
             identity(act["intake"], "intake")
             person(act["founder"])
-        case "person.added":
-            person(act)
+        case "person.invited":
+            name(act)
+        case "person.joined":
+            keys(act)
+        case "person.confirmed":
+            wraps(act)
         case "station.added":
             person(act["station"])
             rows.append(("station", (id(act["station"]["person"]), act["expires"], int(act["intake"]), index)))
@@ -208,8 +219,6 @@ def follows(saying: Saying, index: int) -> list:
         case "intake.received":
             ids = (id(act[key]) for key in ("upload", "blob", "header", "detail", "key"))
             rows.append(("intake", (*ids, act.get("quarantine"), index)))
-        case "person.enrolled":
-            rows.append(("keybox", (id(act["keybox"]), id(act["person"]), index)))
         case "pupil.registered":
             identity(act["identity"], "pupil-file")
             rows.append(("pupil", (id(act["pupil"]), file, act["reference"], id(act["identity"]), id(act["row"]), index)))

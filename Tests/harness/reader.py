@@ -32,7 +32,11 @@ from nacl.pwhash import argon2id
 from nacl.signing import SigningKey, VerifyKey
 
 CHUNK = 65536
-POLICIES = ["access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml", "sessions.yaml"]
+POLICIES = [
+    "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml",
+    "sessions.yaml",
+]  # fmt: skip
+LONGEST_INVITATION = 24 * 3_600_000
 
 
 class Broken(Exception):
@@ -54,9 +58,15 @@ def require(condition, what):
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+def crockford(data: bytes) -> str:
+    short = -8 * len(data) % 5
+    number = int.from_bytes(data, "big") << short
+    return "".join(CROCKFORD[number >> shift & 31] for shift in range(8 * len(data) + short - 5, -1, -5))
+
+
 def id_text(data: bytes) -> str:
-    number = int.from_bytes(data, "big") << 2
-    return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    require(len(data) == 16, "an id has another length")
+    return crockford(data)
 
 
 def id_bytes(text) -> bytes:
@@ -161,7 +171,9 @@ def object_of(keys, optional=()):
 
 
 ROLES = ["account-manager", "admin", "deputy", "dsl", "panel", "staff"]
-ABILITIES = ["file", "manage-people", "manage-pupils", "manage-stations", "read", "see-figures", "see-intake"]
+ABILITIES = [
+    "file", "give-access", "manage-people", "manage-pupils", "manage-stations", "read", "see-figures", "see-intake",
+]  # fmt: skip
 ITEM_KINDS = [
     "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "register-row", "person-row",
 ]  # fmt: skip
@@ -180,19 +192,32 @@ PERSON = {
     "roles": set_of(*ROLES, "scan-station"), "keybox": is_id, "row": is_id, "wraps": WRAPS,
 }  # fmt: skip
 SESSION = object_of({"session": is_id})
+ONE_PERSON = object_of({"person": is_id})
+CODE = object_of({"key": DIGEST, "expires": is_count})
 UPLOAD = object_of({"upload": is_id, "code": is_text})
 ACTS = {
     "vault.founded": object_of({
         "vault": is_id, "origin": is_text, "service_key": DIGEST, "checkpoint_key": DIGEST,
-        "register": is_id, "team": is_id, "intake": is_id, "abilities": is_abilities, "founder": object_of(PERSON),
+        "register": is_id, "team": is_id, "intake": is_id, "abilities": is_abilities, "acceptable_use": is_text,
+        "founder": object_of(PERSON),
     }),
-    "person.added": object_of(PERSON),
-    "person.enrolled": object_of({"person": is_id, "keybox": is_id}),
-    "person.suspended": object_of({"person": is_id}),
-    "person.restored": object_of({"person": is_id}),
+    "person.invited": object_of({
+        "person": is_id, "name_tag": DIGEST, "roles": set_of(*ROLES, "scan-station"), "row": is_id, "code": CODE,
+    }),
+    "person.reset": object_of({"person": is_id, "code": CODE}),
+    "person.joined": object_of({
+        "person": is_id, "identity": is_id, "verifying_key": DIGEST, "keybox": is_id, "proof": is_bytes(64),
+    }),
+    "person.enrolled": ONE_PERSON,
+    "person.confirmed": object_of({"person": is_id, "identity": is_id, "wraps": WRAPS}),
+    "policy.acknowledged": object_of({"version": is_text}),
+    "training.recorded": object_of({"person": is_id, "completed": is_text, "expires": is_count}),
+    "recovery-code.used": object_of({"number": is_count}),
+    "person.suspended": ONE_PERSON,
+    "person.restored": ONE_PERSON,
     "pupil.registered": object_of(
         {"pupil": is_id, "reference": is_text, "identity": is_id, "row": is_id, "wraps": WRAPS}),
-    "policy.adopted": object_of({"abilities": is_abilities}),
+    "policy.adopted": object_of({"abilities": is_abilities, "acceptable_use": is_text}),
     "session.opened": SESSION,
     "session.closed": SESSION,
     "sign-in.failed": object_of({"person": is_id, "count": is_count}, optional=["person"]),
@@ -372,18 +397,38 @@ SERVICE_MAY = {
     "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed", "document.closed",
 }  # fmt: skip
 BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
+BEFORE_KEYS = {*BEFORE_ENROLMENT, "policy.acknowledged", "recovery-code.used"}
 NEEDS = {
-    "person.added": "manage-people", "policy.adopted": "manage-people", "pupil.registered": "manage-pupils",
-    "person.suspended": "manage-people", "person.restored": "manage-people",
+    "person.invited": "manage-people", "person.reset": "manage-people", "person.suspended": "manage-people",
+    "person.restored": "manage-people", "training.recorded": "manage-people",
+    "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
-    "batch.opened": "file", "batch.closed": "file", "intake.read": "see-intake",
+    "batch.opened": "file", "intake.read": "see-intake",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
+# Abilities that need the policy acknowledged, and a training that counts.
+NEEDS_DUTIES = {"file", "read", "see-intake"}
+# Roles that a lead alone gives.
+MADE_BY_LEAD = {"dsl", "deputy", "panel"}
 STATION_MAY = {"document.filed", "upload.refused", "upload.waiting", "upload.discarded", "access.refused"}  # fmt: skip
 CHANGES_AUTHORITY = {
-    "vault.founded", "person.added", "person.enrolled", "person.suspended", "person.restored", "pupil.registered",
-    "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed", "station.withdrawn",
+    "vault.founded", "person.invited", "person.reset", "person.joined", "person.enrolled", "person.confirmed",
+    "policy.acknowledged", "training.recorded", "recovery-code.used", "person.suspended", "person.restored",
+    "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
+    "station.withdrawn",
 }  # fmt: skip
+
+
+def invitation_key(code: bytes) -> SigningKey:
+    """What the 128 bits of an invitation's code give."""
+    require(len(code) == 16, "the code has another length")
+    return SigningKey(derive(code + bytes(16), b"strongroom/v1/invitation"))
+
+
+def joined_text(vault: str, act: dict, recipient: bytes, keybox: bytes) -> bytes:
+    """What the invitation's key signs: the new keys, by id and by the digests of recipient and keybox."""
+    ids = b"".join(map(id_bytes, (vault, act["person"], act["identity"])))
+    return b"strongroom/v1/invitation\n" + ids + url64(act["verifying_key"]) + recipient + keybox
 
 
 class Ledger:
@@ -394,8 +439,8 @@ class Ledger:
         self.statements, self.items, self.documents = [], {}, {}
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
-        self.stations, self.batches, self.intake = {}, {}, {}
-        self.abilities, self.policy, self.newest = {}, None, 0
+        self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
+        self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
         """Adds a leaf to the tree in any case; raises what is wrong with its statement."""
@@ -430,6 +475,9 @@ class Ledger:
         if statement.author == "service":
             require(self.founding, "the vault is not founded yet")
             return url64(self.founding["service_key"])
+        if statement.kind == "person.joined":
+            require(statement.author == statement.act["person"], "joined by another")
+            return url64(statement.act["verifying_key"])
         require(statement.author in self.people, "the author is unknown")
         return self.people[statement.author]["key"]
 
@@ -437,7 +485,7 @@ class Ledger:
         kind = statement.kind
         if statement.author == "service":
             require(kind in SERVICE_MAY, "the service may not say this")
-        elif kind != "vault.founded":
+        elif kind not in ("vault.founded", "person.joined"):
             person = self.people[statement.author]
             require(not person["suspended"], "the author is suspended")
             if station := self.stations.get(statement.author):
@@ -446,26 +494,51 @@ class Ledger:
                 require(kind in may, "a station may not say this")
                 return
             require(kind != "intake.received", "only a station fills the intake queue")
+            require(statement.author not in self.invitations, "the author's keys are being replaced")
             require(person["enrolled"] or kind in BEFORE_ENROLMENT, "the author is not enrolled")
+            require(person["confirmed"] or kind in BEFORE_KEYS, "the author's keys were not compared")
             if kind in NEEDS:
-                require(self.may(NEEDS[kind], person), f"the author may not {NEEDS[kind]}")
+                require(self.may(NEEDS[kind], person, statement.time), f"the author may not {NEEDS[kind]}")
 
     def apply(self, statement, policy):
         act = statement.act
         match statement.kind:
             case "vault.founded":
                 self.founding, self.abilities, self.policy = act, act["abilities"], policy
+                self.acceptable_use = act["acceptable_use"]
                 self.add_identity(act["register"], "register")
                 self.add_identity(act["team"], "team")
                 self.add_identity(act["intake"], "intake")
-                self.add_person(act["founder"], enrolled=True)
-            case "person.added":
-                require("scan-station" not in act["roles"], "a station added as a person")
-                self.add_person(act, enrolled=False)
+                self.add_person(act["founder"], statement.index)
+            case "person.invited":
+                self.invite(statement)
+            case "person.reset":
+                self.check_change(statement)
+                key, expires = self.check_code(statement)
+                if person := self.people.get(act["person"]):
+                    person.update(enrolled=False, confirmed=False)
+                    known = {name: person[name] for name in ("roles", "row")}
+                    self.invitations[act["person"]] = {**known, "key": key, "expires": expires, "suspended": False}
+                else:
+                    self.invitations[act["person"]].update(key=key, expires=expires)
+            case "person.joined":
+                self.join(statement)
+            case "person.confirmed":
+                self.confirm(statement)
+            case "policy.acknowledged":
+                require(act["version"] == self.acceptable_use, "another policy than the one in force")
+                self.people[statement.author]["acknowledged"] = act["version"]
+            case "training.recorded":
+                require(act["person"] in self.people and act["person"] not in self.stations, "training of nobody")
+                self.people[act["person"]]["trained_until"] = act["expires"]
+            case "recovery-code.used":
+                used = self.people[statement.author]["recovery_codes_used"]
+                require(1 <= act["number"] <= 10 and act["number"] not in used, "no recovery code, or used twice")
+                used.add(act["number"])
             case "station.added":
                 party = act["station"]
                 require(party["roles"] == ["scan-station"] and not party["wraps"], "a station with more than its role")
-                self.add_person(party, enrolled=True)
+                self.add_person(party, statement.index)
                 self.stations[party["person"]] = {
                     "expires": act["expires"], "intake": act["intake"], "files": set(), "withdrawn": False,
                 }  # fmt: skip
@@ -495,18 +568,15 @@ class Ledger:
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
                 require(not self.people[act["person"]]["enrolled"], "enrolled twice")
-                self.expect(act["keybox"], "keybox")
-                self.people[act["person"]].update(keybox=act["keybox"], enrolled=True)
+                self.people[act["person"]]["enrolled"] = True
             case "person.suspended" | "person.restored":
-                person, author = self.people.get(act["person"]), self.people[statement.author]
-                require(person and act["person"] not in self.stations, "no such person")
-                require(act["person"] != statement.author, "suspended by themselves")
-                require("dsl" not in person["roles"] or "dsl" in author["roles"], "a lead, by who is none")
+                person = self.check_change(statement)
                 suspends = statement.kind == "person.suspended"
                 require(person["suspended"] != suspends, "suspended or restored twice")
                 person["suspended"] = suspends
             case "policy.adopted":
                 self.abilities, self.policy = act["abilities"], policy
+                self.acceptable_use = act["acceptable_use"]
             case "pupil.registered":
                 require(statement.pupil_file and statement.pupil_file not in self.pupils, "registered twice")
                 taken = {pupil["reference"] for pupil in self.pupils.values()}
@@ -536,35 +606,119 @@ class Ledger:
         require(not batch or not batch["closed"], "a batch that is closed")
         if station:
             require(statement.pupil_file in station["files"], "a station's filing for another pupil")
-            require(batch and self.may("file", self.people[batch["operator"]]), "a station's filing outside a batch")
+            may = batch and self.may("file", self.people[batch["operator"]], statement.time)
+            require(may, "a station's filing outside a batch")
         elif batch:
             require(batch["operator"] == statement.author, "another's batch")
 
-    def may(self, ability, person):
-        if person["suspended"]:
+    def may(self, ability, person, time):
+        """Whether somebody's roles include an ability, and nothing is missing that it needs."""
+        if person["suspended"] or person["id"] in self.invitations:
             return False
+        if not person["enrolled"] or not person["confirmed"]:
+            return False
+        if ability in NEEDS_DUTIES:
+            if person["acknowledged"] != self.acceptable_use or person["trained_until"] <= time:
+                return False
         return any(ability in self.abilities.get(role, []) for role in person["roles"])
 
-    def add_person(self, act, enrolled):
-        require(act["person"] not in self.people and act["name_tag"] not in self.tags, "added twice")
+    # How people come, and come again
+
+    def check_change(self, statement) -> dict:
+        """Whom a statement suspends, restores or makes join again, invited or joined, if its author may."""
+        id, author = statement.act["person"], self.people[statement.author]
+        person = self.people.get(id) or self.invitations.get(id)
+        require(person and id not in self.stations, "no such person")
+        require(id != statement.author, "changed by themselves")
+        require("dsl" not in person["roles"] or "dsl" in author["roles"], "a lead, by who is none")
+        return person
+
+    def check_making(self, statement, roles):
+        require(not MADE_BY_LEAD & set(roles) or "dsl" in self.people[statement.author]["roles"], "a role that a lead gives")
+
+    def check_code(self, statement) -> tuple:
+        code = statement.act["code"]
+        until = statement.time + LONGEST_INVITATION
+        require(statement.time < code["expires"] <= until, "an invitation for longer than 24 hours, or for none")
+        return url64(code["key"]), code["expires"]
+
+    def invite(self, statement):
+        act = statement.act
+        self.check_making(statement, act["roles"])
+        require(act["roles"] and "scan-station" not in act["roles"], "invited as nothing, or as a station")
+        require(act["person"] not in self.people and act["person"] not in self.invitations, "invited twice")
+        require(act["name_tag"] not in self.tags, "the name is taken")
         self.expect(act["row"], "person-row")
+        key, expires = self.check_code(statement)
+        self.tags[act["name_tag"]] = act["person"]
+        self.invitations[act["person"]] = {
+            "roles": act["roles"], "row": act["row"], "key": key, "expires": expires, "suspended": False,
+        }  # fmt: skip
+
+    def join(self, statement):
+        act, id = statement.act, statement.act["person"]
+        invitation, person = self.invitations.get(id), self.people.get(id)
+        require(invitation and statement.time < invitation["expires"], "joined without an invitation that counts")
+        require(not (person or invitation)["suspended"], "joined while suspended")
         self.expect(act["keybox"], "keybox")
         self.add_identity(act["identity"], "person")
-        has = {ability for role in act["roles"] for ability in self.abilities.get(role, [])}
+        text = joined_text(self.founding["vault"], act, self.items[act["identity"]][1], self.items[act["keybox"]][1])
+        try:
+            VerifyKey(invitation["key"]).verify(text, url64(act["proof"]))
+        except (BadSignatureError, ValueError):
+            raise Broken("keys that the invitation's code did not sign for") from None
+        del self.invitations[id]
+        person = person or self.person(id, invitation["roles"], invitation["row"])
+        # Statements before were checked with the key before: policy, training and roles stay, all else is anew.
+        person.update(
+            identity=act["identity"], key=url64(act["verifying_key"]), keybox=act["keybox"], enrolled=False,
+            confirmed=False, recovery_codes_used=set())  # fmt: skip
+        person["keys"].append((statement.index, person["key"]))
+        self.people[id] = person
+
+    def confirm(self, statement):
+        act, person = statement.act, self.people.get(statement.act["person"])
+        require(person and act["person"] != statement.author, "keys given to nobody, or by themselves")
+        require(person["identity"] == act["identity"], "other keys than those that count")
+        ready = person["enrolled"] and not person["confirmed"] and not person["suspended"]
+        require(ready and act["person"] not in self.invitations, "keys given to who has them, or is not ready for them")
+        self.check_making(statement, person["roles"])
+        self.give(act["wraps"], person)
+        person["confirmed"] = True
+
+    def give(self, wraps, person):
+        """Wraps to somebody: of what their roles need, and to nobody else."""
+        has = {ability for role in person["roles"] for ability in self.abilities.get(role, [])}
         given = {
             self.founding["register"]: {"file", "read"}, self.founding["team"]: {"read"},
             self.founding["intake"]: {"see-intake"},
         }  # fmt: skip
-        for wrap in act["wraps"]:
+        for wrap in wraps:
             needed = has & given.get(wrap["identity"], set())
-            require(wrap["holder"] == act["identity"] and needed, "a key that the person's roles do not need")
-        self.add_wraps(act["wraps"])
-        self.tags[act["name_tag"]] = act["person"]
-        self.people[act["person"]] = {
-            "id": act["person"], "identity": act["identity"], "key": url64(act["verifying_key"]),
-            "roles": act["roles"], "keybox": act["keybox"], "row": act["row"], "enrolled": enrolled,
-            "suspended": False,
+            require(wrap["holder"] == person["identity"] and needed, "a key that the person's roles do not need")
+        self.add_wraps(wraps)
+
+    def person(self, id, roles, row) -> dict:
+        return {
+            "id": id, "roles": roles, "row": row, "suspended": False, "acknowledged": None, "trained_until": 0,
+            "recovery_codes_used": set(), "keys": [],
         }  # fmt: skip
+
+    def add_person(self, act, index):
+        """The founder, or a station: with keys from the beginning."""
+        require(act["person"] not in self.people and act["name_tag"] not in self.tags, "added twice")
+        require(act["person"] not in self.invitations, "added twice")
+        self.expect(act["row"], "person-row")
+        self.expect(act["keybox"], "keybox")
+        self.add_identity(act["identity"], "person")
+        person = self.person(act["person"], act["roles"], act["row"])
+        person.update(
+            identity=act["identity"], key=url64(act["verifying_key"]), keybox=act["keybox"], enrolled=True,
+            confirmed=True)  # fmt: skip
+        person["keys"].append((index, person["key"]))
+        self.give(act["wraps"], person)
+        self.tags[act["name_tag"]] = act["person"]
+        self.people[act["person"]] = person
 
     def add_identity(self, identity, kind):
         self.expect(identity, "recipient")
@@ -849,8 +1003,9 @@ class Person:
         secret = {file: (Path(secrets) / file).read_bytes() for file in ("server-secret", "tag-key", "directory-key")}
         tag = hashlib.blake2b(sign_in_name(name), digest_size=32, key=secret["tag-key"]).digest()
         tag = base64.urlsafe_b64encode(tag).decode().rstrip("=")
-        require(tag in ledger.tags, "nobody signs in with that name")
+        require(ledger.tags.get(tag) in ledger.people, "nobody signs in with that name")
         self.state = ledger.people[ledger.tags[tag]]
+        require(self.state["id"] not in ledger.invitations, "their keys are being replaced")
         id = self.state["id"]
         row = open_row(
             vault.item(self.state["row"], "person-row"), secret["directory-key"], id_bytes(self.state["row"]),
@@ -865,6 +1020,18 @@ class Person:
         self.identities = {}
         self.identities[self.state["identity"]] = self.committed(self.state["identity"], keys[:32])
         self.seeds = {self.state["identity"]: keys[:32]}
+
+    def recovery_codes(self) -> list:
+        """The ten that sign in in place of the authenticator, as they are shown."""
+        key = self.authenticator + bytes(12)
+        codes = [crockford(derive(key, b"strongroom/v1/recovery-code", bytes([number])))[:10] for number in range(1, 11)]
+        return [f"{code[:5]}-{code[5:]}".upper() for code in codes]
+
+    def fingerprint(self) -> bytes:
+        """Of their public halves, for two people to compare in words."""
+        ids = b"".join(map(id_bytes, (self.vault.ledger.founding["vault"], self.state["id"], self.state["identity"])))
+        recipient = self.vault.ledger.items[self.state["identity"]][1]
+        return sha256(b"strongroom/v1/fingerprint\n" + ids + recipient + self.state["key"])
 
     def committed(self, identity: str, seed: bytes) -> Identity:
         opened = Identity(seed)

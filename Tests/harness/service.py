@@ -16,6 +16,7 @@ import subprocess
 import time
 import urllib.parse
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import totp
@@ -52,6 +53,7 @@ class Service:
         self._extra = extra
         self.begin()
         self.sign_in()
+        self.ready()
         register = (FIXTURES / "register/pupils.csv").read_bytes()
         self.form("/pupils/import", register)
         page = self.ask("GET", "/pupils").text
@@ -131,6 +133,18 @@ class Service:
         assert answer.status == 303 and answer.getheader("Location") == "/", answer.text
         self._cookie = _cookie(answer)
         self._token = _token(self.ask("GET", "/"))
+
+    def ready(self) -> None:
+        """The lead acknowledges the policy, and records a training that they completed today."""
+        version = re.search(r'name="version" value="([^"]+)"', self.ask("GET", "/policy").text)[1]
+        own = re.search(rf'href="(/people/[0-9a-z]{{26}})">{DSL}<', self.ask("GET", "/people").text)[1]
+        for path, fields in (
+            ("/policy", {"version": version, "acknowledged": "yes"}),
+            (f"{own}/training", {"day": str(datetime.now(UTC).date())}),
+        ):
+            form = urllib.parse.urlencode({"csrf": self._token, **fields})
+            answer = self.ask("POST", path, {"Content-Type": "application/x-www-form-urlencoded"}, form)
+            assert answer.status == 303, answer.text
 
     def next_code(self, wait: bool = True) -> str:
         """One that is not used yet: of the step before, or of this one; else the next is waited for, or none given."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import reader
 from stations import fill_intake
-from vault import ADMIN, DSL, PASSWORDS, SCANS
+from vault import ADMIN, DSL, PASSWORDS, SCANS, join
 
 PROGRAM = Path(reader.__file__)
 NOTE = "A note that nobody knows \u2014 yet.\n".encode()
@@ -121,10 +121,51 @@ def test_everything_is_found_in_order(filed, lead):
 def test_every_statement_is_spelled_as_documented(lead):
     kinds = {statement.kind for statement in lead.vault.ledger.statements}
     assert kinds >= {
-        "vault.founded", "person.added", "person.enrolled", "pupil.registered", "session.opened", "session.closed",
+        "vault.founded", "person.invited", "person.joined", "person.enrolled", "person.confirmed",
+        "policy.acknowledged", "training.recorded", "pupil.registered", "session.opened", "session.closed",
         "register.read", "document.filed",
     }  # fmt: skip
     assert len(lead.vault.ledger.statements) == lead.vault.ledger.tree.size
+
+
+def test_what_an_invitation_and_an_authenticator_give_is_derived_as_documented(filed):
+    vault, _ = filed
+    said, opened = vault.joined[ADMIN], reader.Vault(vault.path)
+    number = 0
+    for character in said["invitation"].replace("-", "").lower():
+        number = number << 5 | reader.CROCKFORD.index(character)
+    key = reader.invitation_key((number >> 2).to_bytes(16, "big")).verify_key.encode()
+    (invited,) = [one for one in opened.ledger.statements if one.kind == "person.invited"]
+    assert reader.url64(invited.act["code"]["key"]) == key
+    office = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
+    assert office.recovery_codes() == said["recovery_codes"] and len(set(said["recovery_codes"])) == 10
+    assert len(said["words"]) == 8 and len(office.fingerprint()) == 32
+    opened.close()
+
+
+def test_who_joined_again_has_the_new_keys_and_what_they_said_before_stands(filed, tmp_path):
+    vault = filed[0].copy(tmp_path / "again")
+    before = reader.Vault(vault.path)
+    old = reader.Person(before, vault.secrets, ADMIN, PASSWORDS[ADMIN])
+    before.close()
+    code = vault.run_as(DSL, "person", "reset", ADMIN, "--json").ok().lines[0]["code"]
+    vault.assert_holds()
+    waiting = reader.Vault(vault.path)
+    with pytest.raises(reader.Broken, match="their keys are being replaced"):
+        reader.Person(waiting, vault.secrets, ADMIN, PASSWORDS[ADMIN])
+    waiting.close()
+    join(vault, ADMIN, code)
+    vault.file(SAMPLES[0], details={SAMPLES[0].name: {"summary": "After joining again"}}, more=("--again",)).ok()
+    vault.assert_holds()
+    assert reader.check(vault.path) == []
+    opened = reader.Vault(vault.path)
+    new = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
+    assert new.state["id"] == old.state["id"] and new.state["row"] == old.state["row"]
+    assert new.state["identity"] != old.state["identity"] and new.signing != old.signing
+    assert [key for _, key in new.state["keys"]] == [old.state["key"], new.state["key"]]
+    assert new.recovery_codes() == vault.joined[ADMIN]["recovery_codes"] != old.recovery_codes()
+    assert new.pupil(next(iter(opened.ledger.pupils)))["name"], "the register opens with the keys that were given anew"
+    opened.close()
 
 
 def test_details_are_what_was_said(filed, lead):

@@ -5,10 +5,12 @@ import ctypes
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import totp
@@ -64,6 +66,7 @@ class Vault:
     path: Path
     temporary: Path
     authenticators: dict = field(default_factory=dict)
+    joined: dict = field(default_factory=dict)  # by name, what joining showed: invitation, recovery_codes, words
     pupils: list = field(default_factory=list)
     offset: int = 0
 
@@ -191,8 +194,10 @@ def found(folder: Path, offset: int = 0) -> Vault:
     line = json.dumps({"password": PASSWORDS[DSL]}) + "\n"
     made = vault.run("init", "--name", DSL, "--policies", policies, "--json", secrets=line.encode()).ok()
     vault.authenticators[DSL] = made.lines[0]["authenticator"]
-    added = vault.run_as(DSL, "person", "add", "--name", ADMIN, "--role", "admin", "--json").ok()
-    enrol(vault, ADMIN, added.lines[0]["one_time_password"])
+    ready(vault, DSL)
+    invited = vault.run_as(DSL, "person", "invite", "--name", ADMIN, "--role", "admin", "--json").ok()
+    join(vault, ADMIN, invited.lines[0]["code"])
+    ready(vault, ADMIN)
     register = folder / "pupils.csv"
     register.write_text("".join((FIXTURES / "register/pupils.csv").read_text().splitlines(keepends=True)[:4]))
     vault.run_as(DSL, "pupil", "import", register, "--json").ok()
@@ -201,15 +206,27 @@ def found(folder: Path, offset: int = 0) -> Vault:
     return vault
 
 
-def enrol(vault: Vault, name: str, one_time: str) -> None:
-    """A first sign-in: the code needs the secret that the same call shows."""
-    line = json.dumps({"password": one_time}) + "\n"
-    process, writer = vault.start("person", "enrol", "--as", name, "--json", secrets=line.encode(), keep_open=True)
+def join(vault: Vault, name: str, invitation: str) -> None:
+    """Somebody invited makes their own keys, which the lead compares with them and confirms. The code needs the secret
+    that the same call shows."""
+    line = json.dumps({"invitation": invitation, "password": PASSWORDS[name]}) + "\n"
+    process, writer = vault.start("person", "join", "--name", name, "--json", secrets=line.encode(), keep_open=True)
     shown = process.stdout.readline()
     secret = json.loads(shown)["authenticator"] if shown else ""
     code = totp.code(secret, totp.step_at(time.time() + vault.offset))
-    os.write(writer, (json.dumps({"new_password": PASSWORDS[name], "code": code}) + "\n").encode())
+    os.write(writer, (json.dumps({"code": code}) + "\n").encode())
     os.close(writer)
     out, err = process.communicate(timeout=60)
-    Result(process.returncode, (shown + out).decode(), err.decode()).ok()
-    vault.authenticators[name] = secret
+    made = Result(process.returncode, out.decode(), err.decode()).ok().lines[0]
+    vault.authenticators = {**vault.authenticators, name: secret}
+    vault.joined = {**vault.joined, name: {"invitation": invitation, **made}}
+    vault.run_as(DSL, "person", "keys", name, "--words", " ".join(made["words"])).ok()
+
+
+def ready(vault: Vault, name: str) -> None:
+    """They acknowledge the policy in force, and the lead records a training that they completed today."""
+    version = re.search('^version: "(.*)"$', (vault.path / "policies/acceptable-use.yaml").read_text(), re.MULTILINE)[1]
+    vault.run_as(name, "person", "acknowledge", "--policy-version", version).ok()
+    # The day in London, where the school is, has begun when it has in UTC.
+    today = datetime.fromtimestamp(time.time() + vault.offset, UTC).date()
+    vault.run_as(DSL, "person", "training", name, "--completed", str(today)).ok()
