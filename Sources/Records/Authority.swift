@@ -510,7 +510,7 @@ public struct Authority: Sendable {
     }
 
     private mutating func add(_ act: PersonAct, at index: UInt64) throws(StatementError) {
-        guard people[act.person] == nil, peopleByTag[act.nameTag] == nil,
+        guard people[act.person] == nil, invitations[act.person] == nil, peopleByTag[act.nameTag] == nil,
             let verifyingKey = VerifyingKey(rawRepresentation: act.verifyingKey)
         else { throw .unlawful("person added twice") }
         try expect(act.row, .personRow)

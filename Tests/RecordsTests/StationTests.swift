@@ -30,6 +30,16 @@ import Testing
         #expect(school.unlawful(filing, by: author, pupilFile: file, items: items) == outside)
     }
 
+    @Test func `Nobody who is invited becomes a station`() throws {
+        var school = try School()
+        let invited = try school.invited([.admin])
+        try school.say(.personInvited(invited.act), by: school.founder, items: invited.items)
+        let (party, items) = try School.person(invited.act.person, roles: [.station])
+        let act = StationAct(party: party, expires: Timestamp(milliseconds: Self.end), intake: false)
+        #expect(
+            school.unlawful(.stationAdded(act), by: .person(school.founder), items: items) == "person added twice")
+    }
+
     @Test func `A station says nothing but that it files, and nothing once it has ended`() throws {
         var school = try School()
         let file = try school.register()
