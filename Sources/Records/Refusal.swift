@@ -77,11 +77,11 @@ extension Refusal {
         code: "person.unknown", message: "There is nobody of that name or id.", hint: "Look at the list of people.")
     /// Somebody who would suspend themselves.
     public static let personIsYourself = Refusal(
-        code: "person.yourself", message: "Nobody suspends themselves.",
+        code: "person.yourself", message: "Nobody suspends themselves, or makes themselves join again.",
         hint: "Sign out, or ask somebody else who manages people.")
     /// A lead, by who is none.
     public static let personIsLead = Refusal(
-        code: "person.lead", message: "A safeguarding lead is suspended or restored by another lead alone.",
+        code: "person.lead", message: "A safeguarding lead is suspended, restored or made to join again by another lead alone.",
         hint: "Ask a safeguarding lead.")
     /// The authenticator is not set up yet.
     public static let enrolmentUnfinished = Refusal(

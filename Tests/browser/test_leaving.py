@@ -55,5 +55,5 @@ def test_nobody_can_suspend_themselves(person):
     lead = person("dsl")
     lead.go("/people")
     lead.follow(lead.name)
-    assert lead.page.get_by_text("Nobody suspends themselves.").is_visible()
-    assert lead.page.get_by_role("button", name=re.compile("^Suspend")).count() == 0
+    assert lead.page.get_by_text("Nobody suspends themselves, or makes themselves join again.").is_visible()
+    assert lead.page.get_by_role("button", name=re.compile("^Suspend|join again$")).count() == 0
