@@ -168,7 +168,8 @@ class History:
         assert set(tables) <= set(names)
         work = [f"DELETE FROM {name}" for name in names]
         for name, rows in tables.items():
-            work += [(f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row) for row in rows]
+            # What is said twice and must not be has one row: the first.
+            work += [(f"INSERT OR IGNORE INTO {name} VALUES ({', '.join('?' * len(row))})", row) for row in rows]
         edit(*work)(vault)
         (vault.path / "witness/checkpoint").write_text(tables["checkpoint"][-1][1])
 

@@ -35,6 +35,7 @@ NOBODY = {
     "roles": ["scan-station"], "keybox": "0" * 26, "row": "0" * 26, "wraps": [],
 }  # fmt: skip
 PEOPLE_SAY = {
+    "person.reset": {"person": "0" * 26, "code": {"key": url64(bytes(32)), "expires": 0}}, "recovery-code.used": {"number": 1},
     "person.suspended": {"person": "0" * 26}, "person.restored": {"person": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
@@ -43,11 +44,14 @@ PEOPLE_SAY = {
         "nonce": url64(bytes(16)), "commitment": url64(bytes(32)), "header": "0" * 26, "detail": "0" * 26,
         "key": "0" * 26,
     },
-    "policy.adopted": {"abilities": {}}, "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
+    "policy.adopted": {"abilities": {}, "acceptable_use": "1"}, "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
 }  # fmt: skip
 
 choice = random.Random(f"{size('SEED')} forged")
 stranger = SigningKey(choice.randbytes(32))
+# What an invitation's code gives: whoever invites knows it.
+invitation = SigningKey(choice.randbytes(32))
+HOUR = 3_600_000
 
 
 def new_id() -> str:
@@ -242,7 +246,7 @@ def _(history: History) -> Saying:
 
 @forgery("a person has a stranger's signing key", nothing, "statement.signature")
 def _(history: History) -> Saying:
-    (said,) = history.of("person.added")
+    (said,) = history.of("person.joined")
     said.act["verifying_key"], said.signer = url64(stranger.verify_key.encode()), history.keys["service"]
     history.keys[said.act["person"]] = stranger
     return said
@@ -266,67 +270,364 @@ def _(history: History) -> Saying:
     return said
 
 
-def person(history: History, author: str, roles: list, wraps: tuple = (), holder: str | None = None) -> Saying:
-    """Somebody is added, with the secrets of these identities; for the office's reading, before anything is filed."""
+# How people come: each step is said at the end, by who may
+
+
+class Newcomer:
+    """Somebody invited with keys of the test's own making; every step gives its statement."""
+
+    def __init__(self, history: History, *roles: str, author: str | None = None, hours: float = 24, **but):
+        self.history, self.id, self.key = history, new_id(), SigningKey(choice.randbytes(32))
+        row = new_id()
+        act = {"person": self.id, "name_tag": url64(choice.randbytes(32)), "roles": sorted(roles), "row": row, **but}
+        items = {row: ("person-row", choice.randbytes(96))}
+        self.invited = history.say(author or history.people[DSL], "person.invited", act, items)
+        self.invited.act["code"] = code(self.invited, hours)
+
+    def say(self, kind: str, act: dict, items: dict | None = None, **more) -> Saying:
+        said = self.history.say(self.id, kind, act, items, **more)
+        said.signer = self.key
+        return said
+
+    def join(self, by: SigningKey = invitation, over: dict | None = None, **more) -> Saying:
+        """Over: what the proof is over instead of what is said."""
+        self.identity, box = new_id(), new_id()
+        items = {self.identity: ("recipient", choice.randbytes(1216)), box: ("keybox", choice.randbytes(149))}
+        act = {
+            "person": self.id, "identity": self.identity, "verifying_key": url64(self.key.verify_key.encode()), "keybox": box,
+        }  # fmt: skip
+        over = {
+            "vault": self.history.founding["vault"], "act": act, "recipient": reader.sha256(items[self.identity][1]),
+            "keybox": reader.sha256(items[box][1]), **(over or {}),
+        }  # fmt: skip
+        act["proof"] = url64(by.sign(reader.joined_text(**over)).signature)
+        return self.say("person.joined", act, items, **more)
+
+    def enrol(self) -> Saying:
+        return self.say("person.enrolled", {"person": self.id})
+
+    def confirm(self, *wraps: str, holder: str | None = None, author: "str | Newcomer | None" = None) -> Saying:
+        """Gives the secrets of these identities."""
+        edges = [{"item": new_id(), "identity": one, "holder": holder or self.identity} for one in wraps]
+        act = {"person": self.id, "identity": self.identity, "wraps": edges}
+        items = {one["item"]: ("wrap", choice.randbytes(1791)) for one in edges}
+        if isinstance(author, Newcomer):
+            return author.say("person.confirmed", act, items)
+        return self.history.say(author or self.history.people[DSL], "person.confirmed", act, items)
+
+
+def code(said: Saying, hours: float) -> dict:
+    return {"key": url64(invitation.verify_key.encode()), "expires": said.value["time"] + round(hours * HOUR)}
+
+
+def joined(history: History, *roles: str) -> Newcomer:
+    one = Newcomer(history, *roles)
+    one.join()
+    return one
+
+
+def enrolled(history: History, *roles: str) -> Newcomer:
+    one = joined(history, *roles)
+    one.enrol()
+    return one
+
+
+def confirmed(history: History, *roles: str) -> Newcomer:
+    one = enrolled(history, *roles)
+    one.confirm()
+    return one
+
+
+def by_lead(history: History, kind: str, **act) -> Saying:
+    return history.say(history.people[DSL], kind, act)
+
+
+def reset(history: History, person: str, author: str | None = None, hours: float = 24) -> Saying:
+    said = history.say(author or history.people[DSL], "person.reset", {"person": person})
+    said.act["code"] = code(said, hours)
+    return said
+
+
+def again(history: History, one: Newcomer) -> Newcomer:
+    """They are made to join again and do, with other keys."""
+    reset(history, one.id)
+    one.key = SigningKey(choice.randbytes(32))
+    one.join()
+    return one
+
+
+def made_to_join_again(history: History) -> Newcomer:
+    """Somebody without keys that count."""
+    one = confirmed(history, "admin")
+    reset(history, one.id)
+    return one
+
+
+def station(history: History) -> str:
     id, identity, row, box = (new_id() for _ in range(4))
-    wraps = [{"item": new_id(), "identity": one, "holder": holder or identity} for one in wraps]
-    act = {
-        "person": id, "identity": identity, "verifying_key": url64(stranger.verify_key.encode()),
-        "name_tag": url64(choice.randbytes(32)), "roles": roles, "keybox": box, "row": row, "wraps": wraps,
+    history.keys[id] = SigningKey(choice.randbytes(32))
+    party = {
+        **NOBODY, "person": id, "identity": identity, "keybox": box, "row": row, "name_tag": url64(choice.randbytes(32)),
+        "verifying_key": url64(history.keys[id].verify_key.encode()),
     }  # fmt: skip
     items = {
-        identity: ("recipient", choice.randbytes(1216)), box: ("keybox", choice.randbytes(149)),
-        row: ("person-row", choice.randbytes(96)), **{one["item"]: ("wrap", choice.randbytes(1791)) for one in wraps},
+        identity: ("recipient", choice.randbytes(1216)), box: ("keybox", choice.randbytes(125)),
+        row: ("person-row", choice.randbytes(96)),
     }  # fmt: skip
-    return history.say(author, "person.added", act, items, before=first_filing(history))
+    act = {"station": party, "expires": history.sayings[-1].value["time"] + 1000 * HOUR, "intake": False}
+    history.say(history.people[DSL], "station.added", act, items, before=history.of("batch.opened")[0])
+    return id
 
 
-@unlawful("the service adds a person", lambda h: person(h, h.people[DSL], ["panel"]), "the service may not say person.added")
+# Inviting
+
+MAY_NOT_INVITE = "invited by who may not, or as nothing"
+TOO_LONG = "an invitation for longer than 24 hours, or of no key"
+
+
+@unlawful("the service invites", lambda h: Newcomer(h, "panel"), "the service may not say person.invited")
 def _(history: History) -> Saying:
-    return person(history, "service", ["panel"])
+    return Newcomer(history, "panel", author="service").invited
 
 
-# What its author may not say, or not then
-
-
-@unlawful("the office adds a person", lambda h: person(h, h.people[DSL], ["panel"]), "author may not manage-people")
+@unlawful("the office invites", lambda h: Newcomer(h, "panel"), "author may not manage-people: access.not-entitled")
 def _(history: History) -> Saying:
-    return person(history, history.people[ADMIN], ["panel"])
+    return Newcomer(history, "panel", author=history.people[ADMIN]).invited
 
 
-def office_loses_filing(history: History, before: Saying | None) -> Saying:
-    abilities = {**history.founding["abilities"], "admin": []}
-    return history.say(history.people[DSL], "policy.adopted", {"abilities": abilities}, before=before)
+def invited_by_manager(history: History, role: str) -> Saying:
+    manager = confirmed(history, "account-manager")
+    history.keys[manager.id] = manager.key
+    return Newcomer(history, role, author=manager.id).invited
 
 
-@unlawful("the office files when it no longer may", lambda h: office_loses_filing(h, None), "author may not file")
+for role in ("dsl", "deputy", "panel"):
+
+    @unlawful(f"an account manager invites as {role}", lambda h: invited_by_manager(h, "staff"), MAY_NOT_INVITE)
+    def _(history: History, role: str = role) -> Saying:
+        return invited_by_manager(history, role)
+
+
+@unlawful("somebody is invited as nothing", nothing, MAY_NOT_INVITE)
 def _(history: History) -> Saying:
-    # What it filed before stands.
-    office_loses_filing(history, before=filing(history))
-    return filing(history)
+    return Newcomer(history).invited
 
 
-@unlawful("somebody acts who is not enrolled yet", nothing, "author not enrolled")
+@unlawful("a scan station is invited", nothing, MAY_NOT_INVITE)
 def _(history: History) -> Saying:
-    history.sayings.remove(history.of("person.enrolled")[0])
-    return next(said for said in history.of("register.read") if said.value["author"] == history.people[ADMIN])
+    return Newcomer(history, "scan-station").invited
+
+
+@unlawful("who is invited is invited again", nothing, "person invited twice")
+def _(history: History) -> Saying:
+    return Newcomer(history, "staff", person=Newcomer(history, "staff").id).invited
+
+
+@unlawful("who has joined is invited again", nothing, "person invited twice")
+def _(history: History) -> Saying:
+    return Newcomer(history, "staff", person=history.people[ADMIN]).invited
+
+
+@unlawful("somebody is invited by another's name", nothing, "person invited twice")
+def _(history: History) -> Saying:
+    return Newcomer(history, "staff", name_tag=history.of("person.invited")[0].act["name_tag"]).invited
+
+
+@unlawful("a station is added by the id of who is invited", nothing, "person added twice")
+def _(history: History) -> Saying:
+    station(history)
+    said, invited = history.of("station.added")[0], history.of("person.invited")[0]
+    said.act["station"]["person"] = invited.act["person"]
+    history.sayings.remove(said)
+    history.sayings.insert(history.place(invited) + 1, said)
+    said.value["time"] = invited.value["time"]
+    return said
+
+
+@unlawful("an invitation commits to no name", nothing, "no person-row committed")
+def _(history: History) -> Saying:
+    said = Newcomer(history, "staff").invited
+    said.items = {}
+    return said
+
+
+for hours in (0, -1, 24 + 1 / HOUR):
+
+    @unlawful(f"an invitation counts for {hours:.7f} hours", lambda h: Newcomer(h, "staff"), TOO_LONG)
+    def _(history: History, hours: float = hours) -> Saying:
+        return Newcomer(history, "staff", hours=hours).invited
+
+
+@unlawful("an invitation is of no key", nothing, TOO_LONG)
+def _(history: History) -> Saying:
+    said = Newcomer(history, "staff").invited
+    said.act["code"]["key"] = url64(bytes(31))
+    return said
+
+
+# Joining
+
+NO_INVITATION = "joined without an invitation that counts"
+NOT_PROVED = "keys that the invitation's code did not sign for"
+
+
+@unlawful("nobody invited who joins", nothing, NO_INVITATION)
+def _(history: History) -> Saying:
+    one = Newcomer(history, "staff")
+    history.sayings.remove(one.invited)
+    return one.join()
+
+
+@unlawful("who is in joins again, unasked", lambda h: again(h, confirmed(h, "admin")), NO_INVITATION)
+def _(history: History) -> Saying:
+    return confirmed(history, "admin").join()
+
+
+@unlawful("an invitation is used twice", nothing, NO_INVITATION)
+def _(history: History) -> Saying:
+    return joined(history, "staff").join()
+
+
+def joined_after(history: History, milliseconds: int) -> Saying:
+    one = Newcomer(history, "staff", hours=2 / HOUR)
+    return one.join(time=one.invited.value["time"] + milliseconds)
+
+
+@unlawful("an invitation is used when it counts no more", lambda h: joined_after(h, 1), NO_INVITATION)
+def _(history: History) -> Saying:
+    return joined_after(history, 2)
+
+
+def joined_when_suspended(history: History, one: Newcomer, is_back: bool) -> Saying:
+    for kind in ("person.suspended", *["person.restored"] * is_back):
+        by_lead(history, kind, person=one.id)
+    return one.join()
+
+
+@unlawful("who is suspended joins", lambda h: joined_when_suspended(h, Newcomer(h, "staff"), True), NO_INVITATION)
+def _(history: History) -> Saying:
+    return joined_when_suspended(history, Newcomer(history, "staff"), False)
+
+
+@unlawful("who is suspended joins again", lambda h: joined_when_suspended(h, made_to_join_again(h), True), NO_INVITATION)
+def _(history: History) -> Saying:
+    return joined_when_suspended(history, made_to_join_again(history), False)
+
+
+@unlawful("an invitation that was replaced is used", lambda h: replaced(h, invitation), NOT_PROVED)
+def _(history: History) -> Saying:
+    return replaced(history, stranger)
+
+
+def replaced(history: History, by: SigningKey) -> Saying:
+    """A fresh code for who has not joined: by it they join, and not by the one before."""
+    one = Newcomer(history, "staff")
+    one.invited.act["code"]["key"] = url64(stranger.verify_key.encode())
+    reset(history, one.id)
+    return one.join(by)
+
+
+@unlawful("keys are proved by somebody without the code", lambda h: joined(h, "staff"), NOT_PROVED)
+def _(history: History) -> Saying:
+    return Newcomer(history, "staff").join(stranger)
+
+
+for name, over in (
+    ("another vault", {"vault": new_id()}),
+    ("another recipient", {"recipient": bytes(32)}),
+    ("another keybox", {"keybox": bytes(32)}),
+):
+
+    @unlawful(f"the proof of a joining is over {name}", nothing, NOT_PROVED)
+    def _(history: History, over: dict = over) -> Saying:
+        return Newcomer(history, "staff").join(over=over)
+
+
+@unlawful("the proof of a joining is over another signing key", nothing, NOT_PROVED)
+def _(history: History) -> Saying:
+    said = Newcomer(history, "staff").join()
+    said.act["verifying_key"], said.signer = url64(stranger.verify_key.encode()), stranger
+    return said
+
+
+@unlawful("the proof of a joining is another's", nothing, NOT_PROVED)
+def _(history: History) -> Saying:
+    one, other = Newcomer(history, "staff"), Newcomer(history, "staff")
+    said = one.join()
+    said.act["person"] = said.value["author"] = other.id
+    return said
+
+
+@forgery("somebody joins for another", nothing, "statement.signature")
+def _(history: History) -> Saying:
+    said = Newcomer(history, "staff").join()
+    said.value["author"], said.signer = history.people[DSL], None
+    return said
+
+
+@forgery("a joining is signed without the new key", nothing, "statement.signature")
+def _(history: History) -> Saying:
+    said = Newcomer(history, "staff").join()
+    said.signer = invitation
+    return said
+
+
+for kind in ("recipient", "keybox"):
+
+    @unlawful(f"a joining commits to no {kind}", nothing, f"no {kind} committed")
+    def _(history: History, kind: str = kind) -> Saying:
+        said = Newcomer(history, "staff").join()
+        said.items = {id: item for id, item in said.items.items() if item[0] != kind}
+        return said
+
+
+@unlawful("a joining takes another's place in the key graph", nothing, "identity named twice")
+def _(history: History) -> Saying:
+    one = Newcomer(history, "staff")
+    said, lead = one.join(), history.founding["founder"]["identity"]
+    del said.items[said.act["identity"]]
+    said.act["identity"] = lead
+    digests = (reader.sha256(items[id][1]) for items, id in ((history.sayings[0].items, lead), (said.items, said.act["keybox"])))
+    said.act["proof"] = url64(invitation.sign(reader.joined_text(history.founding["vault"], said.act, *digests)).signature)
+    return said
+
+
+# Before the keys are given
+
+
+@unlawful("who has not enrolled acknowledges the policy", nothing, "author not enrolled")
+def _(history: History) -> Saying:
+    return joined(history, "staff").say("policy.acknowledged", {"version": history.founding["acceptable_use"]})
+
+
+@unlawful("who has not enrolled uses a recovery code", nothing, "author not enrolled")
+def _(history: History) -> Saying:
+    return joined(history, "staff").say("recovery-code.used", {"number": 1})
+
+
+@unlawful("who has no keys reads the register", lambda h: reads(confirmed(h, "admin")), "author's keys were not compared")
+def _(history: History) -> Saying:
+    return reads(enrolled(history, "admin"))
+
+
+def reads(one: Newcomer) -> Saying:
+    return one.say("register.read", {"session": new_id()})
 
 
 @unlawful("somebody else finishes a person's first sign-in", nothing, "enrolled by another, or twice")
 def _(history: History) -> Saying:
-    (said,) = history.of("person.enrolled")
-    said.value["author"] = history.people[DSL]
-    return said
+    return by_lead(history, "person.enrolled", person=joined(history, "staff").id)
 
 
 @unlawful("a first sign-in is finished twice", nothing, "enrolled by another, or twice")
 def _(history: History) -> Saying:
-    (said,) = history.of("person.enrolled")
-    act = {"person": said.act["person"], "keybox": new_id()}
-    return history.say(act["person"], "person.enrolled", act, {act["keybox"]: ("keybox", choice.randbytes(149))})
+    return enrolled(history, "staff").enrol()
 
 
 # Keys for who should have none
+
+NOT_READY = "keys given to who has them, is not ready for them, or by who may not"
+NOT_NEEDED = "a key that the person's roles do not need"
 
 
 def team(history: History) -> str:
@@ -334,22 +635,115 @@ def team(history: History) -> str:
 
 
 def for_office(history: History) -> Saying:
-    return person(history, history.people[DSL], ["admin"], wraps=(history.founding["register"],))
+    return enrolled(history, "admin").confirm(history.founding["register"])
 
 
-@unlawful("the team's key is wrapped to the office", for_office, "a key that the person's roles do not need")
+@unlawful("the office gives keys", for_office, "author may not give-access: access.not-entitled")
 def _(history: History) -> Saying:
-    return person(history, history.people[DSL], ["admin"], wraps=(history.founding["register"], team(history)))
+    return enrolled(history, "admin").confirm(author=history.people[ADMIN])
+
+
+@unlawful("the lead gives keys to themselves", nothing, NOT_READY)
+def _(history: History) -> Saying:
+    founder = history.founding["founder"]
+    return by_lead(history, "person.confirmed", person=founder["person"], identity=founder["identity"], wraps=[])
+
+
+@unlawful("keys are given to nobody", nothing, NOT_READY)
+def _(history: History) -> Saying:
+    one = enrolled(history, "admin")
+    one.id = new_id()
+    return one.confirm()
+
+
+@unlawful("keys are given to who has not enrolled", nothing, NOT_READY)
+def _(history: History) -> Saying:
+    return joined(history, "admin").confirm()
+
+
+@unlawful("keys are given twice", nothing, NOT_READY)
+def _(history: History) -> Saying:
+    return confirmed(history, "admin").confirm()
+
+
+@unlawful("keys are given to a scan station", nothing, NOT_READY)
+def _(history: History) -> Saying:
+    id = station(history)
+    identity = history.of("station.added")[0].act["station"]["identity"]
+    return by_lead(history, "person.confirmed", person=id, identity=identity, wraps=[])
+
+
+def confirmed_when_suspended(history: History, is_back: bool) -> Saying:
+    one = enrolled(history, "admin")
+    for kind in ("person.suspended", *["person.restored"] * is_back):
+        by_lead(history, kind, person=one.id)
+    return one.confirm()
+
+
+@unlawful("keys are given to who is suspended", lambda h: confirmed_when_suspended(h, True), NOT_READY)
+def _(history: History) -> Saying:
+    return confirmed_when_suspended(history, False)
+
+
+@unlawful("keys are given to who is to join again", nothing, NOT_READY)
+def _(history: History) -> Saying:
+    return made_to_join_again(history).confirm()
+
+
+def compared(history: History, before: bool) -> Saying:
+    one = confirmed(history, "admin")
+    old = one.identity
+    again(history, one).enrol()
+    if before:
+        one.identity = old
+    return one.confirm()
+
+
+@unlawful("keys are given by the words of the keys before", lambda h: compared(h, before=False), NOT_READY)
+def _(history: History) -> Saying:
+    return compared(history, before=True)
+
+
+def confirmed_by_manager(history: History, role: str) -> Saying:
+    """By an account manager who may give access, as a school could have it."""
+    abilities = {**history.founding["abilities"], "account-manager": ["give-access", "manage-people"]}
+    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"])
+    return enrolled(history, role).confirm(author=confirmed(history, "account-manager"))
+
+
+@unlawful("a deputy has keys from who does not lead", lambda h: confirmed_by_manager(h, "staff"), NOT_READY)
+def _(history: History) -> Saying:
+    return confirmed_by_manager(history, "deputy")
+
+
+@unlawful("the team's key is wrapped to the office", for_office, NOT_NEEDED)
+def _(history: History) -> Saying:
+    return enrolled(history, "admin").confirm(history.founding["register"], team(history))
 
 
 def for_deputy(history: History) -> Saying:
-    return person(history, history.people[DSL], ["deputy"], wraps=(history.founding["register"], team(history)))
+    return enrolled(history, "deputy").confirm(history.founding["register"], team(history))
 
 
-@unlawful("a deputy's wrap is held by somebody else", for_deputy, "a key that the person's roles do not need")
+def office(history: History) -> str:
+    return history.of("person.joined")[0].act["identity"]
+
+
+@unlawful("a deputy's wrap is held by somebody else", for_deputy, NOT_NEEDED)
 def _(history: History) -> Saying:
-    office = history.of("person.added")[0].act["identity"]
-    return person(history, history.people[DSL], ["deputy"], wraps=(team(history),), holder=office)
+    return enrolled(history, "deputy").confirm(team(history), holder=office(history))
+
+
+@unlawful("a wrap that is given is not there", nothing, "no wrap committed")
+def _(history: History) -> Saying:
+    said = for_office(history)
+    said.items = {}
+    return said
+
+
+@unlawful("the account manager has the register's key", nothing, NOT_NEEDED)
+def _(history: History) -> Saying:
+    return enrolled(history, "account-manager").confirm(history.founding["register"])
 
 
 def wrap(history: History, said: Saying, identity: str, holder: str) -> Saying:
@@ -359,7 +753,7 @@ def wrap(history: History, said: Saying, identity: str, holder: str) -> Saying:
     return said
 
 
-@unlawful("the founding wraps the team's key to a stranger", nothing, "a key that the person's roles do not need")
+@unlawful("the founding wraps the team's key to a stranger", nothing, NOT_NEEDED)
 def _(history: History) -> Saying:
     # What even the founder's own hand could not have signed; the stranger's recipient is committed beside it.
     said, own = history.sayings[0], new_id()
@@ -370,13 +764,275 @@ def _(history: History) -> Saying:
 @unlawful("a pupil file is wrapped to the office too", nothing, "a pupil file is wrapped to the team alone")
 def _(history: History) -> Saying:
     said = history.of("pupil.registered")[0]
-    return wrap(history, said, said.act["identity"], history.of("person.added")[0].act["identity"])
+    return wrap(history, said, said.act["identity"], office(history))
 
 
 @unlawful("a pupil's registration hands the team's key on", nothing, "a pupil file is wrapped to the team alone")
 def _(history: History) -> Saying:
     said = history.of("pupil.registered")[0]
-    return wrap(history, said, team(history), history.of("person.added")[0].act["identity"])
+    return wrap(history, said, team(history), office(history))
+
+
+# Joining again
+
+MAY_NOT_RESET = "made to join again by who may not"
+
+
+@unlawful("the office makes somebody join again", made_to_join_again, "author may not manage-people: access.not-entitled")
+def _(history: History) -> Saying:
+    return reset(history, history.people[DSL], author=history.people[ADMIN])
+
+
+@unlawful("the lead makes themselves join again", nothing, MAY_NOT_RESET)
+def _(history: History) -> Saying:
+    return reset(history, history.people[DSL])
+
+
+def reset_by_manager(history: History, person: str) -> Saying:
+    manager = confirmed(history, "account-manager")
+    history.keys[manager.id] = manager.key
+    return reset(history, person, author=manager.id)
+
+
+@unlawful("a lead is made to join again by who is none", lambda h: reset_by_manager(h, h.people[ADMIN]), MAY_NOT_RESET)
+def _(history: History) -> Saying:
+    return reset_by_manager(history, history.people[DSL])
+
+
+@unlawful("a lead's invitation is replaced by who is none", nothing, MAY_NOT_RESET)
+def _(history: History) -> Saying:
+    return reset_by_manager(history, Newcomer(history, "dsl").id)
+
+
+@unlawful("nobody is made to join again", nothing, MAY_NOT_RESET)
+def _(history: History) -> Saying:
+    return reset(history, new_id())
+
+
+@unlawful("a scan station is made to join again", nothing, MAY_NOT_RESET)
+def _(history: History) -> Saying:
+    return reset(history, station(history))
+
+
+for hours in (0, 24 + 1 / HOUR):
+
+    @unlawful(f"an invitation to join again counts for {hours:.7f} hours", nothing, TOO_LONG)
+    def _(history: History, hours: float = hours) -> Saying:
+        return reset(history, history.people[ADMIN], hours=hours)
+
+
+@unlawful("who is to join again goes on", lambda h: reads(confirmed(h, "admin")), "author's keys are being replaced")
+def _(history: History) -> Saying:
+    return reads(made_to_join_again(history))
+
+
+@unlawful("who is to join again signs out by the old keys", nothing, "author's keys are being replaced")
+def _(history: History) -> Saying:
+    return made_to_join_again(history).say("session.closed", {"session": new_id()})
+
+
+def after_joining_again(history: History, old: bool) -> Saying:
+    one = confirmed(history, "admin")
+    key = one.key
+    again(history, one).enrol()
+    one.confirm()
+    if old:
+        one.key = key
+    return reads(one)
+
+
+@forgery("the keys before sign once more", lambda h: after_joining_again(h, old=False), "statement.signature")
+def _(history: History) -> Saying:
+    return after_joining_again(history, old=True)
+
+
+@unlawful("the keys before are good for the ones after", nothing, "author not enrolled")
+def _(history: History) -> Saying:
+    # Authenticator and keys have to be looked at again.
+    return reads(again(history, confirmed(history, "admin")))
+
+
+# Policy, training, recovery codes
+
+
+@unlawful("another policy than the one in force is acknowledged", nothing, "another policy than the one in force")
+def _(history: History) -> Saying:
+    return history.say(history.people[ADMIN], "policy.acknowledged", {"version": "1999"})
+
+
+def new_policy(history: History, before: Saying) -> Saying:
+    act = {"abilities": history.founding["abilities"], "acceptable_use": "2999-01"}
+    return history.say(history.people[DSL], "policy.adopted", act, before=before)
+
+
+def new_policy_acknowledged(history: History) -> None:
+    said = filing(history)
+    new_policy(history, before=said)
+    for one in history.people.values():
+        history.say(one, "policy.acknowledged", {"version": "2999-01"}, before=said)
+
+
+NOT_ACKNOWLEDGED = "author may not file: access.policy-not-acknowledged"
+
+
+@unlawful("who files has not acknowledged the policy in force", new_policy_acknowledged, NOT_ACKNOWLEDGED)
+def _(history: History) -> Saying:
+    new_policy(history, before=filing(history))
+    return filing(history)
+
+
+@unlawful("who files never acknowledged a policy", nothing, NOT_ACKNOWLEDGED)
+def _(history: History) -> Saying:
+    (said,) = (one for one in history.of("policy.acknowledged") if one.value["author"] == history.people[ADMIN])
+    history.sayings.remove(said)
+    return history.of("batch.opened")[0]
+
+
+def trained(history: History, name: str) -> Saying:
+    (said,) = (one for one in history.of("training.recorded") if one.act["person"] == history.people[name])
+    return said
+
+
+def training_until(history: History, name: str, said: Saying, difference: int) -> Saying:
+    trained(history, name).act["expires"] = said.value["time"] + difference
+    return said
+
+
+def opened_batch(history: History) -> Saying:
+    return history.of("batch.opened")[0]
+
+
+@unlawful("who files was never trained", nothing, "author may not file: access.training-missing")
+def _(history: History) -> Saying:
+    history.sayings.remove(trained(history, ADMIN))
+    return opened_batch(history)
+
+
+@unlawful(
+    "who files was trained too long ago",
+    lambda h: training_until(h, ADMIN, h.of("document.filed")[-1], 1),
+    "author may not file: access.training-missing",
+)
+def _(history: History) -> Saying:
+    return training_until(history, ADMIN, opened_batch(history), 0)
+
+
+@unlawful(
+    "who reads was trained too long ago",
+    lambda h: training_until(h, DSL, h.of("document.opened")[-1], 1),
+    "author may not read: access.training-missing",
+)
+def _(history: History) -> Saying:
+    return training_until(history, DSL, history.of("chronology.read")[0], 0)
+
+
+def training(history: History, person: str, author: str | None = None) -> Saying:
+    act = {"person": person, "completed": "2026-09-03", "expires": history.sayings[-1].value["time"] + HOUR}
+    return history.say(author or history.people[DSL], "training.recorded", act)
+
+
+@unlawful(
+    "the office records its own training",
+    lambda h: training(h, h.people[ADMIN]),
+    "author may not manage-people: access.not-entitled",
+)
+def _(history: History) -> Saying:
+    return training(history, history.people[ADMIN], author=history.people[ADMIN])
+
+
+@unlawful("who has not joined was trained", lambda h: training(h, joined(h, "staff").id), "training of nobody")
+def _(history: History) -> Saying:
+    return training(history, Newcomer(history, "staff").id)
+
+
+@unlawful("a scan station was trained", nothing, "training of nobody")
+def _(history: History) -> Saying:
+    return training(history, station(history))
+
+
+def recovery(history: History, *numbers: int) -> Saying:
+    for number in numbers:
+        said = history.say(history.people[ADMIN], "recovery-code.used", {"number": number})
+    return said
+
+
+ONE_TO_TEN = "a recovery code used twice"
+
+
+@unlawful("a recovery code is used twice", lambda h: recovery(h, *range(1, 11)), ONE_TO_TEN)
+def _(history: History) -> Saying:
+    return recovery(history, 3, 4, 3)
+
+
+for number in (0, 11):
+
+    @unlawful(f"a recovery code {number}", nothing, ONE_TO_TEN)
+    def _(history: History, number: int = number) -> Saying:
+        return recovery(history, number)
+
+
+def recovery_after(history: History, joins_again: bool) -> Saying:
+    one = confirmed(history, "staff")
+    one.say("recovery-code.used", {"number": 7})
+    if joins_again:
+        again(history, one).enrol()
+    return one.say("recovery-code.used", {"number": 7})
+
+
+@unlawful("a recovery code of the keys that count still", lambda h: recovery_after(h, joins_again=True), ONE_TO_TEN)
+def _(history: History) -> Saying:
+    return recovery_after(history, joins_again=False)
+
+
+def through_station(history: History) -> Saying:
+    """The filing is a scan station's, in the office's open batch."""
+    id, said = station(history), filing(history)
+    file = said.value["pupil_file"]
+    history.say(history.people[DSL], "station.allowed", {"station": id}, before=opened_batch(history), pupil_file=file)
+    said.value["author"] = id
+    return said
+
+
+OUTSIDE = "a station's filing outside an open batch"
+
+
+@unlawful("a station files for who has not acknowledged the policy", through_station, OUTSIDE, comes_to=ALL)
+def _(history: History) -> Saying:
+    said = through_station(history)
+    new_policy(history, before=said)
+    return said
+
+
+@unlawful("a station files for who is to join again", through_station, OUTSIDE, comes_to=ALL)
+def _(history: History) -> Saying:
+    said = through_station(history)
+    act = {"person": history.people[ADMIN], "code": code(said, 1)}
+    history.say(history.people[DSL], "person.reset", act, before=said)
+    return said
+
+
+# What its author may not say, or not then
+
+
+def office_loses_filing(history: History, before: Saying | None) -> Saying:
+    act = {
+        "abilities": {**history.founding["abilities"], "admin": []}, "acceptable_use": history.founding["acceptable_use"],
+    }  # fmt: skip
+    return history.say(history.people[DSL], "policy.adopted", act, before=before)
+
+
+@unlawful("the office files when it no longer may", lambda h: office_loses_filing(h, None), "author may not file: access.not-entitled")
+def _(history: History) -> Saying:
+    # What it filed before stands.
+    office_loses_filing(history, before=filing(history))
+    return filing(history)
+
+
+@unlawful("the office adopts a policy", lambda h: office_loses_filing(h, None), "author may not give-access: access.not-entitled")
+def _(history: History) -> Saying:
+    said = office_loses_filing(history, None)
+    said.value["author"] = history.people[ADMIN]
+    return said
 
 
 # Time
@@ -433,6 +1089,16 @@ def _(history: History) -> Saying:
 def _(history: History) -> Saying:
     history.say(history.people[DSL], "person.suspended", {"person": history.people[DSL]})
     return history.of("person.suspended")[0]
+
+
+@unlawful("who is invited is suspended twice", lambda h: suspended(h, "person.suspended", "person.restored"), "suspended or restored twice")
+def _(history: History) -> Saying:
+    return suspended(history, "person.suspended", "person.suspended")
+
+
+def suspended(history: History, *kinds: str) -> Saying:
+    one = Newcomer(history, "staff")
+    return [by_lead(history, kind, person=one.id) for kind in kinds][-1]
 
 
 @unlawful("who was never suspended is restored", nothing, "suspended or restored twice")
