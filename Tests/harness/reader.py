@@ -64,6 +64,13 @@ def crockford(data: bytes) -> str:
     return "".join(CROCKFORD[number >> shift & 31] for shift in range(8 * len(data) + short - 5, -1, -5))
 
 
+def typed_code(text: str) -> bytes:
+    """The 16 bytes of a code as people write it."""
+    for spelled, meant in zip("- oil", ["", "", "0", "1", "1"]):
+        text = text.lower().replace(spelled, meant)
+    return id_bytes(text)
+
+
 def id_text(data: bytes) -> str:
     require(len(data) == 16, "an id has another length")
     return crockford(data)

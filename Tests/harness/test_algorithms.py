@@ -105,7 +105,10 @@ class Opened:
     def __init__(self, path: Path, secrets: Path, passwords: dict, token: str | None = None):
         self.vault = reader.Vault(path)
         self.station = reader.Station(self.vault, secrets, token) if token else None
-        self.people = {name: reader.Person(self.vault, secrets, name, password) for name, password in passwords.items()}
+        self.people = {}
+        for name, password in passwords.items():
+            with suppress(reader.Broken):  # what does not open is for look_at_vault to tell
+                self.people[name] = reader.Person(self.vault, secrets, name, password)
         self.lead, ledger = self.people[DSL], self.vault.ledger
         for identity in ledger.wraps:
             for person in self.people.values():
@@ -129,8 +132,8 @@ class Opened:
         return [note for (note,) in self.vault.rows("SELECT note FROM checkpoint")]
 
 
-def look_at_vault(found: Finds, opened: Opened) -> None:
-    """Every item, statement, checkpoint and payload."""
+def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
+    """Every item, statement, checkpoint and payload; joined: what joining showed, by name."""
     ledger, lead = opened.vault.ledger, opened.lead
     kept = {person["keybox"]: name for name, one in opened.people.items() for person in [one.state]}
     for id, kind, data in opened.items:
@@ -148,8 +151,8 @@ def look_at_vault(found: Finds, opened: Opened) -> None:
             case "keybox":
                 with found.opening("vault", place):
                     reader.require(data[0] == 1 and len(data) == 49 + 84 + 16, "a keybox of another version")
-                # The one that a one-time password opened is there still: only its form is looked at.
-                if id in kept:
+                    # It opened, with the password.
+                    reader.require(id in kept, "nobody's keybox")
                     found.add("vault", place, "Argon2id", "XChaCha20-Poly1305", "HKDF-SHA-256")
             case "person-row" | "register-row" | "detail":
                 with found.opening("vault", place, "XChaCha20-Poly1305", "BLAKE2b-256"):
@@ -172,6 +175,17 @@ def look_at_vault(found: Finds, opened: Opened) -> None:
             opened.vault.check_note(note, number + 1)
     # The reader found them by a name tag of its own making.
     found.add("vault", "name tags", "BLAKE2b-256")
+    for statement in ledger.statements:
+        if statement.kind == "person.joined":
+            # By the code, where it is known here; the reader has checked the proof by the key.
+            with found.opening("vault", f"invitation {statement.index}", "Ed25519", "BLAKE2b-256"):
+                look_at_invitation(ledger, statement, joined)
+
+
+def look_at_invitation(ledger: reader.Ledger, statement: reader.Statement, joined: dict) -> None:
+    (invited,) = (one for one in ledger.statements if one.kind == "person.invited" and one.act["person"] == statement.act["person"])
+    keys = [reader.invitation_key(reader.typed_code(said["invitation"])).verify_key.encode() for said in joined.values()]
+    reader.require(reader.url64(invited.act["code"]["key"]) in keys, "a code of another kind")
 
 
 def look_at_age_file(found: Finds, where: str, place: str, data: bytes, identity, content: bool = True) -> bytes:
@@ -290,6 +304,12 @@ def look_at_sign_in(found: Finds, vault: Vault) -> None:
     for algorithm in ("sha1", "sha256", "sha512"):
         if vault.run_as(DSL, "pupil", "list", code=vault.code(DSL, algorithm)).code == 0:
             found.add("sign-in", "authenticator codes", f"HMAC-SHA-{algorithm[3:]}")
+    # In place of the authenticator's, as derived by format.md.
+    own = reader.Vault(vault.path)
+    codes = reader.Person(own, vault.secrets, DSL, PASSWORDS[DSL]).recovery_codes()
+    own.close()
+    if vault.run_as(DSL, "pupil", "list", code=codes[0]).code == 0 and vault.run_as(DSL, "pupil", "list", code=codes[0]).code == 3:
+        found.add("sign-in", "recovery codes", "BLAKE2b-256")
 
 
 PIECE = 70_001  # a chunk, and some bytes that are kept apart until the next is whole
@@ -403,7 +423,7 @@ def look_at_demo(found: Finds, folder: Path) -> None:
 def found(filled, opened, service, tmp_path_factory) -> Finds:
     vault, copies, _ = filled
     found = Finds()
-    look_at_vault(found, opened)
+    look_at_vault(found, opened, vault.joined)
     look_at_copies(found, copies)
     look_at_sign_in(found, vault)
     look_at_uploads(found, service)
@@ -420,7 +440,7 @@ def test_what_is_listed_is_what_is_found(found):
 
 def test_every_kind_of_thing_was_looked_at(opened):
     assert {kind for _, kind, _ in opened.items} == set(reader.ITEM_KINDS)
-    assert {"document.filed", "person.enrolled"} <= {statement.kind for statement in opened.leaves()}
+    assert {"document.filed", "person.joined"} <= {statement.kind for statement in opened.leaves()}
     assert any("quarantine" in filing.act for filing in opened.vault.ledger.documents.values())
 
 
@@ -442,7 +462,7 @@ CHANGES = {
     "another stanza": ("item", "bytes", "kind = 'header'", lambda data: data.replace(b"-> " + HYBRID.encode(), b"-> X25519", 1)),
     "another keybox": ("item", "bytes", "kind = 'keybox' AND idx > 0", lambda data: b"\x03" + data[1:]),
     "another row": ("item", "bytes", "kind = 'register-row'", lambda data: bytes(24) + data[24:]),
-    "another recipient": ("item", "bytes", "kind = 'recipient' AND idx > 5", lambda data: data[:32]),
+    "another recipient": ("item", "bytes", "id IN (SELECT identity FROM pupil)", lambda data: data[:32]),
     "another signature": ("statement", "leaf", "idx = (SELECT max(idx) FROM statement)", lambda data: data[:-64] + bytes(64)),
     "another kind of item": ("item", "kind", "kind = 'detail'", lambda kind: "secret"),
     "another note": ("checkpoint", "note", "size = 3", lambda note: other_key_type(note)),
@@ -464,7 +484,7 @@ def test_a_thing_made_otherwise_is_named(filled, found, tmp_path, name):
     edit((f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (change(value), rowid)))(vault)
     changed = Opened(vault.path, vault.secrets, PASSWORDS, filled[2])
     seen = Finds(found)
-    look_at_vault(seen, changed)
+    look_at_vault(seen, changed, vault.joined)
     changed.vault.close()
     wanted = "X25519" if name == "another stanza" else UNKNOWN
     assert any(line.startswith(f"vault: {wanted} is not listed (found in ") for line in differences(seen, LISTED))

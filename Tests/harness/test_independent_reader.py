@@ -131,10 +131,7 @@ def test_every_statement_is_spelled_as_documented(lead):
 def test_what_an_invitation_and_an_authenticator_give_is_derived_as_documented(filed):
     vault, _ = filed
     said, opened = vault.joined[ADMIN], reader.Vault(vault.path)
-    number = 0
-    for character in said["invitation"].replace("-", "").lower():
-        number = number << 5 | reader.CROCKFORD.index(character)
-    key = reader.invitation_key((number >> 2).to_bytes(16, "big")).verify_key.encode()
+    key = reader.invitation_key(reader.typed_code(said["invitation"])).verify_key.encode()
     (invited,) = [one for one in opened.ledger.statements if one.kind == "person.invited"]
     assert reader.url64(invited.act["code"]["key"]) == key
     office = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
