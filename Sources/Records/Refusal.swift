@@ -81,7 +81,8 @@ extension Refusal {
         hint: "Sign out, or ask somebody else who manages people.")
     /// A lead, by who is none.
     public static let personIsLead = Refusal(
-        code: "person.lead", message: "A safeguarding lead is suspended, restored or made to join again by another lead alone.",
+        code: "person.lead",
+        message: "A safeguarding lead is suspended, restored or made to join again by another lead alone.",
         hint: "Ask a safeguarding lead.")
     /// The authenticator is not set up yet.
     public static let enrolmentUnfinished = Refusal(
