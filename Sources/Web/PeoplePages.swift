@@ -93,8 +93,10 @@ func invitedPage(_ visit: Visit, _ invitation: Invitation, _ roles: Set<Role>, i
     visit.page(
         .invited,
         InvitedPage(
-            chrome: visit.chrome("Invitation", back: Link(href: "/people", text: "People")), name: invitation.name,
-            roles: visit.words.roles(roles), code: invitation.code, until: visit.words.moment(invitation.expires),
+            chrome: visit.chrome(
+                isAgain ? "A new invitation" : "Invitation", back: Link(href: "/people", text: "People")),
+            name: invitation.name, roles: visit.words.roles(roles), code: invitation.code,
+            until: visit.words.moment(invitation.expires),
             address: "https://\(visit.request.head.authority ?? "")/join", path: "/people/\(invitation.person.text)",
             isReader: roles.contains { visit.vault.policies.access.roles[$0]?.contains(.read) == true },
             isAgain: isAgain))
