@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import totp
@@ -48,8 +49,10 @@ class School:
         self.lead = self.visitor()
 
     def open(self) -> None:
-        """The lead puts the pupils on the register."""
+        """The lead gets ready to work, and puts the pupils on the register."""
         self._token = self.sign_in(self.lead, DSL, PASSWORD, self.code(DSL))
+        self.acknowledge(self.lead, self._token)
+        self.train(DSL)
         register = {"name": REGISTER.name, "mimeType": "text/csv", "buffer": REGISTER.read_bytes()}
         answer = self.lead.post("/pupils/import", multipart={"csrf": self._token, "register": register})
         row = r'<th scope="row">(.+?)</th><td class="figures">(\d+)</td><td class="figures ref">(.+?)</td>'
@@ -111,22 +114,54 @@ class School:
         return self.playwright.request.new_context(base_url=self.address, ignore_https_errors=True)
 
     def newcomer(self, role: str) -> tuple:
-        """Somebody whose first sign-in is still to come: name and one-time password."""
+        """Somebody who is invited: name, and the invitation's code."""
         name = next(self._names)
         answer = self.lead.post("/people", form={"csrf": self._token, "name": name, "role": role})
-        return name, _found(r'class="secret[^"]*">([^<]+)<', answer)
+        return name, _found(r'id="invitation-code">([^<]+)<', answer)
+
+    def joined(self, name: str, code: str):
+        """They choose their own password and set up their authenticator; gives the visitor and their forms' token."""
+        own = self.visitor()
+        form = {"csrf": form_token(own.get("/join")), "name": name, "invitation": code, "password": PASSWORD, "again": PASSWORD}
+        answer = own.post("/join", form=form)
+        assert answer.url.endswith("/first-time"), answer.text()
+        self.learn(name, _found(r'class="secret[^"]*">([^<]+)<', answer))
+        token = form_token(answer)
+        answer = own.post("/first-time", form={"csrf": token, "code": self.code(name)})
+        assert answer.url.endswith("/first-time/recovery-codes"), answer.text()
+        return own, token
 
     def person(self, role: str) -> str:
-        """Somebody who has chosen their own password and set up their authenticator; gives the name."""
-        name, one_time = self.newcomer(role)
-        own = self.visitor()
-        token = self.sign_in(own, name, one_time, "")
-        self.learn(name, _found(r'class="secret[^"]*">([^<]+)<', own.get("/first-time")))
-        form = {"csrf": token, "password": PASSWORD, "again": PASSWORD, "code": self.code(name)}
-        answer = own.post("/first-time", form=form)
-        assert answer.url.endswith("/first-time/done"), answer.text()
+        """Somebody who can work: they have joined, acknowledged the policy, and have keys and a training; gives the name."""
+        name, code = self.newcomer(role)
+        own, token = self.joined(name, code)
+        self.acknowledge(own, token)
+        own.post("/sign-out", form={"csrf": token})
         own.dispose()
+        self.give_keys(name)
+        self.train(name)
         return name
+
+    def acknowledge(self, visitor, token: str) -> None:
+        version = _found(r'name="version" value="([^"]+)"', visitor.get("/policy"))
+        answer = visitor.post("/policy", form={"csrf": token, "version": version, "acknowledged": "yes"})
+        assert answer.ok and not answer.url.endswith("/policy"), answer.text()
+
+    def page_of(self, name: str) -> str:
+        """The address of a person's page."""
+        return _found(rf'href="(/people/[0-9a-z]{{26}})">{re.escape(name)}<', self.lead.get("/people"))
+
+    def give_keys(self, name: str) -> None:
+        page = self.page_of(name)
+        words = _found(r'name="words" value="([^"]+)"', self.lead.get(page))
+        answer = self.lead.post(f"{page}/keys", form={"csrf": self._token, "words": words, "same": "yes"})
+        assert answer.ok and "Waits for their keys" not in answer.text(), answer.text()
+
+    def train(self, name: str) -> None:
+        """The lead records a training that they completed today."""
+        form = {"csrf": self._token, "day": str(datetime.now(UTC).date())}
+        answer = self.lead.post(f"{self.page_of(name)}/training", form=form)
+        assert answer.ok and "counts until" in answer.text(), answer.text()
 
     def sign_in(self, visitor, name: str, password: str, code: str) -> str:
         """Signs in; gives the token that this session's forms carry."""

@@ -224,53 +224,188 @@ def test_a_document_that_was_changed_on_the_disk_is_not_shown(lead, person, scho
     assert lead.heading == "Home"
 
 
+def joins(one, code: str, password: str, again: str | None = None) -> str:
+    """Joins with an invitation, from the page that is open; gives what was wrong."""
+    for label, value in (
+        ("Your name", one.name),
+        ("The invitation’s code", code),
+        ("New password", password),
+        ("The same password again", password if again is None else again),
+    ):
+        one.page.get_by_label(label).fill(value)
+    one.press("Make my keys")
+    return problem(one)
+
+
+def problem(one) -> str:
+    summary = one.page.get_by_role("alert")
+    return summary.inner_text() if summary.count() else ""
+
+
+def tries(one, code: str) -> str:
+    one.page.get_by_label("The code it shows now").fill(code)
+    one.press("Try this code")
+    return problem(one)
+
+
+def words(one) -> list:
+    return one.page.locator(".words li").all_inner_texts()
+
+
+def give_keys(lead, one) -> None:
+    lead.page.get_by_label(f"I spoke with {one.name}, and all eight words are the same").check()
+    lead.press(f"Give {one.name} their keys")
+
+
+OWN, OTHER = "violet harbour ladder", "copper meadow trumpet"
+
+
 def test_a_new_person_makes_the_account_their_own(person, school):
     lead, newcomer = person("dsl"), person()
+    page = newcomer.page
     lead.follow("People")
     newcomer.name = "Beatrix Lorne"
     lead.page.get_by_label("Name").fill(newcomer.name)
     lead.page.get_by_label("Office staff").check()
-    lead.press("Add this person")
-    assert lead.heading == "Person added" and newcomer.name in lead.page.inner_text("main")
-    one_time = lead.page.locator(".secret").inner_text()
+    lead.press("Invite this person")
+    assert lead.heading == "Invitation" and newcomer.name in lead.page.inner_text("main")
+    code = lead.page.locator("#invitation-code").inner_text()
     lead.follow("Back to people")
-    assert "Not yet" in lead.page.get_by_role("row").filter(has_text=newcomer.name).inner_text()
+    assert "Invited until" in lead.page.get_by_role("row").filter(has_text=newcomer.name).inner_text()
 
-    newcomer.sign_in(one_time, "")
-    assert newcomer.path == "/first-time"
+    newcomer.go("/sign-in")
+    newcomer.follow("Join with an invitation")
+    assert "no invitation with that name and code" in joins(newcomer, code[:-1] + ("0" if code[-1] != "0" else "4"), OWN)
+    assert "fewer than 15 characters" in joins(newcomer, code, "short")
+    assert "made of your own or the school's name" in joins(newcomer, code, "harrowdale school")
+    assert "not the same" in joins(newcomer, code, OWN, "violet harbour")
+    assert page.get_by_label("New password").input_value() == ""
+    assert page.get_by_label("The invitation’s code").input_value() == code, "it need not be typed again"
+    assert joins(newcomer, code.lower().replace("-", " "), OWN) == ""
+
+    assert newcomer.path == "/first-time" and newcomer.heading == "Set up your authenticator"
     newcomer.go("/file")
     assert newcomer.path == "/first-time", "nothing else is possible until then"
-    secret = newcomer.page.locator(".secret").inner_text()
-    assert newcomer.page.get_by_role("img", name=re.compile("^QR code")).bounding_box()["width"] > 150
+    secret = page.locator(".secret").inner_text()
+    assert page.get_by_role("img", name=re.compile("^QR code")).bounding_box()["width"] > 150
     school.learn(newcomer.name, secret)
+    assert "code is not the one" in tries(newcomer, "000000")
+    assert page.locator(".secret").inner_text() == secret, "it is the same authenticator still"
+    used = school.code(newcomer.name)
+    assert tries(newcomer, used) == ""
 
-    def choose(password: str, again: str, code: str) -> str:
-        newcomer.page.get_by_label("The code it shows now").fill(code)
-        newcomer.page.get_by_label("New password").fill(password)
-        newcomer.page.get_by_label("The same password again").fill(again)
-        newcomer.press("Make the account mine")
-        summary = newcomer.page.get_by_role("alert")
-        return summary.inner_text() if summary.count() else ""
+    assert newcomer.heading == "Your recovery codes"
+    recovery = page.locator(".recovery-codes li").all_inner_texts()
+    assert len(set(recovery)) == 10 and all(re.fullmatch("[0-9A-Z]{5}-[0-9A-Z]{5}", one) for one in recovery)
+    newcomer.follow("I have them on paper: go on")
+    assert newcomer.path == "/policy" and "need to know" in page.inner_text("main")
+    newcomer.press("Acknowledge the policy")
+    assert "Tick the box" in problem(newcomer)
+    page.get_by_label("I have read this policy and keep to it").check()
+    newcomer.press("Acknowledge the policy")
+    assert newcomer.heading == "Compare your keys" and len(words(newcomer)) == 8
+    newcomer.go("/file")
+    assert newcomer.heading == "Compare your keys"
 
-    assert "fewer than 15 characters" in choose("short", "short", "000000")
-    assert "made of your own or the school's name" in choose("harrowdale school", "harrowdale school", "000000")
-    assert "not the same" in choose("violet harbour ladder", "violet harbour", "000000")
-    assert "code is not the one" in choose("violet harbour ladder", "violet harbour ladder", "000000")
-    assert newcomer.page.locator(".secret").inner_text() == secret, "it is the same authenticator still"
-    code = school.code(newcomer.name)
-    assert choose("violet harbour ladder", "violet harbour ladder", code) == ""
-    assert newcomer.heading == "The account is yours"
+    lead.go("/")
+    lead.follow(re.compile("^\\d+ (person waits|people wait) for their keys$"))
+    assert "Waits for their keys" in lead.page.get_by_role("row").filter(has_text=newcomer.name).inner_text()
+    lead.follow(newcomer.name)
+    assert words(lead) == words(newcomer)
+    lead.press(f"Give {newcomer.name} their keys")
+    assert "Compare them with the person, then tick the box." in problem(lead)
+    newcomer.follow("The lead has confirmed: go on")
+    assert newcomer.heading == "Compare your keys", "not yet"
+    give_keys(lead, newcomer)
+    assert "No training that counts" in lead.page.locator(".facts-list").inner_text() and not words(lead)
+    newcomer.follow("The lead has confirmed: go on")
+    assert newcomer.heading == "Home" and "no training of yours" in page.inner_text("main")
+    assert newcomer.go("/file").status == 403 and "no training of yours" in page.inner_text("main")
+    for day, wrong in (("tomorrow", "date"), ("3 September 2999", "future"), ("3 September 2019", "counts no more")):
+        lead.page.get_by_label("The day they completed their safeguarding training").fill(day)
+        lead.press("Record this training")
+        assert wrong in problem(lead), day
+    school.train(newcomer.name)
+    lead.go(lead.path.removesuffix("/training"))
+    assert "counts until" in lead.page.locator(".facts-list").inner_text()
+    newcomer.go("/")
+    assert "File scanned records" in page.inner_text("main") and "no training" not in page.inner_text("main")
+    assert newcomer.go("/file").ok
 
-    newcomer.follow("Sign in")
-    wrong = "The name, password or code is not right."
-    for password, tried in ((one_time, ""), ("violet harbour ladder", code), ("violet harbour ladder", "")):
+    # Signing in from now on, with the authenticator or, once each, without it.
+    newcomer.press("Sign out")
+    for password, tried in ((OTHER, recovery[1]), (OWN, used), (OWN, ""), (OWN, "00000-00000")):
         newcomer.sign_in(password, tried)
-        assert wrong in newcomer.page.get_by_role("alert").inner_text()
-        assert newcomer.page.get_by_label("Password").input_value() == ""
-    newcomer.sign_in("violet harbour ladder")
-    assert newcomer.heading == "Home" and "File scanned records" in newcomer.page.inner_text("main")
+        assert "The name, password or code is not right." in problem(newcomer)
+        assert page.get_by_label("Password").input_value() == ""
+    newcomer.sign_in(OWN, recovery[3].lower())
+    assert newcomer.heading == "Home"
+    newcomer.press("Sign out")
+    newcomer.sign_in(OWN, recovery[3])
+    assert "The name, password or code is not right." in problem(newcomer)
+    newcomer.sign_in(OWN)
+    assert newcomer.heading == "Home"
+    lead.go(lead.path)
+    assert "9 recovery codes left" in lead.page.locator(".facts-list").inner_text()
+    newcomer.follow(f"{newcomer.name}: your sign-ins")
+    newcomer.follow("Your recovery codes")
+    page.get_by_label("Code from your authenticator").fill("000000")
+    newcomer.press("Show my recovery codes")
+    assert "code is not the one" in problem(newcomer)
+    page.get_by_label("Code from your authenticator").fill(school.code(newcomer.name))
+    newcomer.press("Show my recovery codes")
+    shown = page.locator(".recovery-codes li").all_inner_texts()
+    assert shown == [one + " used" if one == recovery[3] else one for one in recovery]
+
+    # A lost phone: they are made to join again.
+    lead.press(f"Make {newcomer.name} join again")
+    assert lead.heading == "A new invitation"
+    second = lead.page.locator("#invitation-code").inner_text()
+    assert second != code
+    newcomer.go("/")
+    assert newcomer.path == "/sign-in", "they are out at once"
+    newcomer.sign_in(OWN)
+    assert "Join again with the new invitation" in problem(newcomer)
+    newcomer.follow("Join with an invitation")
+    assert "no invitation with that name and code" in joins(newcomer, code, OTHER)
+    assert joins(newcomer, second, OTHER) == ""
+    assert page.locator(".secret").inner_text() != secret
+    school.learn(newcomer.name, page.locator(".secret").inner_text())
+    assert tries(newcomer, school.code(newcomer.name)) == ""
+    assert not set(recovery) & set(page.locator(".recovery-codes li").all_inner_texts())
+    newcomer.follow("I have them on paper: go on")
+    assert newcomer.heading == "Compare your keys", "policy and training stay theirs"
     lead.go("/people")
-    assert "Done" in lead.page.get_by_role("row").filter(has_text=newcomer.name).inner_text()
+    lead.follow(newcomer.name)
+    assert words(lead) == words(newcomer)
+    give_keys(lead, newcomer)
+    newcomer.follow("The lead has confirmed: go on")
+    assert newcomer.go("/file").ok
+    newcomer.press("Sign out")
+    newcomer.sign_in(OWN)
+    assert "The name, password or code is not right." in problem(newcomer)
+    newcomer.sign_in(OTHER)
+    assert newcomer.heading == "Home"
+
+
+def test_an_account_manager_invites_and_gives_nobody_keys(person, school):
+    manager = person("account-manager")
+    manager.follow("People")
+    roles = manager.page.get_by_role("group", name="Role").get_by_role("checkbox")
+    labels = [manager.page.locator(f"label[for={one.get_attribute('id')}]").inner_text().split(":")[0] for one in roles.all()]
+    assert labels == ["Office staff", "Staff", "Account manager"]
+    name = "Ignatius Peverell"
+    manager.page.get_by_label("Name").fill(name)
+    manager.page.get_by_label("Office staff").check()
+    manager.press("Invite this person")
+    school.joined(name, manager.page.locator("#invitation-code").inner_text())[0].dispose()
+    manager.go("/people")
+    manager.follow(name)
+    assert "A safeguarding lead has to compare their keys" in manager.page.inner_text("main") and not words(manager)
+    school.give_keys(name)
+    manager.go(manager.path)
+    assert "Has to read the policy" in manager.page.locator(".facts-list").inner_text()
+    assert manager.go("/pupils").status == 403
 
 
 def test_escape_twice_hides_the_screen(lead):

@@ -19,11 +19,15 @@ LONG = "Scan" + "ned" * 36 + ".txt"
 
 @pytest.fixture(scope="module")
 def people(lasting_person, school):
-    """One of each: a clerk, a lead, who sees figures, who sees nothing, who is new, and nobody."""
+    """One of each: a clerk, a lead, who sees figures, who looks after people, who has still something to do, who is new, and
+    nobody."""
     people = {role: lasting_person(role) for role in ("admin", "dsl", "panel", "account-manager")}
-    people |= {"newcomer": lasting_person(), "nobody": lasting_person()}
-    people["newcomer"].name, one_time = school.newcomer("admin")
-    people["newcomer"].sign_in(one_time, "")
+    people |= {who: lasting_person() for who in ("untrained", "newcomer", "nobody")}
+    name, code = school.newcomer("deputy")
+    school.joined(name, code)[0].dispose()
+    school.give_keys(name)
+    people["untrained"].name = name
+    people["untrained"].sign_in()
     return people
 
 
@@ -32,17 +36,19 @@ def looks(people, school) -> Looks:
     """Every page, looked at once; the tests ask what was found."""
     looks = Looks()
     signing_in(looks, people["nobody"])
-    first_sign_in(looks, people["newcomer"])
+    joining(looks, people["newcomer"], school)
+    still_to_do(looks, people["untrained"])
     scan_stations(looks, people["dsl"], school)
     documents = filing(looks, people["admin"], school)
     leading(looks, people["dsl"], school, documents)
+    looking_after_people(looks, people["dsl"], school)
     for role in ("panel", "account-manager"):
         looks.walk(people[role], role, "/")
     return looks
 
 
 def signing_in(looks, person) -> None:
-    looks.walk(person, "nobody", "/sign-in", "/first-time/done", "/hidden")
+    looks.walk(person, "nobody", "/sign-in", "/join", "/hidden")
     person.go("/sign-in")
     person.page.get_by_label("Your name").fill("Nobody at all")
     person.press("Sign in")
@@ -51,19 +57,100 @@ def signing_in(looks, person) -> None:
     looks.at(person, "nobody", "no such page")
 
 
-def first_sign_in(looks, person) -> None:
-    looks.walk(person, "newcomer", "/first-time")
-    for name, password, again in (
-        ("short password", "short", "short"),
-        ("different passwords", PASSWORD, PASSWORD + "s"),
-        ("wrong code", PASSWORD, PASSWORD),
+def joining(looks, person, school) -> None:
+    person.name, code = school.newcomer("admin")
+    page = person.page
+    for name, said, password, again in (
+        ("wrong invitation", code[:-1], PASSWORD, PASSWORD),
+        ("short password", code, "short", "short"),
+        ("different passwords", code, PASSWORD, PASSWORD + "s"),
+        ("", code, PASSWORD, PASSWORD),
     ):
-        person.go("/first-time")
-        person.page.get_by_label("The code it shows now").fill("000000")
-        person.page.get_by_label("New password").fill(password)
-        person.page.get_by_label("The same password again").fill(again)
-        person.press("Make the account mine")
-        looks.at(person, "newcomer", name)
+        person.go("/join")
+        page.get_by_label("Your name").fill(person.name)
+        page.get_by_label("The invitation’s code").fill(said)
+        page.get_by_label("New password").fill(password)
+        page.get_by_label("The same password again").fill(again)
+        person.press("Make my keys")
+        if name:
+            looks.at(person, "nobody", name)
+    looks.walk(person, "newcomer", "/first-time")
+    person.go("/first-time")
+    school.learn(person.name, page.locator(".secret").inner_text())
+    page.get_by_label("The code it shows now").fill("000000")
+    person.press("Try this code")
+    looks.at(person, "newcomer", "wrong code")
+    page.get_by_label("The code it shows now").fill(school.code(person.name))
+    person.press("Try this code")
+    assert person.heading == "Your recovery codes"
+    looks.walk(person, "newcomer", person.path, "/policy")
+    person.go("/policy")
+    person.press("Acknowledge the policy")
+    looks.at(person, "newcomer", "policy not acknowledged")
+    page.get_by_label("I have read this policy and keep to it").check()
+    person.press("Acknowledge the policy")
+    assert person.heading == "Compare your keys"
+    looks.at(person, "newcomer", "keys to be compared")
+
+
+def still_to_do(looks, person) -> None:
+    """Has keys, and has neither acknowledged the policy nor a training."""
+    for path, status in (("/", 200), ("/pupils", 403), ("/policy", 200)):
+        assert person.go(path).status == status
+        looks.at(person, "untrained", f"with policy and training missing {path}")
+
+
+def looking_after_people(looks, lead, school) -> None:
+    page = lead.page
+    lead.go("/people")
+    lead.press("Invite this person")
+    looks.at(lead, "dsl", "a person without a name")
+    page.get_by_label("Name").fill("Clement Ashdown-Forthergill")
+    lead.press("Invite this person")
+    looks.at(lead, "dsl", "a person without a role")
+    page.get_by_label("Deputy").check()
+    lead.press("Invite this person")
+    assert lead.heading == "Invitation"
+    looks.at(lead, "dsl", "a person invited")
+    lead.go("/people")
+    lead.follow("Clement Ashdown-Forthergill")
+    looks.at(lead, "dsl", "a person who has not joined")
+    lead.press("Suspend Clement Ashdown-Forthergill")
+    looks.at(lead, "dsl", "a person suspended")
+
+    name, code = school.newcomer("staff")
+    own, token = school.joined(name, code)
+    lead.go("/")
+    looks.at(lead, "dsl", "home with people who wait")
+    lead.go("/people")
+    looks.at(lead, "dsl", "people at every step")
+    lead.follow(name)
+    looks.at(lead, "dsl", "a person whose keys wait")
+    lead.press(f"Give {name} their keys")
+    looks.at(lead, "dsl", "keys not compared")
+    page.get_by_label("all eight words are the same").check()
+    lead.press(f"Give {name} their keys")
+    looks.at(lead, "dsl", "a person who has not read the policy")
+    page.get_by_label("The day they completed").fill("yesterday")
+    lead.press("Record this training")
+    looks.at(lead, "dsl", "a training of no day")
+    school.acknowledge(own, token)
+    own.dispose()
+    school.train(name)
+    lead.go("/people")
+    lead.follow(name)
+    looks.at(lead, "dsl", "a person who can work")
+    lead.press(f"Make {name} join again")
+    looks.at(lead, "dsl", "a person made to join again")
+    lead.go("/people")
+    lead.follow(name)
+    looks.at(lead, "dsl", "a person who is to join again")
+
+    lead.go("/recovery-codes")
+    for code in ("000000", school.code(lead.name)):
+        page.get_by_label("Code from your authenticator").fill(code)
+        lead.press("Show my recovery codes")
+        looks.at(lead, "dsl", f"recovery codes{' with a wrong code' if code == '000000' else ''}")
 
 
 def scan_stations(looks, lead, school) -> None:
@@ -169,20 +256,6 @@ def leading(looks, lead, school, documents) -> None:
     for folded in page.locator("summary").all():
         folded.click()
     looks.at(lead, "dsl", "how to prove an entry")
-    lead.go("/people")
-    lead.press("Add this person")
-    looks.at(lead, "dsl", "a person without a name")
-    page.get_by_label("Name").fill("Clement Ashdown-Forthergill")
-    lead.press("Add this person")
-    looks.at(lead, "dsl", "a person without a role")
-    page.get_by_label("Deputy").check()
-    lead.press("Add this person")
-    assert lead.heading == "Person added"
-    looks.at(lead, "dsl", "a person added")
-    lead.go("/people")
-    lead.follow("Clement Ashdown-Forthergill")
-    lead.press("Suspend Clement Ashdown-Forthergill")
-    looks.at(lead, "dsl", "a person suspended")
     elsewhere = school.visitor()
     school.sign_in(elsewhere, lead.name, PASSWORD, school.code(lead.name))
     lead.go("/sign-ins")
@@ -269,7 +342,8 @@ def test_asking_for_a_page_changes_nothing(looks, people, school):
 def test_forms_take_only_what_is_theirs(looks, people):
     """From this site, with this session's token, and no field more than they have."""
     before = statements(people)
-    assert {"/sign-in", "/first-time", "/sign-out", "/file", "/people", "/pupils/import"} < {form[1] for form in looks.forms}
+    wanted = {"/sign-in", "/join", "/first-time", "/policy", "/recovery-codes", "/sign-out", "/file", "/people", "/pupils/import"}
+    assert wanted < {form[1] for form in looks.forms}
     for who, action, enctype in sorted(looks.forms):
         request = people[who].context.request
         token = form_token(request.get({"nobody": "/sign-in", "newcomer": "/first-time"}.get(who, "/")))
