@@ -1,0 +1,251 @@
+import Custody
+import Foundation
+import HTTPTypes
+import HummingbirdTesting
+import NIOCore
+import Records
+import Testing
+import Web
+
+/// Whose a thing is, to who asks for it.
+private enum Ownership: String, CaseIterable {
+    /// Their own, or everybody's of their role.
+    case own
+    /// Given to them by the lead.
+    case granted
+    /// Given to them once, and over.
+    case expired
+    /// Somebody else's.
+    case others
+    /// There is no such thing.
+    case missing
+
+    var opens: Bool { self == .own || self == .granted }
+}
+
+/// A-09: role × route × ownership, made from the router itself.
+@Suite("Whose it is: every route, for every role")
+struct MatrixTests {
+    /// Somebody who asks, and what each kind of segment of an address is to them.
+    private struct Asker {
+        let role: String
+        let visitor: Visitor
+        let allowed: Set<Access>
+        let things: [String: [(Ownership, String)]]
+    }
+
+    /// Segments that name nothing of anybody's.
+    private static let plain = ["page": "1", "file": "none.css"]
+
+    @Test(
+        "Another's thing and one that is not there look alike; one's own opens; every segment of every route is known")
+    func matrix() async throws {
+        let school = try School()
+        let askers = try Self.askers(school)
+        var asked = 0
+        for route in Site.routes {
+            let names = route.path.split(separator: "/").filter { $0.first == "{" }.map {
+                String($0.dropFirst().dropLast())
+            }
+            for asker in askers {
+                for name in names where Self.plain[name] == nil {
+                    let things = try #require(asker.things[name], "\(route.path): nobody says whose {\(name)} is")
+                    let missing = try await Self.ask(route, asker, name, things.first { $0.0 == .missing }?.1, names)
+                    for (ownership, thing) in things where ownership != .missing {
+                        // Changing what is one's own is what other tests do.
+                        if ownership.opens, ![.get, .head].contains(route.method) { continue }
+                        let answer = try await Self.ask(route, asker, name, thing, names)
+                        asked += 1
+                        let what: Comment = "\(asker.role) \(route.method) \(route.path), \(name) \(ownership)"
+                        #expect(answer.status.code < 500, what)
+                        if !asker.allowed.contains(route.access), route.access != .anyone {
+                            #expect(answer.status == .forbidden && answer.body == missing.body, what)
+                        } else if ownership.opens {
+                            #expect([200, 204, 303].contains(answer.status.code), what)
+                        } else {
+                            #expect(answer.status == missing.status && answer.body == missing.body, what)
+                            #expect(answer.headers == missing.headers, what)
+                            #expect(answer.status == .notFound || route.access == .anyone, what)
+                        }
+                    }
+                }
+            }
+        }
+        #expect(asked > 120, "\(asked)")
+        #expect(try Vault.verify(school.location).holds)
+    }
+
+    @Test("Another's document takes as long to refuse as one that is not there")
+    func time() async throws {
+        let school = try School()
+        let nominated = try #require(try Self.askers(school).first { $0.role == "nominated" })
+        let things = try #require(nominated.things["document"])
+        func median(_ ownership: Ownership) async throws -> Double {
+            let path = "/documents/\(try #require(things.first { $0.0 == ownership }).1)"
+            var times: [Double] = []
+            for _ in 0..<31 {
+                let begin = ContinuousClock.now
+                #expect(try await nominated.visitor.get(path).status == .notFound)
+                times.append((ContinuousClock.now - begin) / .microseconds(1))
+            }
+            return times.sorted()[15]
+        }
+        _ = try await median(.missing)
+        // Generous: what would be told apart is a document that is opened before it is refused, which takes milliseconds.
+        let (others, missing, expired) = (
+            try await median(.others), try await median(.missing), try await median(.expired)
+        )
+        for one in [others, expired] {
+            #expect(abs(one - missing) < missing + 3_000, "\(others) \(missing) \(expired) µs")
+        }
+    }
+
+    // MARK: - Asking
+
+    private struct Answer {
+        let status: HTTPResponse.Status
+        let body: String
+        let headers: [String]
+    }
+
+    /// Asks for one thing; the answer without what is made anew each time, and without the thing's own name.
+    private static func ask(
+        _ route: Route, _ asker: Asker, _ name: String, _ thing: String?, _ names: [String]
+    ) async throws -> Answer {
+        let thing = thing ?? ""
+        var path = route.path.replacing("{\(name)}", with: thing)
+        for other in names where other != name {
+            // The other segments are right ones, as far as there are any.
+            let right = plain[other] ?? asker.things[other]?.first { $0.0.opens }?.1 ?? asker.things[other]?.last?.1
+            path = path.replacing("{\(other)}", with: right ?? "")
+        }
+        let response: TestResponse =
+            if route.path.hasPrefix("/api/") {
+                try await asker.visitor.call(
+                    route.method, path,
+                    route.method == .patch
+                        ? [("Content-Type", "application/offset+octet-stream"), ("Upload-Offset", "0")] : [])
+            } else if route.method == .get {
+                try await asker.visitor.get(path)
+            } else {
+                try await asker.visitor.send(path)
+            }
+        var body = response.text.replacing(/nonce="[0-9a-f]*"/, with: "").replacing(
+            /name="csrf" value="[^"]*"/, with: "")
+        body = body.replacing(/<time>[^<]*<\/time>/, with: "").replacing(/[0-9]+ \w+ [0-9]{4} at [0-9:]{5}/, with: "")
+        body = body.replacing(/name="place" value="[^"]*"/, with: "").replacing(/data-seconds-left="[0-9]*"/, with: "")
+        for text in Set([thing, thing.uppercased(), String(thing.prefix(8)).uppercased()]) where text.count > 5 {
+            body = body.replacing(text, with: "*")
+        }
+        let headers = response.headers.map { "\($0.name): \($0.value)" }.filter {
+            !$0.hasPrefix("Content-Security-Policy") && !$0.lowercased().hasPrefix("date") && !$0.contains("ength")
+        }
+        return Answer(status: response.status, body: body, headers: headers.sorted())
+    }
+
+    // MARK: - Who asks, and what there is
+
+    private static func askers(_ school: School) throws -> [Asker] {
+        let (vault, lead, pupil) = (school.vault, school.lead, school.pupil)
+        let office = try school.add(.admin, name: "Maud Tranter")
+        let other = try school.add(.admin, name: "Bede Farrow")
+        let staff = try school.add(.staff, name: "Amir Oakley")
+        let panel = try school.add(.panel, name: "Ivo Castellane")
+        let scan = try Data(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                .appending(path: "../../fixtures/scans/note-photographed-2017-06-12.jpg"))
+        func receive(by acting: Acting) throws -> Received {
+            var reception = try vault.beginUpload(
+                UploadRequest(pupilFile: pupil.pupilFile, filename: "scan.jpg", wantsProposal: false), as: acting)
+            try scan.withUnsafeBytes { try reception.append($0) }
+            return try reception.finish()
+        }
+        let details = FilingDetails(summary: "A note about a visit", category: "letter", date: "2017")
+        func pending(by acting: Acting) throws -> String {
+            try vault.hold(receive(by: acting), details: details, as: acting).id.text
+        }
+        func file(by acting: Acting) throws -> Receipt {
+            let held = try vault.hold(receive(by: acting), details: details, as: acting)
+            guard
+                case .filed(_, let receipt) = try vault.file(
+                    [Filing(upload: held.id, details: details, again: true)], as: acting)[0]
+            else {
+                throw VaultError.notFound
+            }
+            return receipt
+        }
+        let (first, second, third) = (try file(by: lead), try file(by: lead), try file(by: lead))
+        let code = try School.code(school.leadAuthenticator, at: school.clock.now())
+        try vault.giveCode(code, as: lead)
+        let tomorrow = String(
+            Timestamp(milliseconds: school.clock.now().milliseconds + 86_400_000).iso8601.prefix(10))
+        let over = try vault.giveAccess(
+            to: staff.person, of: pupil.pupilFile, documents: [second.document], until: tomorrow, reason: "Was needed",
+            as: lead)
+        try vault.endAccess(over, as: lead)
+        let access = try vault.giveAccess(
+            to: staff.person, of: pupil.pupilFile, documents: [first.document], until: tomorrow, reason: "Is needed",
+            as: lead)
+        let station = try vault.addStation(NewStation(name: "Office copier", intake: true), as: lead).station
+        let (own, own2) = (try file(by: office), try file(by: other))
+        let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
+
+        let missing = (Ownership.missing, DocumentID.random().text)
+        let everything: Set<Access> = [
+            .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
+            .managePeople,
+            .giveAccess, .seeFigures, .manageStations, .seeIntake,
+        ]
+        let filer: Set<Access> = [.anyone, .session, .signedIn, .file, .upload, .seeRegister]
+        let register = [(Ownership.own, pupil.reference), (.missing, "P-00000")]
+        let nothing = [missing]
+        return [
+            Asker(
+                role: "dsl", visitor: try school.visitor(lead), allowed: everything,
+                things: [
+                    "pupil": register, "document": [(.own, first.document.text), missing],
+                    "documents": [(.own, first.document.text), (.others, own.document.text), missing],
+                    "upload": [(.own, try pending(by: lead)), (.others, try pending(by: office)), missing],
+                    "batch": [(.others, batch.id.text), missing], "station": [(.own, station.id.text), missing],
+                    "person": [(.own, staff.person.text), missing], "access": [(.own, access.text), missing],
+                    "index": [(.own, String(third.index)), (.others, "0"), (.missing, "99999999")],
+                ]),
+            Asker(
+                role: "admin", visitor: try school.visitor(office), allowed: filer,
+                things: [
+                    "pupil": register, "document": [(.others, own.document.text), missing],
+                    "documents": [(.own, own.document.text), (.others, own2.document.text), missing],
+                    "upload": [(.own, try pending(by: office)), (.others, try pending(by: other)), missing],
+                    "batch": [(.own, batch.id.text), (.others, batch2.id.text), missing], "station": nothing,
+                    "person": [(.others, staff.person.text), missing], "access": [(.others, access.text), missing],
+                    "index": [(.others, String(third.index)), (.missing, "99999999")],
+                ]),
+            Asker(
+                role: "nominated", visitor: try school.visitor(staff), allowed: filer.union([.readShared]),
+                things: [
+                    "pupil": register,
+                    "document": [
+                        (.granted, first.document.text), (.expired, second.document.text),
+                        (.others, third.document.text), (.others, own.document.text), missing,
+                    ],
+                    "documents": [(.others, first.document.text), missing],
+                    "upload": [(.own, try pending(by: staff)), (.others, try pending(by: office)), missing],
+                    "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
+                    "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
+                    "index": [(.others, String(first.index)), (.missing, "99999999")],
+                ]),
+            Asker(
+                role: "panel", visitor: try school.visitor(panel),
+                allowed: [.anyone, .session, .signedIn, .seeFigures],
+                things: [
+                    "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
+                    "document": [(.others, first.document.text), missing],
+                    "documents": [(.others, first.document.text), missing],
+                    "upload": [(.others, try pending(by: office)), missing],
+                    "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
+                    "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
+                    "index": [(.others, "0"), (.missing, "99999999")],
+                ]),
+        ]
+    }
+}
