@@ -97,7 +97,7 @@ struct PersonCommand: ParsableCommand {
 
         func run() throws {
             let invitation = try acting.acting { vault, acting in
-                try vault.reset(one(named: person, vault, acting), as: acting)
+                try vault.reset(somebody(named: person, vault, acting).id, as: acting)
             }
             try PersonCommand.show(invitation, json: json)
         }
@@ -187,7 +187,7 @@ struct PersonCommand: ParsableCommand {
 
         func run() throws {
             try acting.acting { vault, acting in
-                let id = try one(named: person, vault, acting)
+                let id = try somebody(named: person, vault, acting).id
                 guard let own = try vault.fingerprintWords(of: id, as: acting) else {
                     throw VaultError.refused(.invitationUnused)
                 }
@@ -237,7 +237,8 @@ struct PersonCommand: ParsableCommand {
 
         func run() throws {
             try acting.acting { vault, acting in
-                try vault.recordTraining(of: one(named: person, vault, acting), completed: completed, as: acting)
+                try vault.recordTraining(
+                    of: somebody(named: person, vault, acting).id, completed: completed, as: acting)
             }
             Terminal.say("Recorded.")
         }
@@ -251,7 +252,9 @@ struct PersonCommand: ParsableCommand {
         @OptionGroup var acting: ActingOptions
 
         func run() throws {
-            try acting.acting { vault, acting in try vault.suspend(one(named: person, vault, acting), as: acting) }
+            try acting.acting { vault, acting in
+                try vault.suspend(somebody(named: person, vault, acting).id, as: acting)
+            }
             Terminal.say(
                 "Suspended. A server that runs ends their sessions within a minute, and gives them nothing now.")
         }
@@ -264,17 +267,11 @@ struct PersonCommand: ParsableCommand {
         @OptionGroup var acting: ActingOptions
 
         func run() throws {
-            try acting.acting { vault, acting in try vault.restore(one(named: person, vault, acting), as: acting) }
+            try acting.acting { vault, acting in
+                try vault.restore(somebody(named: person, vault, acting).id, as: acting)
+            }
             Terminal.say("They sign in again with the password and authenticator they had.")
         }
-    }
-
-    private static func one(named name: String, _ vault: Vault, _ acting: Acting) throws -> PersonID {
-        let wanted = name.lowercased()
-        guard let person = try vault.people(as: acting).first(where: { $0.name.lowercased() == wanted }) else {
-            throw VaultError.refused(.personUnknown)
-        }
-        return person.id
     }
 
     struct List: ParsableCommand {
