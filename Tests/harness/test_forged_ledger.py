@@ -35,7 +35,8 @@ NOBODY = {
     "roles": ["scan-station"], "keybox": "0" * 26, "row": "0" * 26, "wraps": [],
 }  # fmt: skip
 PEOPLE_SAY = {
-    "person.reset": {"person": "0" * 26, "code": {"key": url64(bytes(32)), "expires": 0}}, "recovery-code.used": {"number": 1},
+    "person.reset": {"person": "0" * 26, "code": {"key": url64(bytes(32)), "expires": 0}},
+    "recovery-code.used": {"number": 1},
     "person.suspended": {"person": "0" * 26}, "person.restored": {"person": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
@@ -1091,7 +1092,11 @@ def _(history: History) -> Saying:
     return history.of("person.suspended")[0]
 
 
-@unlawful("who is invited is suspended twice", lambda h: suspended(h, "person.suspended", "person.restored"), "suspended or restored twice")
+@unlawful(
+    "who is invited is suspended twice",
+    lambda h: suspended(h, "person.suspended", "person.restored"),
+    "suspended or restored twice",
+)
 def _(history: History) -> Saying:
     return suspended(history, "person.suspended", "person.suspended")
 
