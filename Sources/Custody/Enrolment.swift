@@ -196,6 +196,8 @@ extension Vault {
                         vault: vault, person: person, identity: identity, verifyingKey: verifyingKey,
                         recipient: items[0].item.digest, keybox: items[1].item.digest)))
             let acting = try made.acting(as: person, name: known, roles: invitation.roles)
+            // Where making them join again was cut short before this.
+            try giveUpUploads(of: person)
             try recorder.record(
                 [
                     Draft(signer: .person(acting), items: items, act: .personJoined(act)),
@@ -213,6 +215,7 @@ extension Vault {
     /// Takes a code of the authenticator that was just set up. Recorded; durable on return.
     public func enrol(_ acting: Acting, code: String) throws(VaultError) {
         try rethrowing("enrol") {
+            if let refusal = ended(acting) { throw refusal }
             guard standing(of: acting).steps.contains(.authenticator) else {
                 throw Refusal(
                     code: "enrol.done", message: "Your authenticator is set up already.",
@@ -269,7 +272,9 @@ extension Vault {
                     hint: "Read it as it is now, then acknowledge it.")
             }
             if let refusal = ended(acting) { throw refusal }
-            guard standing(of: acting).steps.contains(.policy) else { return }
+            let steps = standing(of: acting).steps
+            guard !steps.contains(.authenticator) else { throw Refusal.enrolmentUnfinished }
+            guard steps.contains(.policy) else { return }
             try say(.policyAcknowledged(version: version), .person(acting))
         }
     }

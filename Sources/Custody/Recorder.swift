@@ -408,8 +408,13 @@ final class Recorder: Sendable {
                 signed = try SignedStatement(signing: bytes, vault: vault.bytes, key: acting.keys.signing)
             }
             guard let key = state.authority.verifyingKey(for: statement), signed.isSigned(by: key, vault: vault.bytes)
-            else { throw VaultError.tampered(code: "ledger.wrong-key") }
-            try state.authority.apply(statement)
+            else {
+                // Of a session whose person has joined again with other keys since.
+                if case .person = draft.signer, state.authority.founding != nil { throw Refusal.keysBeingReplaced }
+                throw VaultError.tampered(code: "ledger.wrong-key")
+            }
+            // It was decided under what the ledger said then; somebody else's statement may have come between.
+            do { try state.authority.apply(statement) } catch { throw Refusal.changedMeanwhile }
             let leaf = signed.leaf
             let hash = leafHash(leaf)
             try db.cachedStatement(sql: "INSERT INTO statement (idx, leaf) VALUES (?, ?)")

@@ -123,6 +123,10 @@ extension Refusal {
     public static let codeWrong = Refusal(
         code: "code.wrong", message: "The code is not the one your authenticator shows now, or it was used.",
         hint: "Wait for the next code, then type that.")
+    /// What was decided a moment ago is lawful no more: somebody was suspended, something was ended or done already.
+    public static let changedMeanwhile = Refusal(
+        code: "ledger.changed-meanwhile", message: "Something changed while you were doing this, so it was not done.",
+        hint: "Look at it again as it is now, then repeat it if it is still wanted.")
     /// A code of no invitation, or of one that counts no more.
     public static let invitationUnknown = Refusal(
         code: "invitation.unknown", message: "There is no invitation with that name and code, or it counts no more.",

@@ -122,6 +122,7 @@ struct Problem {
                 .refused(.stationEnded), .refused(.suspended), .refused(.signedOut):
                 .forbidden
             case .refused(.pupilUnknown): .notFound
+            case .refused(.changedMeanwhile): .conflict
             case .refused: .unprocessableContent
             case .signInFailed: .forbidden
             case .tooManyTries: .tooManyRequests
