@@ -34,11 +34,12 @@ struct KeyPicture {
     init(root: String, branches: [(key: String?, ends: [(text: String, isFaint: Bool)])], label: String) {
         var boxes: [Box] = []
         var lines: [Line] = []
-        let (middle, right) = (240, 500)
+        // As wide as a page's column; what a box has no room for stands in the list beneath.
+        let (rootWidth, middle, middleWidth, right, rightWidth) = (142, 176, 240, 450, 236)
         let count = max(1, branches.reduce(0) { $0 + max(1, $1.ends.count) })
         let rootY = count * Self.row / 2
         func box(_ text: String, _ x: Int, _ width: Int, _ y: Int, isKey: Bool, isFaint: Bool = false) {
-            let room = width / 9
+            let room = (width - 20) / 9
             let shown = text.count > room ? text.prefix(room - 1) + "…" : text[...]
             boxes.append(
                 Box(
@@ -50,28 +51,28 @@ struct KeyPicture {
             lines.append(
                 Line(path: "M\(fromX) \(fromY)C\(half) \(fromY) \(half) \(toY) \(toX) \(toY)", isFaint: isFaint))
         }
-        box(root, 0, 180, rootY, isKey: true)
+        box(root, 0, rootWidth, rootY, isKey: true)
         var place = 0
         for branch in branches {
             let first = place
             place += max(1, branch.ends.count)
             let middleY = (first + place) * Self.row / 2
             if let key = branch.key {
-                box(key, middle, 200, middleY, isKey: true)
-                line(180, rootY, middle, middleY)
+                box(key, middle, middleWidth, middleY, isKey: true)
+                line(rootWidth, rootY, middle, middleY)
             }
             for (offset, end) in branch.ends.enumerated() {
                 let y = (first + offset) * Self.row + Self.row / 2
-                box(end.text, right, 260, y, isKey: false, isFaint: end.isFaint)
+                box(end.text, right, rightWidth, y, isKey: false, isFaint: end.isFaint)
                 if branch.key == nil {
-                    line(180, rootY, right, y, isFaint: end.isFaint)
+                    line(rootWidth, rootY, right, y, isFaint: end.isFaint)
                 } else {
-                    line(middle + 200, middleY, right, y, isFaint: end.isFaint)
+                    line(middle + middleWidth, middleY, right, y, isFaint: end.isFaint)
                 }
             }
         }
         (self.boxes, self.lines, self.label) = (boxes, lines, label)
-        width = right + 261
+        width = right + rightWidth + 1
         height = count * Self.row
     }
 }

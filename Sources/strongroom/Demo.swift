@@ -111,7 +111,8 @@ struct DemoSchool {
     let directory: String
     let people = [
         Person(name: "Dana Okafor", role: .dsl), Person(name: "Priya Shah", role: .deputy),
-        Person(name: "Sam Patel", role: .admin), Person(name: "Morgan Ellis", role: .panel),
+        Person(name: "Sam Patel", role: .admin), Person(name: "Amir Oakley", role: .staff),
+        Person(name: "Morgan Ellis", role: .panel), Person(name: "Nell Farrow", role: .accountManager),
     ]
 
     var location: Vault.Location { Vault.Location(vault: directory + "/vault") }
