@@ -153,7 +153,7 @@ extension Vault {
     }
 
     /// What was sealed to keys that count no more cannot be opened again.
-    private func giveUpUploads(of person: PersonID) throws {
+    func giveUpUploads(of person: PersonID) throws {
         let uploads = try workspace.uploads(of: person, in: UploadState.held.union([.receiving]))
         let drafts = uploads.map { Draft(signer: .service, act: .uploadRefused($0.id, code: "upload.keys-replaced")) }
         if !drafts.isEmpty { try recorder.record(drafts, in: pool) }

@@ -28,7 +28,8 @@ extension Vault {
         throw VaultError.notFound
     }
 
-    private func open(
+    /// The secret that one edge holds.
+    func open(
         _ edge: WrapEdge, with holder: borrowing HybridIdentity, _ db: Database
     ) throws -> HybridIdentity {
         let committed = try recipient(of: edge.identity, db)

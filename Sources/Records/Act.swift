@@ -28,6 +28,12 @@ public struct WrapEdge: Hashable, Sendable {
         self.init(item: try reader.id("item"), identity: try reader.id("identity"), holder: try reader.id("holder"))
         try reader.end()
     }
+
+    static func list(_ values: [CanonicalValue]) throws(StatementError) -> [WrapEdge] {
+        var wraps: [WrapEdge] = []
+        for value in values { wraps.append(try WrapEdge(parsing: value)) }
+        return wraps
+    }
 }
 
 /// The founding lead, or a scan station, as a statement adds them: with keys from the beginning.
@@ -363,6 +369,12 @@ public enum Act: Hashable, Sendable {
     case accessExtended([Share])
     /// An access was ended.
     case accessEnded(AccessID)
+    /// A recovery key was made and split; the one before counts no more.
+    case recoverySet(RecoveryAct)
+    /// Shares of the recovery key were shown to open it.
+    case recoveryDrilled(RecoveryDrillAct)
+    /// The recovery key was used: there is a lead again.
+    case recoveryUsed(RecoveryUseAct)
     /// A pupil was put on the register.
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
@@ -424,6 +436,9 @@ public enum Act: Hashable, Sendable {
         case accessGiven = "access.given"
         case accessExtended = "access.extended"
         case accessEnded = "access.ended"
+        case recoverySet = "recovery.set"
+        case recoveryDrilled = "recovery.drilled"
+        case recoveryUsed = "recovery.used"
         case pupilRegistered = "pupil.registered"
         case policyAdopted = "policy.adopted"
         case signedIn = "session.opened"
@@ -452,7 +467,7 @@ public enum Act: Hashable, Sendable {
             switch self {
             case .vaultFounded, .personInvited, .personReset, .personJoined, .personEnrolled, .personConfirmed,
                 .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .personSuspended, .personRestored,
-                .accessGiven, .accessExtended, .accessEnded,
+                .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
                 .stationWithdrawn:
                 true
@@ -486,6 +501,9 @@ public enum Act: Hashable, Sendable {
         case .accessGiven: .accessGiven
         case .accessExtended: .accessExtended
         case .accessEnded: .accessEnded
+        case .recoverySet: .recoverySet
+        case .recoveryDrilled: .recoveryDrilled
+        case .recoveryUsed: .recoveryUsed
         case .pupilRegistered: .pupilRegistered
         case .policyAdopted: .policyAdopted
         case .signedIn: .signedIn
@@ -526,6 +544,9 @@ public enum Act: Hashable, Sendable {
         case .accessGiven(let act): act.encoded
         case .accessExtended(let shares): ["shares": .array(shares.map(\.encoded))]
         case .accessEnded(let access): ["access": .string(access.text)]
+        case .recoverySet(let act): act.encoded
+        case .recoveryDrilled(let act): act.encoded
+        case .recoveryUsed(let act): act.encoded
         case .pupilRegistered(let act): act.encoded
         case .policyAdopted(let abilities, let version):
             ["abilities": abilities.encoded, "acceptable_use": .string(version)]
@@ -577,6 +598,15 @@ public enum Act: Hashable, Sendable {
         case .accessGiven:
             self = .accessGiven(try AccessAct(parsing: value))
             return
+        case .recoverySet:
+            self = .recoverySet(try RecoveryAct(parsing: value))
+            return
+        case .recoveryDrilled:
+            self = .recoveryDrilled(try RecoveryDrillAct(parsing: value))
+            return
+        case .recoveryUsed:
+            self = .recoveryUsed(try RecoveryUseAct(parsing: value))
+            return
         case .pupilRegistered:
             self = .pupilRegistered(try PupilAct(parsing: value))
             return
@@ -594,7 +624,8 @@ public enum Act: Hashable, Sendable {
         var reader = try StatementReader(value)
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
-            .pupilRegistered, .documentFiled, .stationAdded, .intakeReceived:
+            .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
+            .intakeReceived:
             throw .malformed("kind")
         case .accessExtended: self = .accessExtended(try Share.list(reader.array("shares")))
         case .accessEnded: self = .accessEnded(try reader.id("access"))

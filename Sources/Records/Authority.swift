@@ -12,6 +12,8 @@ public enum IdentityKind: String, Hashable, Sendable {
     case pupilFile = "pupil-file"
     /// The intake queue's.
     case intake
+    /// A recovery key's: nobody holds it whole.
+    case recovery
 }
 
 /// A person as the ledger has them now.
@@ -170,6 +172,8 @@ public struct Authority: Sendable {
     public private(set) var accesses: [AccessID: AccessState] = [:]
     /// The same by person, in the order in which they were given.
     public private(set) var accessesOf: [PersonID: [AccessID]] = [:]
+    /// Every recovery key that was made, oldest first: the last one counts.
+    public private(set) var recoveries: [RecoveryState] = []
     /// What each role may do now.
     public private(set) var abilities = Abilities(byRole: [:])
     /// The policies in force.
@@ -250,8 +254,8 @@ public struct Authority: Sendable {
             if case .vaultFounded(let act) = statement.act {
                 statement.index == 0 && act.founder.person == id
                     ? VerifyingKey(rawRepresentation: act.founder.verifyingKey) : nil
-            } else if case .personJoined(let act) = statement.act, people[id]?.keyCounts != statement.index {
-                act.person == id ? VerifyingKey(rawRepresentation: act.verifyingKey) : nil
+            } else if let keys = statement.act.newKeys, people[id]?.keyCounts != statement.index {
+                keys.person == id ? VerifyingKey(rawRepresentation: keys.verifyingKey) : nil
             } else {
                 people[id]?.verifyingKey(at: statement.index)
             }
@@ -354,8 +358,8 @@ public struct Authority: Sendable {
         case .service:
             guard kind.isService else { throw .unlawful("the service may not say \(kind.rawValue)") }
         case .person(let id):
-            // Both bring the author's key themselves; what else they need is looked at where they are applied.
-            if kind == .vaultFounded || kind == .personJoined { return }
+            // They bring the author's key themselves; what else they need is looked at where they are applied.
+            if [.vaultFounded, .personJoined, .recoveryUsed].contains(kind) { return }
             guard let person = people[id] else { throw .unlawful("author unknown") }
             guard person.suspended == nil else { throw .unlawful("author is suspended") }
             if let station = stations[id] {
@@ -379,7 +383,8 @@ public struct Authority: Sendable {
             switch kind {
             case .personInvited, .personReset, .personSuspended, .personRestored, .trainingRecorded:
                 try require(.managePeople)
-            case .personConfirmed, .policyAdopted, .accessGiven, .accessExtended, .accessEnded:
+            case .personConfirmed, .policyAdopted, .accessGiven, .accessExtended, .accessEnded, .recoverySet,
+                .recoveryDrilled:
                 try require(.giveAccess)
             case .pupilRegistered: try require(.managePupils)
             case .documentFiled, .uploadDiscarded, .batchOpened: try require(.file)
@@ -458,6 +463,13 @@ public struct Authority: Sendable {
             guard accesses[id] != nil, accesses[id]?.ended == nil, accesses[id]?.pupilFile == statement.pupilFile
             else { throw .unlawful("no access to this file, or ended twice") }
             accesses[id]?.ended = statement.time
+        case .recoverySet(let act): try setRecovery(act, statement)
+        case .recoveryDrilled(let act):
+            guard let recovery = recoveryInForce, recovery.identity == act.recovery,
+                act.shares.count >= recovery.threshold, act.shares.last ?? 0 <= recovery.shares.count
+            else { throw .unlawful("a drill of another recovery key, or with too few shares") }
+            recoveries[recoveries.count - 1].drilled = statement.time
+        case .recoveryUsed(let act): try useRecovery(act, statement)
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
                 throw .unlawful("a batch opened twice, or a second one")
@@ -578,21 +590,32 @@ public struct Authority: Sendable {
                     vault: vault, person: act.person, identity: act.identity, verifyingKey: act.verifyingKey,
                     recipient: recipient, keybox: keybox))
         else { throw .unlawful("keys that the invitation's code did not sign for") }
-        invitations[act.person] = nil
-        guard var person = people[act.person] else {
-            people[act.person] = PersonState(
-                id: act.person, identity: act.identity, verifyingKey: verifyingKey, nameTag: invitation.nameTag,
-                roles: invitation.roles, row: invitation.row, keybox: act.keybox, enrolled: false,
-                from: statement.index)
+        takeKeys(
+            of: act.person, identity: act.identity, verifyingKey: verifyingKey, keybox: act.keybox,
+            named: (invitation.nameTag, invitation.roles, invitation.row), at: statement.index)
+    }
+
+    /// Keys that a person made count from this statement on; what they had before counts for what they signed then.
+    ///
+    /// - Parameter named: what stands of them already, for who had no keys before.
+    private mutating func takeKeys(
+        of id: PersonID, identity: IdentityID, verifyingKey: VerifyingKey, keybox: ItemID,
+        named: (nameTag: [UInt8], roles: Set<Role>, row: ItemID), at index: UInt64
+    ) {
+        invitations[id] = nil
+        guard var person = people[id] else {
+            people[id] = PersonState(
+                id: id, identity: identity, verifyingKey: verifyingKey, nameTag: named.nameTag, roles: named.roles,
+                row: named.row, keybox: keybox, enrolled: false, from: index)
             return
         }
         person.earlierKeys.append((person.keyCounts, person.verifyingKey))
-        person.keyCounts = statement.index
-        person.identity = act.identity
+        person.keyCounts = index
+        person.identity = identity
         person.verifyingKey = verifyingKey
-        person.keybox = act.keybox
+        person.keybox = keybox
         person.recoveryCodesUsed = []
-        people[act.person] = person
+        people[id] = person
     }
 
     private mutating func confirm(_ act: ConfirmationAct, _ statement: Statement) throws(StatementError) {
@@ -620,6 +643,75 @@ public struct Authority: Sendable {
             id: act.access, person: act.person, identity: act.identity, pupilFile: pupilFile, whole: act.whole,
             givenBy: author, given: statement.time, index: statement.index, expires: act.expires)
         accessesOf[act.person, default: []].append(act.access)
+    }
+
+    /// The recovery key that counts: the one made last, unless it was used.
+    public var recoveryInForce: RecoveryState? { recoveries.last.flatMap { $0.used == nil ? $0 : nil } }
+
+    private mutating func setRecovery(_ act: RecoveryAct, _ statement: Statement) throws(StatementError) {
+        guard let verifyingKey = VerifyingKey(rawRepresentation: act.verifyingKey),
+            RecoveryState.counts.contains(act.shares.count), Set(act.shares).count == act.shares.count,
+            (2...UInt64(act.shares.count)).contains(act.threshold)
+        else { throw .unlawful("a recovery key without a key, or of no such shares") }
+        try expect(act.row, .personRow)
+        try addNode(act.identity, .recovery)
+        guard act.wraps.map(\.identity) == [founding?.register, founding?.team, founding?.intake],
+            act.wraps.allSatisfy({ $0.holder == act.identity })
+        else { throw .unlawful("a recovery key that reaches more or less than register, team and intake queue") }
+        try add(act.wraps)
+        recoveries.append(
+            RecoveryState(
+                identity: act.identity, verifyingKey: verifyingKey, threshold: Int(act.threshold), shares: act.shares,
+                row: act.row, made: statement.time))
+    }
+
+    /// Who reads every file and is not suspended, this person apart: invited ones too.
+    public func leads(beside person: PersonID) -> [PersonID] {
+        let all = people.mapValues { $0.roles }.merging(invitations.mapValues { $0.roles }) { $1 }
+        return all.filter { $0 != person && $1.contains(.dsl) && suspended($0) == nil }.keys.sorted()
+    }
+
+    private mutating func useRecovery(_ act: RecoveryUseAct, _ statement: Statement) throws(StatementError) {
+        guard let recovery = recoveryInForce, recovery.identity == act.recovery,
+            statement.author == .person(act.person), let vault = founding?.vault,
+            let verifyingKey = VerifyingKey(rawRepresentation: act.verifyingKey)
+        else { throw .unlawful("a recovery key that is another, or was used") }
+        guard
+            recovery.verifyingKey.isValid(act.proof, for: try act.signedBytes(vault: vault, items: statement.items))
+        else { throw .unlawful("keys that the recovery key did not sign for") }
+        guard act.suspended == leads(beside: act.person) else { throw .unlawful("a lead not suspended, or no lead") }
+        var named: (nameTag: [UInt8], roles: Set<Role>, row: ItemID)
+        if let newcomer = act.newcomer {
+            guard people[act.person] == nil, invitations[act.person] == nil, newcomer.nameTag.count == 32,
+                peopleByTag.updateValue(act.person, forKey: newcomer.nameTag) == nil
+            else { throw .unlawful("a newcomer who is there already") }
+            try expect(newcomer.row, .personRow)
+            named = (newcomer.nameTag, [.dsl], newcomer.row)
+        } else if let known = people[act.person] {
+            named = (known.nameTag, known.roles, known.row)
+        } else if let invitation = invitations[act.person] {
+            named = (invitation.nameTag, invitation.roles, invitation.row)
+        } else {
+            throw .unlawful("nobody becomes lead")
+        }
+        guard named.roles.contains(.dsl) else { throw .unlawful("who was not a lead keeps their keys and role") }
+        try expect(act.keybox, .keybox)
+        try addNode(act.identity, .person)
+        guard act.wraps.map(\.identity) == identities(for: named.roles) else {
+            throw .unlawful("more or fewer keys than a lead needs")
+        }
+        try add(act.wraps, to: act.identity, having: named.roles)
+        for lead in act.suspended {
+            people[lead]?.suspended = statement.time
+            invitations[lead]?.suspended = statement.time
+        }
+        takeKeys(
+            of: act.person, identity: act.identity, verifyingKey: verifyingKey, keybox: act.keybox, named: named,
+            at: statement.index)
+        people[act.person]?.enrolled = false
+        people[act.person]?.confirmed = true
+        people[act.person]?.suspended = nil
+        recoveries[recoveries.count - 1].used = .init(person: act.person, time: statement.time)
     }
 
     /// The accesses that a person has now; none of those given for keys that they no longer have.
@@ -709,5 +801,16 @@ extension Statement {
     fileprivate func commits(_ share: Share) -> Bool {
         items.contains { $0.kind == .header && $0.id == share.header }
             && items.contains { $0.kind == .rowKey && $0.id == share.rowKey }
+    }
+}
+
+extension Act {
+    /// The person whose new signing key a statement brings, which signs it.
+    fileprivate var newKeys: (person: PersonID, verifyingKey: [UInt8])? {
+        switch self {
+        case .personJoined(let act): (act.person, act.verifyingKey)
+        case .recoveryUsed(let act): (act.person, act.verifyingKey)
+        default: nil
+        }
     }
 }

@@ -113,6 +113,15 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .personJoined(let act):
             add(act.person, identity: act.identity, verifyingKey: act.verifyingKey, keybox: act.keybox)
         case .personConfirmed(let act): add(act.wraps)
+        case .recoverySet(let act):
+            add(.identity, .blob(act.identity.bytes), .text(IdentityKind.recovery.rawValue), .null, index)
+            add(act.wraps)
+        case .recoveryUsed(let act):
+            if let newcomer = act.newcomer {
+                add(act.person, nameTag: newcomer.nameTag, roles: [.dsl], row: newcomer.row)
+            }
+            add(act.person, identity: act.identity, verifyingKey: act.verifyingKey, keybox: act.keybox)
+            add(act.wraps)
         case .pupilRegistered(let act):
             add(.identity, .blob(act.identity.bytes), .text(IdentityKind.pupilFile.rawValue), pupilFile, index)
             add(

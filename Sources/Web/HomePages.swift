@@ -31,6 +31,8 @@ struct HomePage {
         let cannot: [String]
     }
     let chrome: Chrome
+    /// What everyone is told for a while.
+    let notice: String?
     let missing: [Missing]
     let isMissing: Bool
     /// What somebody gave this person to read.
@@ -90,12 +92,13 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: count == 1 ? "scan in the intake queue" : "scans in the intake queue"))
         }
     }
-    waiting += try peopleDuties(visit, acting)
+    waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting)
     let missing = missing(visit, acting)
     return visit.page(
         .home,
         HomePage(
-            chrome: visit.chrome("Home"), missing: missing, isMissing: !missing.isEmpty,
+            chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), missing: missing,
+            isMissing: !missing.isEmpty,
             reading: acting.hasAccess(in: vault)
                 ? Link(href: "/reading", text: "What you may read") : nil, mayFile: mayFile,
             filesFirst: mayFile && !mayRead, mayRead: mayRead,

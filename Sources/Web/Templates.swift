@@ -24,6 +24,9 @@ enum Template: String, CaseIterable {
     case ledger
     case batch, stations, station, intake
     case stationAdded = "station-added"
+    case recovery
+    case recoverySheets = "recovery-sheets"
+    case recoveryDrill = "recovery-drill"
 
     var source: [UInt8] {
         switch self {
@@ -66,6 +69,9 @@ enum Template: String, CaseIterable {
         case .station: PackageResources.station_mustache
         case .stationAdded: PackageResources.station_added_mustache
         case .intake: PackageResources.intake_mustache
+        case .recovery: PackageResources.recovery_mustache
+        case .recoverySheets: PackageResources.recovery_sheets_mustache
+        case .recoveryDrill: PackageResources.recovery_drill_mustache
         }
     }
 }

@@ -69,6 +69,12 @@ enum Terminal {
         return readLine() ?? ""
     }
 
+    /// Takes what was typed off the screen and, where the terminal can, out of what it scrolled away.
+    static func wipeScreen() {
+        guard isatty(STDERR_FILENO) == 1 else { return }
+        FileHandle.standardError.write(Data("\u{1B}[H\u{1B}[2J\u{1B}[3J".utf8))
+    }
+
     /// A bar on a terminal; nothing elsewhere.
     static func progress(_ done: Int, of total: Int, _ what: String) {
         guard isatty(STDERR_FILENO) == 1, total > 0 else { return }
@@ -85,17 +91,30 @@ final class SecretLines {
         var code: String?
         var invitation: String?
         var token: String?
+        var share: String?
     }
 
     private let handle: FileHandle
 
     init(descriptor: Int32) { handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false) }
 
-    func next() throws -> Line {
+    func next() throws -> Line { try parse(read()) }
+
+    /// The words of one more sheet; nil at an empty line, a line without, or the end.
+    func nextShare() throws -> String? {
+        let bytes = try read()
+        return bytes.isEmpty ? nil : try parse(bytes).share
+    }
+
+    private func read() throws -> Data {
         var bytes = Data()
         while let byte = try handle.read(upToCount: 1), let value = byte.first, value != UInt8(ascii: "\n") {
             bytes.append(value)
         }
+        return bytes
+    }
+
+    private func parse(_ bytes: Data) throws -> Line {
         do { return try JSONDecoder().decode(Line.self, from: bytes) } catch {
             throw ValidationError("--secrets-fd takes lines like {\"password\":\"…\",\"code\":\"123456\"}.")
         }

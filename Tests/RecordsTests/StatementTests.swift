@@ -25,6 +25,13 @@ private func everyAct() throws -> [Act] {
                 upload: .random(), payload: School.payload(length: 1 << 40), header: .random(), detail: .random(),
                 key: .random(), quarantine: quarantine))
     }
+    func used(_ newcomer: RecoveryUseAct.Newcomer?) -> Act {
+        .recoveryUsed(
+            RecoveryUseAct(
+                recovery: .random(), person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32),
+                keybox: .random(), newcomer: newcomer, wraps: [edge(), edge()],
+                suspended: [PersonID.random(), .random()].sorted(), proof: Randomness.bytes(64)))
+    }
     return [
         .vaultFounded(
             FoundingAct(
@@ -48,6 +55,12 @@ private func everyAct() throws -> [Act] {
                 access: .random(), person: .random(), identity: .random(), whole: true,
                 expires: Timestamp(milliseconds: 1_795_426_200_042), detail: .random(), detailKey: .random())),
         .accessExtended([share(), share()]), .accessEnded(.random()), filing(nil, nil, [share()]),
+        .recoverySet(
+            RecoveryAct(
+                identity: .random(), verifyingKey: Randomness.bytes(32), threshold: 2,
+                shares: [digest("1"), digest("2"), digest("3")], row: .random(), wraps: [edge(), edge()])),
+        .recoveryDrilled(RecoveryDrillAct(recovery: .random(), shares: [1, 3])),
+        used(.init(nameTag: Randomness.bytes(32), row: .random())), used(nil),
         .personSuspended(.random()), .personRestored(.random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
@@ -110,7 +123,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             }
             #expect(throws: StatementError.self) { try parse(whole.merging(["note": .string("x")]) { $1 }) }
             let inner = try object(whole["act"])
-            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine", "batch", "shares"]
+            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine", "batch"]
             for key in inner.keys where !mayLack.contains(key) {
                 #expect(throws: StatementError.self, "\(act.kind) without act.\(key)") {
                     try parse(whole.merging(["act": .object(inner.filter { $0.key != key })]) { $1 })
