@@ -123,7 +123,12 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             }
             #expect(throws: StatementError.self) { try parse(whole.merging(["note": .string("x")]) { $1 }) }
             let inner = try object(whole["act"])
-            let mayLack: Set = act.kind == .signInFailed ? ["person"] : ["quarantine", "batch"]
+            let mayLack: Set =
+                switch act.kind {
+                case .signInFailed: ["person"]
+                case .recoverySet, .recoveryDrilled: []
+                default: ["quarantine", "batch", "shares", "newcomer"]
+                }
             for key in inner.keys where !mayLack.contains(key) {
                 #expect(throws: StatementError.self, "\(act.kind) without act.\(key)") {
                     try parse(whole.merging(["act": .object(inner.filter { $0.key != key })]) { $1 })
@@ -135,7 +140,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             }
             for key in inner.keys {
                 #expect(throws: StatementError.self, "\(act.kind) with a nonsensical act.\(key)") {
-                    try parse(whole.merging(["act": .object(inner.merging([key: .array([7])]) { $1 })]) { $1 })
+                    try parse(whole.merging(["act": .object(inner.merging([key: .array([-7])]) { $1 })]) { $1 })
                 }
             }
         }
