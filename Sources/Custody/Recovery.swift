@@ -218,7 +218,8 @@ extension Vault {
                 faults.append(SheetFault(place: place, refusal: .sheet(error)))
             }
         }
-        let missing = state.threshold - known.count
+        let given = texts.count { $0.contains { !$0.isWhitespace } }
+        let missing = state.threshold - given
         if missing > 0 { faults.append(SheetFault(place: nil, refusal: .sheetsMissing(missing, state.threshold))) }
         return (known, faults)
     }

@@ -87,7 +87,10 @@ struct ReaderLine {
 
 extension Visit {
     /// Who can read a pupil file, drawn and listed.
-    func readers(_ paths: [KeyPath], _ accesses: [AccessListing]) -> (lines: [ReaderLine], picture: KeyPicture) {
+    func readers(
+        _ paths: [KeyPath], _ accesses: [AccessListing]
+    ) throws -> (lines: [ReaderLine], picture: KeyPicture) {
+        let recovery = try vault.recoveryState().flatMap { $0.standing == .used ? nil : $0 }
         func why(_ path: KeyPath) -> String {
             guard case .access(let id) = path.way else { return "holds the safeguarding team’s key" }
             guard let access = accesses.first(where: { $0.id == id }) else { return "was given access" }
@@ -97,14 +100,21 @@ extension Visit {
         }
         let team = paths.filter { $0.way == .team }
         let named = paths.filter { $0.way != .team }
+        let sheets = recovery.map { "\($0.threshold) of \($0.holders.count) sheets of paper" }
         let branches: [(key: String?, ends: [(text: String, isFaint: Bool)])] = [
-            ("Safeguarding team’s key", team.map { ($0.name, $0.isSuspended) }),
+            (
+                "Safeguarding team’s key",
+                team.map { ($0.name, $0.isSuspended) } + (sheets.map { [("Recovery: \($0)", true)] } ?? [])
+            ),
             (nil, named.map { ("\($0.name): own key", $0.isSuspended) }),
         ].filter { !$0.1.isEmpty }
         return (
             paths.map {
                 ReaderLine(name: $0.name, roles: words.roles($0.roles), why: why($0), isSuspended: $0.isSuspended)
-            },
+            }
+                + (sheets.map {
+                    [ReaderLine(name: "Recovery key", roles: $0, why: "if no lead is left", isSuspended: false)]
+                } ?? []),
             KeyPicture(
                 root: "This file’s key", branches: branches,
                 label: "Picture of the keys to this file; the list below says the same")

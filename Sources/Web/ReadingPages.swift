@@ -80,7 +80,7 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
     }
     let last = first + chronology.entries.count - 1
     let mayGive = try visit.acting.may(.giveAccess, in: visit.vault)
-    let (readers, picture) = visit.readers(
+    let (readers, picture) = try visit.readers(
         chronology.readers, mayGive ? try visit.vault.accesses(to: pupil.pupilFile, as: visit.acting) : [])
     return visit.page(
         .pupilFile,

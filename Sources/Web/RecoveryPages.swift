@@ -119,13 +119,16 @@ private func drillPage(_ visit: Visit, faults: [SheetFault] = []) throws -> Repl
     guard let state = try visit.vault.recoveryState(), state.standing != .used else { return .redirect("/recovery") }
     func text(_ fault: SheetFault) -> String { "\(fault.refusal.message) \(fault.refusal.hint)" }
     let fields = RecoveryState.sheetFields.prefix(state.holders.count)
+    let empty = fields.first { trimmed(visit.form[$0]).isEmpty } ?? "sheet1"
     return visit.page(
         .recoveryDrill,
         RecoveryDrillPage(
             chrome: visit.chrome(
                 "Recovery drill", back: Link(href: "/recovery", text: "Recovery key"),
                 problems: faults.map {
-                    ProblemLink(href: "#sheet\($0.place ?? 1)", text: ($0.place.map { "Box \($0): " } ?? "") + text($0))
+                    ProblemLink(
+                        href: "#" + ($0.place.map { fields[$0 - 1] } ?? empty),
+                        text: ($0.place.map { "Box \($0): " } ?? "") + text($0))
                 }), needed: "\(state.threshold) of \(state.holders.count)",
             sheets: zip(1..., fields).map { (place: Int, name: String) in
                 .init(

@@ -190,7 +190,7 @@ struct RecoverCommand: ParsableCommand {
                   strongroom recover set --as "\(name)" --holder … --holder … --holder …     new sheets; destroy the old
                   strongroom person acknowledge --as "\(name)"                               the policy
                   strongroom person training "\(name)" --completed DAY --as "\(name)"
-                Restart the server. Tell everyone who works with these records.
+                Tell everyone who works with these records.
                 """)
         }
     }
