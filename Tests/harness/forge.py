@@ -80,8 +80,8 @@ class History:
         assert not opened.findings
         secret = {name: SigningKey((vault.secrets / f"{name}-key").read_bytes()) for name in ("service", "checkpoint")}
         self.checkpoint, self.keys, self.people = secret["checkpoint"], {"service": secret["service"]}, {}
-        for name, password in PASSWORDS.items():
-            person = reader.Person(opened, vault.secrets, name, password)
+        for name in vault.authenticators:
+            person = reader.Person(opened, vault.secrets, name, PASSWORDS[name])
             self.people[name] = person.state["id"]
             self.keys[person.state["id"]] = person.signing
         self.sayings = []
@@ -186,6 +186,13 @@ def follows(saying: Saying, index: int) -> list:
     def wraps(of: dict) -> None:
         rows.extend(("wrap", (id(one["item"]), id(one["identity"]), id(one["holder"]), index)) for one in of["wraps"])
 
+    def detail_keys() -> None:
+        rows.extend(("detail_key", (id(item), file, index)) for item, (kind, _) in saying.items.items() if kind == "detail-key")
+
+    def shares(of: dict) -> None:
+        for one in of.get("shares", []):
+            rows.append(("share", (*(id(one[key]) for key in ("header", "access", "document", "row_key")), index)))
+
     def name(of: dict) -> None:
         tag, roles = reader.url64(of["name_tag"]), " ".join(sorted(of["roles"]))
         rows.append(("person", (id(of["person"]), tag, roles, id(of["row"]), index)))
@@ -228,5 +235,12 @@ def follows(saying: Saying, index: int) -> list:
             ids = (id(act[key]) for key in ("blob", "upload", "detail", "detail_key"))
             batch, tag = id(act["batch"]) if "batch" in act else None, reader.url64(act["content_tag"])
             rows.append(("document", (id(act["document"]), file, *ids, act.get("quarantine"), batch, tag, index)))
-            rows.extend(("detail_key", (id(item), file, index)) for item, (kind, _) in saying.items.items() if kind == "detail-key")
+            detail_keys()
+            shares(act)
+        case "access.given":
+            ids = id(act["access"]), id(act["person"]), file
+            rows.append(("access", (*ids, int(act["whole"]), act["expires"], index)))
+            detail_keys()
+        case "access.extended":
+            shares(act)
     return rows

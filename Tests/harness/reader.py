@@ -182,7 +182,7 @@ ABILITIES = [
     "file", "give-access", "manage-people", "manage-pupils", "manage-stations", "read", "see-figures", "see-intake",
 ]  # fmt: skip
 ITEM_KINDS = [
-    "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "register-row", "person-row",
+    "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "row-key", "register-row", "person-row",
 ]  # fmt: skip
 DIGEST = is_bytes(32)
 
@@ -201,6 +201,8 @@ PERSON = {
 SESSION = object_of({"session": is_id})
 ONE_PERSON = object_of({"person": is_id})
 CODE = object_of({"key": DIGEST, "expires": is_count})
+SHARES = list_of(object_of({"access": is_id, "document": is_id, "header": is_id, "row_key": is_id}))
+MOST_SHARES = 500
 UPLOAD = object_of({"upload": is_id, "code": is_text})
 ACTS = {
     "vault.founded": object_of({
@@ -231,8 +233,14 @@ ACTS = {
     "document.filed": object_of({
         "document": is_id, "upload": is_id, "blob": is_id, "payload_sha256": DIGEST, "payload_length": is_count,
         "nonce": is_bytes(16), "commitment": DIGEST, "detail": is_id, "detail_key": is_id, "quarantine": is_text,
-        "batch": is_id, "content_tag": DIGEST,
-    }, optional=["quarantine", "batch"]),
+        "batch": is_id, "shares": SHARES, "content_tag": DIGEST,
+    }, optional=["quarantine", "batch", "shares"]),
+    "access.given": object_of({
+        "access": is_id, "person": is_id, "identity": is_id, "whole": is_boolean, "expires": is_count, "detail": is_id,
+        "detail_key": is_id,
+    }),
+    "access.extended": object_of({"shares": SHARES}),
+    "access.ended": object_of({"access": is_id}),
     "batch.opened": object_of({"batch": is_id}),
     "batch.closed": object_of({"batch": is_id}),
     "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
@@ -411,8 +419,11 @@ NEEDS = {
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
+    "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
+# What somebody whose role does not read may say of a pupil file that they have access to.
+READING = {"chronology.read", "document.opened"}
 # Abilities that need the policy acknowledged, and a training that counts.
 NEEDS_DUTIES = {"file", "read", "see-intake"}
 # Roles that a lead alone gives.
@@ -422,7 +433,7 @@ CHANGES_AUTHORITY = {
     "vault.founded", "person.invited", "person.reset", "person.joined", "person.enrolled", "person.confirmed",
     "policy.acknowledged", "training.recorded", "recovery-code.used", "person.suspended", "person.restored",
     "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
-    "station.withdrawn",
+    "station.withdrawn", "access.given", "access.extended", "access.ended",
 }  # fmt: skip
 
 
@@ -447,6 +458,7 @@ class Ledger:
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
+        self.accesses, self.shares = {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -504,6 +516,8 @@ class Ledger:
             require(statement.author not in self.invitations, "the author's keys are being replaced")
             require(person["enrolled"] or kind in BEFORE_ENROLMENT, "the author is not enrolled")
             require(person["confirmed"] or kind in BEFORE_KEYS, "the author's keys were not compared")
+            if kind in READING and self.may_read(statement.pupil_file, person, statement.time):
+                return
             if kind in NEEDS:
                 require(self.may(NEEDS[kind], person, statement.time), f"the author may not {NEEDS[kind]}")
 
@@ -597,14 +611,33 @@ class Ledger:
             case "document.filed":
                 require(statement.pupil_file in self.pupils, "filed for an unknown pupil")
                 require(act["document"] not in self.documents, "filed twice")
-                for item, (kind, _) in statement.items.items():
-                    if kind == "detail-key":
-                        self.detail_keys[item] = statement.pupil_file
                 require(statement.items.get(act["document"], " ")[0] == "header", "no header committed")
-                require(statement.items.get(act["detail"], " ")[0] == "detail", "no detail committed")
-                require(self.detail_keys.get(act["detail_key"]) == statement.pupil_file, "no detail key committed")
+                self.check_detail(statement)
                 self.check_batch(statement, act)
                 self.documents[act["document"]] = statement
+                require(act.get("shares", [None]), "shares, and none")
+                for share in act.get("shares", []):
+                    require(share["document"] == act["document"], "another document is shared by its filing")
+                    require(self.add_share(share, statement)["whole"], "shared by filing under an access to some documents")
+            case "access.given":
+                self.give_access(statement)
+            case "access.extended":
+                require(1 <= len(act["shares"]) <= MOST_SHARES, "too many shares, or none")
+                for share in act["shares"]:
+                    self.add_share(share, statement)
+            case "access.ended":
+                access = self.accesses.get(act["access"])
+                require(access and access["file"] == statement.pupil_file, "no access to this file")
+                require(access["ended"] is None, "ended twice")
+                access["ended"] = statement.time
+
+    def check_detail(self, statement):
+        """A detail that the statement brings, and the detail key that opens it: brought too, or before."""
+        for item, (kind, _) in statement.items.items():
+            if kind == "detail-key":
+                self.detail_keys[item] = statement.pupil_file
+        require(statement.items.get(statement.act["detail"], " ")[0] == "detail", "no detail committed")
+        require(self.detail_keys.get(statement.act["detail_key"]) == statement.pupil_file, "no detail key committed")
 
     def check_batch(self, statement, act):
         """A batch that is open and the author's own; a station's filing needs one, and a pupil it was allowed."""
@@ -620,14 +653,65 @@ class Ledger:
 
     def may(self, ability, person, time):
         """Whether somebody's roles include an ability, and nothing is missing that it needs."""
+        has = any(ability in self.abilities.get(role, []) for role in person["roles"])
+        return has and self.is_ready(person) and (ability not in NEEDS_DUTIES or self.has_done_duties(person, time))
+
+    def is_ready(self, person):
+        """Whether their keys count, and were looked at with them."""
         if person["suspended"] or person["id"] in self.invitations:
             return False
-        if not person["enrolled"] or not person["confirmed"]:
-            return False
-        if ability in NEEDS_DUTIES:
-            if person["acknowledged"] != self.acceptable_use or person["trained_until"] <= time:
-                return False
-        return any(ability in self.abilities.get(role, []) for role in person["roles"])
+        return person["enrolled"] and person["confirmed"]
+
+    def has_done_duties(self, person, time):
+        return person["acknowledged"] == self.acceptable_use and time < person["trained_until"]
+
+    def may_read(self, file, person, time):
+        """Whether somebody may read something of a pupil file because they have access to it, whatever their role."""
+        has = any(access["file"] == file for access in self.active_accesses(person["id"], time))
+        return has and self.is_ready(person) and self.has_done_duties(person, time)
+
+    # Access for who reads nothing by role
+
+    def give_access(self, statement):
+        act, person, file = statement.act, self.people.get(statement.act["person"]), statement.pupil_file
+        require(person and act["person"] not in self.stations, "access for nobody")
+        require(act["person"] != statement.author, "access given to themselves")
+        require(self.is_ready(person), "access for somebody whose keys do not count, or were not compared")
+        require(person["identity"] == act["identity"], "access for other keys than those that count")
+        require(file in self.pupils, "access to no pupil's file")
+        require(act["access"] not in self.accesses, "an access given twice")
+        require(statement.time < act["expires"], "an access that is over as it begins")
+        self.check_detail(statement)
+        self.accesses[act["access"]] = {
+            "id": act["access"], "person": act["person"], "identity": act["identity"], "file": file,
+            "whole": act["whole"], "expires": act["expires"], "ended": None, "statement": statement,
+        }  # fmt: skip
+
+    def is_active(self, access, time):
+        """Neither over nor ended, and given for the keys that the person has now."""
+        current = self.people[access["person"]]["identity"] == access["identity"]
+        return access["ended"] is None and time < access["expires"] and current
+
+    def active_accesses(self, person, time):
+        return [one for one in self.accesses.values() if one["person"] == person and self.is_active(one, time)]
+
+    def add_share(self, share, statement) -> dict:
+        """Gives the access that it is under."""
+        access, document = self.accesses.get(share["access"]), self.documents.get(share["document"])
+        require(access and access["file"] == statement.pupil_file, "shared under no access to this file")
+        require(access["ended"] is None and statement.time < access["expires"], "shared under an access that is over")
+        require(document and document.pupil_file == statement.pupil_file, "a share of no document of this file")
+        require("quarantine" not in document.act, "a share of what is kept as evidence")
+        require(statement.items.get(share["header"], " ")[0] == "header", "no header committed for a share")
+        require(statement.items.get(share["row_key"], " ")[0] == "row-key", "no row key committed for a share")
+        shares = self.shares.setdefault(share["document"], [])
+        require(all(one["access"] != share["access"] for one in shares), "shared twice under an access")
+        shares.append({**share, "identity": access["identity"]})
+        return access
+
+    def shares_of(self, document) -> list:
+        """Every share of a document, those of accesses that are over too."""
+        return self.shares.get(document, [])
 
     # How people come, and come again
 
@@ -840,8 +924,22 @@ def open_payload(file_key: bytes, pieces, length: int):
     require(not held and not next(pieces, b""), "there is more after the payload")
 
 
+def register_key(seed: bytes) -> bytes:
+    """What the register's rows are sealed with, from the secret of its identity."""
+    return derive(seed, b"strongroom/v1/register")
+
+
+def row_key(key: bytes, row: bytes) -> bytes:
+    """A row's own key, from the key of many."""
+    return derive(key, b"strongroom/v1/row", row)
+
+
 def open_row(sealed: bytes, key: bytes, row: bytes, associated: bytes) -> bytes:
-    key = derive(key, b"strongroom/v1/row", row)
+    return open_row_itself(sealed, row_key(key, row), associated)
+
+
+def open_row_itself(sealed: bytes, key: bytes, associated: bytes) -> bytes:
+    """Opens a row with its own key."""
     try:
         return crypto_aead_xchacha20poly1305_ietf_decrypt(sealed[24:], associated, sealed[:24], key)
     except CryptoError:
@@ -1056,8 +1154,7 @@ class Person:
                     self.walk(holder, (*holders, identity))
                 except NoPath:
                     continue
-            vault = self.vault.ledger.founding["vault"]
-            context = f"strongroom/v1/wrap\n{vault}\n{identity}\n{holder}\n".encode()
+            context = self.context("wrap", identity, holder)
             seed = self.identities[holder].open_wrap(self.vault.item(wrap["item"], "wrap"), context)
             self.identities[identity], self.seeds[identity] = self.committed(identity, seed), seed
             break
@@ -1074,29 +1171,65 @@ class Person:
         self.walk(register)
         row = self.vault.ledger.pupils[pupil_file]["row"]
         plaintext = open_row(
-            self.vault.item(row, "register-row"), derive(self.seeds[register], b"strongroom/v1/register"),
+            self.vault.item(row, "register-row"), register_key(self.seeds[register]),
             id_bytes(row), self.vault.context("register-row", pupil_file))  # fmt: skip
         return {name: value.decode() for name, (_, value) in parse_detail(plaintext).items()}
 
-    def details(self, document: str) -> dict:
-        """A document's fields, each what its statement commits to."""
-        statement = self.vault.ledger.documents[document]
+    def shares(self, document: str) -> list:
+        """Those of a document that are sealed to this person's present keys: they open it, while the access lasts and
+        after. Only the running vault looks at its end."""
+        return [share for share in self.vault.ledger.shares_of(document) if share["identity"] == self.state["identity"]]
+
+    def context(self, kind: str, *ids: str) -> bytes:
+        return "".join(f"{line}\n" for line in (f"strongroom/v1/{kind}", self.vault.ledger.founding["vault"], *ids)).encode()
+
+    def detail_key(self, statement) -> bytes:
+        """The detail key of a filing, or of an access, by the pupil file's own key."""
         file, item = statement.pupil_file, statement.act["detail_key"]
-        context = f"strongroom/v1/detail-key\n{self.vault.ledger.founding['vault']}\n{file}\n{item}\n".encode()
-        key = self.pupil_identity(file).open_wrap(self.vault.item(item, "detail-key"), context)
-        detail = statement.act["detail"]
-        fields = parse_detail(
-            open_row(self.vault.item(detail, "detail"), key, id_bytes(detail), self.vault.context("detail", file, document))
-        )
+        identity = self.pupil_identity(file)
+        return identity.open_wrap(self.vault.item(item, "detail-key"), self.context("detail-key", file, item))
+
+    def row_key(self, share: dict) -> bytes:
+        """The key of a shared document's row of details."""
+        item = share["row_key"]
+        context = self.context("row-key", share["document"], share["access"], item)
+        return self.identities[self.state["identity"]].open_wrap(self.vault.item(item, "row-key"), context)
+
+    def details(self, document: str, share: dict | None = None) -> dict:
+        """A document's fields, each what its statement commits to; by one of its shares, or as this person can."""
+        statement = self.vault.ledger.documents[document]
+        share = share or self.share(document)
+        row = id_bytes(statement.act["detail"])
+        key = self.row_key(share) if share else row_key(self.detail_key(statement), row)
+        return self.committed_fields(statement, key, document)
+
+    def access_details(self, access: str) -> dict:
+        """Why an access was given, to whom by name, and until which day."""
+        statement = self.vault.ledger.accesses[access]["statement"]
+        key = row_key(self.detail_key(statement), id_bytes(statement.act["detail"]))
+        return self.committed_fields(statement, key, access)
+
+    def committed_fields(self, statement, key: bytes, object: str) -> dict:
+        sealed = self.vault.item(statement.act["detail"], "detail")
+        fields = parse_detail(open_row_itself(sealed, key, self.vault.context("detail", statement.pupil_file, object)))
         commitments = {name: field_commitment(name, *field) for name, field in fields.items()}
         require(commitments == statement.fields, "the fields are not what was committed")
         return {name: value.decode() for name, (_, value) in fields.items()}
 
-    def file_key(self, document: str) -> bytes:
-        """The key that the header holds, if it is the one committed to."""
+    def share(self, document: str) -> dict | None:
+        """A share to go by, for who does not hold the key of the pupil file."""
+        try:
+            self.pupil_identity(self.vault.ledger.documents[document].pupil_file)
+        except NoPath:
+            return next(iter(self.shares(document)), None)
+
+    def file_key(self, document: str, share: dict | None = None) -> bytes:
+        """The key that the header holds, if it is the one committed to; by one of its shares, or as this person can."""
         statement = self.vault.ledger.documents[document]
-        header = self.vault.item(document, "header")
-        key, length = self.pupil_identity(statement.pupil_file).open_header(header)
+        share = share or self.share(document)
+        header = self.vault.item(share["header"] if share else document, "header")
+        holder = self.identities[share["identity"]] if share else self.pupil_identity(statement.pupil_file)
+        key, length = holder.open_header(header)
         require(length == len(header), "there is more after the header")
         commitment = hkdf(key, url64(statement.act["nonce"]), b"strongroom/v1/document" + id_bytes(document))
         require(commitment == url64(statement.act["commitment"]), "the header holds another file key")
@@ -1119,7 +1252,7 @@ class Person:
         """The fields and the content of a scan in the intake queue."""
         ledger, statement = self.vault.ledger, self.vault.ledger.intake[upload]
         act, queue = statement.act, self.walk(ledger.founding["intake"])
-        context = f"strongroom/v1/intake-key\n{ledger.founding['vault']}\n{upload}\n{act['key']}\n".encode()
+        context = self.context("intake-key", upload, act["key"])
         key, detail = queue.open_wrap(self.vault.item(act["key"], "intake-key"), context), act["detail"]
         row = self.vault.item(detail, "detail")
         fields = parse_detail(open_row(row, key, id_bytes(detail), self.vault.context("intake", upload)))
@@ -1139,8 +1272,10 @@ class Person:
         return fields, content
 
     def age_file(self, document: str) -> bytes:
-        """Header and payload: an ordinary age file to the pupil file's recipient."""
-        return self.vault.item(document, "header") + self.vault.blob(self.vault.ledger.documents[document].act).read_bytes()
+        """Header and payload: an ordinary age file to the pupil file's recipient, or to this person's own."""
+        share = self.share(document)
+        header = self.vault.item(share["header"] if share else document, "header")
+        return header + self.vault.blob(self.vault.ledger.documents[document].act).read_bytes()
 
 
 def open_keybox(box: bytes, password: str, server: bytes, context: bytes) -> bytes:
@@ -1184,22 +1319,33 @@ def check(path, person: Person = None) -> list:
     """What is wrong with a vault, in plain words; nothing when all is well.
 
     Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
-    whose keybox opened: also details, field commitments and key commitments of every document they can reach.
+    whose keybox opened: also details, field commitments and key commitments of every document they can reach, along the
+    pupil file's key and along each share that is theirs, and of every access whose pupil file they can reach.
     """
     vault = Vault(path)
     try:
         vault.check_all()
         for document in vault.ledger.documents if person else []:
             vault.part(f"document {document}", check_document, person, document)
+        for access in vault.ledger.accesses if person else []:
+            vault.part(f"access {access}", check_access, person, access)
         return vault.findings
     finally:
         vault.close()
 
 
 def check_document(person: Person, document: str):
+    for share in [None, *person.shares(document)]:
+        try:
+            person.details(document, share)
+            person.file_key(document, share)
+        except NoPath:
+            pass
+
+
+def check_access(person: Person, access: str):
     try:
-        person.details(document)
-        person.file_key(document)
+        person.access_details(access)
     except NoPath:
         pass
 

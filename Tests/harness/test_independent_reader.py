@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import reader
+import vault as vaults
 from stations import fill_intake
-from vault import ADMIN, DSL, PASSWORDS, SCANS, join
+from vault import ADMIN, DSL, PASSWORDS, SCANS, STAFF, join
 
 PROGRAM = Path(reader.__file__)
 NOTE = "A note that nobody knows \u2014 yet.\n".encode()
@@ -31,7 +32,10 @@ def filed(template, tmp_path_factory):
     said = {name: {"summary": summary, "signed": "yes", "signed_by": "A. Nurse"} for name, summary in SUMMARIES.items()}
     lines = vault.file(*SAMPLES, details=said).ok().lines
     vault.scanned = fill_intake(vault, folder / "tls", NOTE, summary="Found in a drawer")
-    return vault, {line["file"]: line["document"] for line in lines}
+    vaults.invite(vault, STAFF, "staff")
+    documents = {line["file"]: line["document"] for line in lines}
+    vault.access = vault.give_access(STAFF, documents[SAMPLES[0].name], reason="Prepares the talk \u2014 alone")
+    return vault, documents
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,13 @@ def lead(filed):
     opened = reader.Vault(vault.path)
     yield reader.Person(opened, vault.secrets, DSL, PASSWORDS[DSL])
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def staff(filed, lead):
+    """A member of staff with whom one document is shared, with an opened keybox."""
+    vault, _ = filed
+    return reader.Person(lead.vault, vault.secrets, STAFF, PASSWORDS[STAFF])
 
 
 @pytest.fixture
@@ -86,6 +97,87 @@ def test_who_files_has_no_path_to_what_was_filed(filed):
     opened.close()
 
 
+def test_from_password_to_the_document_that_is_shared_and_to_no_other(filed, staff):
+    vault, documents = filed
+    shared, other = (documents[sample.name] for sample in SAMPLES)
+    result = run(vault, STAFF, shared, PASSWORDS[STAFF])
+    assert (result.returncode, result.stderr.decode()) == (0, "")
+    assert result.stdout == SAMPLES[0].read_bytes()
+    assert staff.details(shared)["summary"] == SUMMARIES[SAMPLES[0].name]
+    file = staff.age_file(shared)
+    key, length = staff.identities[staff.state["identity"]].open_header(file)
+    assert b"".join(reader.open_payload(key, [file[length:]], len(file) - length)) == SAMPLES[0].read_bytes()
+    for missing in (lambda: staff.details(other), lambda: next(staff.read(other)), lambda: staff.access_details(vault.access)):
+        with pytest.raises(reader.NoPath):
+            missing()
+    assert reader.check(vault.path, staff) == []
+
+
+def test_why_access_was_given_is_for_who_holds_the_key_of_the_file(filed, lead):
+    vault, documents = filed
+    access = lead.vault.ledger.accesses[vault.access]
+    said = lead.access_details(vault.access)
+    assert (said["reason"], said["to"]) == ("Prepares the talk \u2014 alone", STAFF)
+    assert set(said) == {"reason", "to", "until"} and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", said["until"])
+    assert not access["whole"] and access["ended"] is None and access["expires"] > access["statement"].time
+    (share,) = lead.vault.ledger.shares_of(documents[SAMPLES[0].name])
+    assert share["access"] == vault.access and not lead.vault.ledger.shares_of(documents[SAMPLES[1].name])
+
+
+def test_access_to_the_whole_file_opens_what_is_filed_while_it_lasts(filed, tmp_path):
+    (before, documents), vault = filed, filed[0].copy(tmp_path / "whole")
+
+    def opened() -> reader.Person:
+        vault.assert_holds()
+        assert reader.check(vault.path) == []
+        return reader.Person(reader.Vault(vault.path), vault.secrets, STAFF, PASSWORDS[STAFF])
+
+    def file(path: Path) -> str:
+        (line,) = vault.file(path, details={path.name: {"summary": f"About {path.stem}"}}).ok().lines
+        return line["document"]
+
+    extra = [path for path in SCANS if path not in SAMPLES and path.suffix in (".txt", ".eml", ".pdf")][:2]
+    access = vault.give_access(STAFF)
+    later = file(extra[0])
+    staff = opened()
+    now = staff.vault.ledger.newest
+    for path, document in ((SAMPLES[0], documents[SAMPLES[0].name]), (SAMPLES[1], documents[SAMPLES[1].name]), (extra[0], later)):
+        assert b"".join(staff.read(document)) == path.read_bytes()
+    assert staff.details(later)["summary"] == f"About {extra[0].stem}"
+    assert reader.check(vault.path, staff) == []
+    assert [one["id"] for one in staff.vault.ledger.active_accesses(staff.state["id"], now)] == [before.access, access]
+    with pytest.raises(reader.NoPath):
+        staff.pupil_identity(staff.vault.ledger.documents[later].pupil_file)
+    staff.vault.close()
+
+    for one in (access, before.access):
+        vault.run_as(DSL, "access", "end", one).ok()
+    after = file(extra[1])
+    staff = opened()
+    ledger = staff.vault.ledger
+    assert all(one["ended"] for one in ledger.accesses.values())
+    assert not ledger.active_accesses(staff.state["id"], ledger.newest), "by the ledger it is over"
+    assert not ledger.shares_of(after)
+    with pytest.raises(reader.NoPath):
+        next(staff.read(after))
+    assert vault.run_as(STAFF, "open", later, "--output", vault.temporary / "out").code != 0
+    # What the vault refuses now, a disk, the secrets and the password open as before: keys are not taken back.
+    assert b"".join(staff.read(later)) == extra[0].read_bytes()
+    staff.vault.close()
+
+
+def test_what_was_shared_with_keys_before_opens_with_none_after(filed, tmp_path):
+    vault, documents = filed[0].copy(tmp_path / "again"), filed[1]
+    join(vault, STAFF, vault.run_as(DSL, "person", "reset", STAFF, "--json").ok().lines[0]["code"])
+    vault.assert_holds()
+    opened = reader.Vault(vault.path)
+    staff = reader.Person(opened, vault.secrets, STAFF, PASSWORDS[STAFF])
+    assert not opened.findings and not opened.ledger.active_accesses(staff.state["id"], opened.ledger.newest)
+    with pytest.raises(reader.NoPath):
+        next(staff.read(documents[SAMPLES[0].name]))
+    opened.close()
+
+
 def test_a_scan_in_the_intake_queue_opens_for_the_lead_and_not_for_the_office(filed, lead):
     vault, _ = filed
     _, upload = vault.scanned
@@ -123,7 +215,7 @@ def test_every_statement_is_spelled_as_documented(lead):
     assert kinds >= {
         "vault.founded", "person.invited", "person.joined", "person.enrolled", "person.confirmed",
         "policy.acknowledged", "training.recorded", "pupil.registered", "session.opened", "session.closed",
-        "register.read", "document.filed",
+        "register.read", "document.filed", "access.given", "access.extended",
     }  # fmt: skip
     assert len(lead.vault.ledger.statements) == lead.vault.ledger.tree.size
 
@@ -132,7 +224,7 @@ def test_what_an_invitation_and_an_authenticator_give_is_derived_as_documented(f
     vault, _ = filed
     said, opened = vault.joined[ADMIN], reader.Vault(vault.path)
     key = reader.invitation_key(reader.typed_code(said["invitation"])).verify_key.encode()
-    (invited,) = [one for one in opened.ledger.statements if one.kind == "person.invited"]
+    invited = next(one for one in opened.ledger.statements if one.kind == "person.invited")
     assert reader.url64(invited.act["code"]["key"]) == key
     office = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
     assert office.recovery_codes() == said["recovery_codes"] and len(set(said["recovery_codes"])) == 10

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import totp
@@ -26,7 +26,8 @@ SECONDS_BETWEEN_CALLS = 40
 
 DSL = "Dana Okafor"
 ADMIN = "Sam Patel"
-PASSWORDS = {DSL: "violet harbour ladder 42", ADMIN: "copper meadow trumpet 77"}
+STAFF = "Amir Oakley"
+PASSWORDS = {DSL: "violet harbour ladder 42", ADMIN: "copper meadow trumpet 77", STAFF: "seven purple wheelbarrows 19"}
 
 
 @functools.cache
@@ -148,6 +149,18 @@ class Vault:
             arguments.append("--details=-")
         return self.run_as(who, *arguments, "--json", *more, typed=said, **options)
 
+    def day(self, days: int = 0) -> str:
+        """The day so many days from the vault's now."""
+        return str(datetime.fromtimestamp(time.time() + self.offset, UTC).date() + timedelta(days))
+
+    def give_access(self, name: str, *documents: str, pupil: str | None = None, reason: str = "Prepares a talk") -> str:
+        """To documents, or to the whole file; gives the access."""
+        chosen = [word for document in documents for word in ("--document", document)]
+        given = self.run_as(
+            DSL, "access", "give", name, "--pupil", pupil or self.pupils[0], *chosen, "--until", self.day(30), "--json",
+            typed=f"{reason}\n")  # fmt: skip
+        return given.ok().lines[0]["access"]
+
     def chronology(self, pupil: str | None = None, *more) -> list:
         return self.run_as(DSL, "chronology", "--pupil", pupil or self.pupils[0], "--json", *more).ok().lines
 
@@ -176,6 +189,13 @@ class Vault:
         return [path for folder in ("blobs", "staging", "orphans") for path in (self.path / folder).rglob("*") if path.is_file()]
 
 
+def invite(vault: Vault, name: str, role: str) -> None:
+    """Somebody more, who has done all that is to be done before they work."""
+    invited = vault.run_as(DSL, "person", "invite", "--name", name, "--role", role, "--json").ok()
+    join(vault, name, invited.lines[0]["code"])
+    ready(vault, name)
+
+
 def found(folder: Path, offset: int = 0) -> Vault:
     """A vault with a lead, a member of the office staff and three pupils; its hashing as cheap as policy allows."""
     assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
@@ -195,9 +215,7 @@ def found(folder: Path, offset: int = 0) -> Vault:
     made = vault.run("init", "--name", DSL, "--policies", policies, "--json", secrets=line.encode()).ok()
     vault.authenticators[DSL] = made.lines[0]["authenticator"]
     ready(vault, DSL)
-    invited = vault.run_as(DSL, "person", "invite", "--name", ADMIN, "--role", "admin", "--json").ok()
-    join(vault, ADMIN, invited.lines[0]["code"])
-    ready(vault, ADMIN)
+    invite(vault, ADMIN, "admin")
     register = folder / "pupils.csv"
     register.write_text("".join((FIXTURES / "register/pupils.csv").read_text().splitlines(keepends=True)[:4]))
     vault.run_as(DSL, "pupil", "import", register, "--json").ok()
@@ -228,5 +246,4 @@ def ready(vault: Vault, name: str) -> None:
     version = re.search('^version: "(.*)"$', (vault.path / "policies/acceptable-use.yaml").read_text(), re.MULTILINE)[1]
     vault.run_as(name, "person", "acknowledge", "--policy-version", version).ok()
     # The day in London, where the school is, has begun when it has in UTC.
-    today = datetime.fromtimestamp(time.time() + vault.offset, UTC).date()
-    vault.run_as(DSL, "person", "training", name, "--completed", str(today)).ok()
+    vault.run_as(DSL, "person", "training", name, "--completed", vault.day()).ok()
