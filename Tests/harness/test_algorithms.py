@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import reader
+import vault as vaults
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -31,7 +32,7 @@ from nacl.signing import VerifyKey
 from service import PASSWORD, Service
 from stations import fill_intake
 from tls import certificate
-from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, SCANS, Vault
+from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, SCANS, STAFF, Vault
 
 PLACES = {"vault", "copies", "sign-in", "uploads", "network", "demo"}
 # What the table has and nobody can find by looking, and why.
@@ -123,6 +124,8 @@ class Opened:
             self.holders |= {id: ledger.pupils[pupil_file]["identity"] for id, pupil_file in items.items()}
         queue = ledger.founding["intake"]
         self.holders |= {item.act[key]: queue for item in ledger.intake.values() for key in ("header", "key")}
+        shares = [share for document in ledger.documents for share in ledger.shares_of(document)]
+        self.holders |= {share[key]: share["identity"] for share in shares for key in ("header", "row_key")}
         self.items = [(reader.id_text(id), kind, data) for id, kind, data in self.vault.rows("SELECT id, kind, bytes FROM item")]
 
     def leaves(self) -> list:
@@ -139,7 +142,7 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
     for id, kind, data in opened.items:
         place = f"{kind} {id}"
         match kind:
-            case "wrap" | "header" | "detail-key" | "intake-key":
+            case "wrap" | "header" | "detail-key" | "intake-key" | "row-key":
                 look_at_age_file(found, "vault", place, data, opened.identities.get(opened.holders[id]), content=kind != "header")
             case "recipient":
                 with found.opening("vault", place, HYBRID):
@@ -164,6 +167,13 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
         with found.opening("vault", f"document {document}", STREAM, "HKDF-SHA-256", "SHA-256"):
             for _ in lead.read(document):
                 pass
+    for person in opened.people.values():
+        # A row's own key, and a header for one person, open what the pupil file's key opens.
+        for document in ledger.documents:
+            for share in person.shares(document):
+                with found.opening("vault", f"share of {document}", "XChaCha20-Poly1305", "HKDF-SHA-256", "BLAKE2b-256", "SHA-256"):
+                    person.details(document, share)
+                    person.file_key(document, share)
     for upload in ledger.intake:
         with found.opening("vault", f"intake item {upload}", STREAM, "HKDF-SHA-256", "SHA-256"):
             lead.intake_item(upload)
@@ -209,8 +219,10 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
         case "detail" if intake := [upload for upload, item in ledger.intake.items() if item.act["detail"] == id]:
             lead.intake_item(intake[0])
         case "detail":
-            (document,) = (document for document, filing in ledger.documents.items() if filing.act["detail"] == id)
-            lead.details(document)
+            filed = [document for document, filing in ledger.documents.items() if filing.act["detail"] == id]
+            given = [access for access, one in ledger.accesses.items() if one["statement"].act["detail"] == id]
+            (about,) = filed + given
+            (lead.details if filed else lead.access_details)(about)
         case "register-row":
             (pupil_file,) = (pupil_file for pupil_file, pupil in ledger.pupils.items() if pupil["row"] == id)
             lead.pupil(pupil_file)
@@ -222,14 +234,16 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def filled(template, tmp_path_factory) -> tuple:
-    """Documents of two pupils, one of them kept apart; a scan in the intake queue; copies for an age recipient of either
-    kind. With those copies, and the scan station's token."""
+    """Documents of two pupils, one of them kept apart, those of one shared with a member of staff; a scan in the intake
+    queue; copies for an age recipient of either kind. With those copies, and the scan station's token."""
     folder = tmp_path_factory.mktemp("filled")
     vault = template.copy(folder / "copy")
     token, _ = fill_intake(vault, folder / "tls", b"Whose is this?\n")
     samples = [*[path for path in SCANS if path.suffix in (".txt", ".jpg", ".docx")], FIXTURES / "hostile/javascript.pdf"]
     lines = vault.file(*samples, details={path.name: {"summary": path.stem[::-1]} for path in samples}).ok().lines
     assert [line["quarantined"] for line in lines].count(True) == 1
+    vaults.invite(vault, STAFF, "staff")
+    vault.give_access(STAFF)
     vault.file(samples[0], details={samples[0].name: {"summary": "The same again"}}, pupil=vault.pupils[1]).ok()
     copies = {}
     for identity, prefix in ((reader.Identity(os.urandom(32)), "age1pq"), (CurveIdentity(), "age")):
@@ -495,9 +509,9 @@ def test_a_thing_made_otherwise_is_named(filled, found, tmp_path, name):
 
 def test_every_wrap_says_whose_key_opens_it(opened):
     """A stanza names no recipient: its statement does. No other identity's key opens it."""
-    sealed = [(id, data) for id, kind, data in opened.items if kind in ("wrap", "header", "detail-key", "intake-key")]
-    # Two people and a station; register, team and intake queue.
-    assert len(sealed) > 10 and len(opened.identities) == 3 + 3 + len(opened.vault.ledger.pupils)
+    sealed = [(id, data) for id, kind, data in opened.items if kind in ("wrap", "header", "detail-key", "intake-key", "row-key")]
+    # Three people and a station; register, team and intake queue.
+    assert len(sealed) > 10 and len(opened.identities) == 4 + 3 + len(opened.vault.ledger.pupils)
 
     def opens(identity: reader.Identity, data: bytes) -> bool:
         try:

@@ -8,20 +8,23 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import vault as vaults
 from forge import edit, query
 from sizes import size
-from vault import ADMIN, DSL, SCANS, Vault, join
+from vault import ADMIN, DSL, SCANS, STAFF, Vault, join
 
 LAWFUL = {"witness.behind", "blob.orphan", "policies.unknown-file", "secrets.absent"}
 
 
 @pytest.fixture(scope="module")
 def full(template, tmp_path_factory) -> Vault:
-    """A vault with a few documents of two pupils, closed."""
+    """A vault with a few documents of two pupils, those of one shared with a member of staff, closed."""
     vault = template.copy(tmp_path_factory.mktemp("full") / "copy")
     small = [path for path in SCANS if path.suffix in (".txt", ".eml", ".docx")]
     vault.file(*small, details={path.name: {"summary": path.stem[::-1]} for path in small}).ok()
     vault.file(small[0], details={small[0].name: {"summary": "The same again"}}, pupil=vault.pupils[1]).ok()
+    vaults.invite(vault, STAFF, "staff")
+    vault.give_access(STAFF)
     vault.assert_holds()
     return vault
 
@@ -135,6 +138,7 @@ def test_a_row_of_any_table_changed_or_deleted(full, tmp_path):
     changes = {}
     tables = tables_of(full)
     assert {"statement", "node", "checkpoint", "item", "act", "person", "person_keys", "keybox", "wrap", "pupil", "document"} <= set(tables)
+    assert {"access", "share"} <= {table for table in tables if query(full, f"SELECT 1 FROM {table}")}
     for table, columns in tables.items():
         keys = [name for name, pk in columns if pk]
         where = " AND ".join(f"{key} = ?" for key in keys)
@@ -159,7 +163,7 @@ def swap(full: Vault, kind: str) -> Callable[[Vault], None]:
 
 def test_sealed_things_that_change_places(full, tmp_path):
     kinds = {kind for kind, count in query(full, "SELECT kind, count(*) FROM item GROUP BY kind") if count > 1}
-    assert {"header", "wrap", "keybox", "detail", "detail-key", "recipient"} <= kinds
+    assert {"header", "wrap", "keybox", "detail", "detail-key", "row-key", "recipient"} <= kinds
     each(tmp_path, full, {f"two of kind {kind}": swap(full, kind) for kind in sorted(kinds)}, named)
 
 
