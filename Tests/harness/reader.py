@@ -155,6 +155,14 @@ def list_of(kind):
     return check
 
 
+def rising(kind):
+    def check(value):
+        list_of(kind)(value)
+        require(all(one < other for one, other in zip(value, value[1:])), "a list does not rise")
+
+    return check
+
+
 def set_of(*words):
     """A list of words, each once and in order."""
 
@@ -241,6 +249,16 @@ ACTS = {
     }),
     "access.extended": object_of({"shares": SHARES}),
     "access.ended": object_of({"access": is_id}),
+    "recovery.set": object_of({
+        "identity": is_id, "verifying_key": DIGEST, "threshold": is_count, "shares": list_of(DIGEST), "row": is_id,
+        "wraps": WRAPS,
+    }),
+    "recovery.drilled": object_of({"recovery": is_id, "shares": rising(is_count)}),
+    "recovery.used": object_of({
+        "recovery": is_id, "person": is_id, "identity": is_id, "verifying_key": DIGEST, "keybox": is_id,
+        "newcomer": object_of({"name_tag": DIGEST, "row": is_id}), "wraps": WRAPS, "suspended": rising(is_id),
+        "proof": is_bytes(64),
+    }, optional=["newcomer"]),
     "batch.opened": object_of({"batch": is_id}),
     "batch.closed": object_of({"batch": is_id}),
     "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
@@ -420,10 +438,13 @@ NEEDS = {
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
+    "recovery.set": "give-access", "recovery.drilled": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
 # What somebody whose role does not read may say of a pupil file that they have access to.
 READING = {"chronology.read", "document.opened"}
+# Acts whose author's key comes with them.
+BRING_THEIR_KEY = {"person.joined", "recovery.used"}
 # Abilities that need the policy acknowledged, and a training that counts.
 NEEDS_DUTIES = {"file", "read", "see-intake"}
 # Roles that a lead alone gives.
@@ -433,7 +454,8 @@ CHANGES_AUTHORITY = {
     "vault.founded", "person.invited", "person.reset", "person.joined", "person.enrolled", "person.confirmed",
     "policy.acknowledged", "training.recorded", "recovery-code.used", "person.suspended", "person.restored",
     "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
-    "station.withdrawn", "access.given", "access.extended", "access.ended",
+    "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
+    "recovery.used",
 }  # fmt: skip
 
 
@@ -458,6 +480,7 @@ class Ledger:
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
+        self.recoveries = []
         self.accesses, self.shares = {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
@@ -494,7 +517,7 @@ class Ledger:
         if statement.author == "service":
             require(self.founding, "the vault is not founded yet")
             return url64(self.founding["service_key"])
-        if statement.kind == "person.joined":
+        if statement.kind in BRING_THEIR_KEY:
             require(statement.author == statement.act["person"], "joined by another")
             return url64(statement.act["verifying_key"])
         require(statement.author in self.people, "the author is unknown")
@@ -504,7 +527,7 @@ class Ledger:
         kind = statement.kind
         if statement.author == "service":
             require(kind in SERVICE_MAY, "the service may not say this")
-        elif kind not in ("vault.founded", "person.joined"):
+        elif kind != "vault.founded" and kind not in BRING_THEIR_KEY:
             person = self.people[statement.author]
             require(not person["suspended"], "the author is suspended")
             if station := self.stations.get(statement.author):
@@ -572,6 +595,14 @@ class Ledger:
                     require(statement.pupil_file in self.pupils, "allowed for nobody")
                     require(statement.pupil_file not in station["files"], "allowed twice")
                     station["files"].add(statement.pupil_file)
+            case "recovery.set":
+                self.set_recovery(statement)
+            case "recovery.drilled":
+                key = self.recovery(act["recovery"])
+                enough = len(act["shares"]) >= key["threshold"]
+                require(enough and 1 <= act["shares"][0] and act["shares"][-1] <= len(key["shares"]), "too few shares")
+            case "recovery.used":
+                self.use_recovery(statement)
             case "batch.opened":
                 require(act["batch"] not in self.batches, "a batch opened twice")
                 mine = [batch for batch in self.batches.values() if batch["operator"] == statement.author]
@@ -776,6 +807,72 @@ class Ledger:
         self.check_making(statement, person["roles"])
         self.give(act["wraps"], person)
         person["confirmed"] = True
+
+    # The recovery key
+
+    def recovery(self, identity):
+        """The recovery key in force, if it is this one."""
+        key = self.recoveries[-1] if self.recoveries else None
+        require(key and not key["used"] and key["identity"] == identity, "another recovery key, or one that was used")
+        return key
+
+    def set_recovery(self, statement):
+        act = statement.act
+        require(2 <= act["threshold"] <= len(act["shares"]) <= 16, "too few or too many shares")
+        require(len(set(act["shares"])) == len(act["shares"]), "two shares alike")
+        self.expect(act["row"], "person-row")
+        self.add_identity(act["identity"], "recovery")
+        reached = [self.founding[name] for name in ("register", "team", "intake")]
+        require([wrap["identity"] for wrap in act["wraps"]] == reached, "a recovery key that reaches more or less")
+        require(all(wrap["holder"] == act["identity"] for wrap in act["wraps"]), "wrapped to another")
+        self.add_wraps(act["wraps"])
+        self.recoveries.append({
+            "identity": act["identity"], "key": url64(act["verifying_key"]), "threshold": act["threshold"],
+            "shares": act["shares"], "used": False,
+        })  # fmt: skip
+
+    def use_recovery(self, statement):
+        act, id = statement.act, statement.act["person"]
+        key = self.recovery(act["recovery"])
+        text = b"strongroom/v1/recovery-used\n" + id_bytes(self.founding["vault"])
+        text += sha256(canonical({name: value for name, value in act.items() if name != "proof"}))
+        for item in statement.value.get("items", []):
+            text += id_bytes(item["id"]) + url64(item["sha256"])
+        try:
+            VerifyKey(key["key"]).verify(text, url64(act["proof"]))
+        except (BadSignatureError, ValueError):
+            raise Broken("keys that the recovery key did not sign for") from None
+        known = {**self.invitations, **self.people}
+        leads = [one for one in sorted(known) if "dsl" in known[one]["roles"] and not known[one]["suspended"] and one != id]
+        require(act["suspended"] == leads, "a lead who is not suspended")
+        if newcomer := act.get("newcomer"):
+            require(id not in known and newcomer["name_tag"] not in self.tags, "a newcomer who is there already")
+            self.expect(newcomer["row"], "person-row")
+            person = self.person(id, ["dsl"], newcomer["row"])
+            self.tags[newcomer["name_tag"]] = id
+        else:
+            require(id in known, "nobody becomes lead")
+            person = self.people.get(id) or self.person(id, known[id]["roles"], known[id]["row"])
+        require("dsl" in person["roles"], "somebody becomes lead who was none")
+        self.expect(act["keybox"], "keybox")
+        self.add_identity(act["identity"], "person")
+        person.update(
+            identity=act["identity"], key=url64(act["verifying_key"]), keybox=act["keybox"], enrolled=False,
+            confirmed=True, recovery_codes_used=set())  # fmt: skip
+        has = {ability for role in person["roles"] for ability in self.abilities.get(role, [])}
+        needs = (("register", {"file", "read"}), ("team", {"read"}), ("intake", {"see-intake"}))
+        wanted = [self.founding[name] for name, abilities in needs if has & abilities]
+        require([wrap["identity"] for wrap in act["wraps"]] == wanted, "more or fewer keys than a lead needs")
+        self.give(act["wraps"], person)
+        for lead in leads:
+            for held in (self.people, self.invitations):
+                if lead in held:
+                    held[lead]["suspended"] = True
+        person["suspended"] = False
+        person["keys"].append((statement.index, person["key"]))
+        self.people[id] = person
+        self.invitations.pop(id, None)
+        key["used"] = True
 
     def give(self, wraps, person):
         """Wraps to somebody: of what their roles need, and to nobody else."""

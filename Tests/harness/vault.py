@@ -243,7 +243,12 @@ def join(vault: Vault, name: str, invitation: str) -> None:
 
 def ready(vault: Vault, name: str) -> None:
     """They acknowledge the policy in force, and the lead records a training that they completed today."""
-    version = re.search('^version: "(.*)"$', (vault.path / "policies/acceptable-use.yaml").read_text(), re.MULTILINE)[1]
-    vault.run_as(name, "person", "acknowledge", "--policy-version", version).ok()
+    vault.run_as(name, "person", "acknowledge", "--policy-version", policy_version(vault)).ok()
     # The day in London, where the school is, has begun when it has in UTC.
     vault.run_as(DSL, "person", "training", name, "--completed", vault.day()).ok()
+
+
+def policy_version(vault: Vault) -> str:
+    """The version of the acceptable-use policy in force."""
+    text = (vault.path / "policies/acceptable-use.yaml").read_text()
+    return re.search('^version: "(.*)"$', text, re.MULTILINE)[1]
