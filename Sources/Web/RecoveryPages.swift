@@ -4,7 +4,8 @@ import Records
 
 let recoveryRoutes: [Route] = [
     Route(.get, "/recovery", .giveAccess) { visit in try recoveryPage(visit) },
-    Route(.post, "/recovery", .giveAccess, body: .form(["holders", "threshold"]), asksForCode: true, handle: makeSheets),
+    Route(
+        .post, "/recovery", .giveAccess, body: .form(["holders", "threshold"]), asksForCode: true, handle: makeSheets),
     Route(.get, "/recovery/drill", .giveAccess) { visit in try drillPage(visit) },
     Route(
         .post, "/recovery/drill", .giveAccess, body: .form(Set(RecoveryState.sheetFields)), handle: doDrill),

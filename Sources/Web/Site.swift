@@ -33,7 +33,8 @@ package struct Site: HTTPResponder {
         (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
         + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + accessRoutes + securityRoutes + leavingRoutes + stationRoutes + recoveryRoutes + batchRoutes + ledgerRoutes
+        + peopleRoutes + accessRoutes + securityRoutes + leavingRoutes + stationRoutes + recoveryRoutes + batchRoutes
+        + ledgerRoutes
         + healthRoutes
         + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
