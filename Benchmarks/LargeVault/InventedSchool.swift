@@ -35,7 +35,7 @@ package final class SteppedClock: Records.Clock {
     package init(at instant: Timestamp) { milliseconds = Mutex(instant.milliseconds) }
 
     package func now() -> Timestamp { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
-    package func monotonicNanoseconds() -> UInt64 { SystemClock().monotonicNanoseconds() }
+    package func monotonic() -> MonotonicTime { SystemClock().monotonic() }
 
     /// Goes on to the next step of authenticators, and gives it.
     package func step() -> UInt64 {

@@ -102,9 +102,9 @@ final class SessionMemory: Sendable {
         /// Whether the intake queue's list was recorded as read.
         var intakeRead = false
         /// When a refusal by role was last recorded.
-        var refusalNoted: UInt64?
+        var refusalNoted: MonotonicTime?
         /// When a code of the authenticator was last given, on the monotonic clock.
-        var codeGiven: UInt64?
+        var codeGiven: MonotonicTime?
         /// The page at which the screen was hidden, while it is.
         var hiddenAt: String?
         /// Documents that are open.

@@ -204,7 +204,7 @@ public struct Arrival: ~Copyable {
     private let facts: UploadFacts
     private var inflow: Inflow
     private let turn: Arrivals.Turn
-    private var lastKept: UInt64
+    private var lastKept: MonotonicTime
 
     fileprivate init(
         _ vault: Vault, _ acting: Acting, _ row: Workspace.Upload, _ facts: UploadFacts, _ inflow: consuming Inflow,
@@ -216,7 +216,7 @@ public struct Arrival: ~Copyable {
         self.facts = facts
         self.inflow = inflow
         self.turn = turn
-        lastKept = vault.clock.monotonicNanoseconds()
+        lastKept = vault.clock.monotonic()
     }
 
     /// The upload.
@@ -246,8 +246,8 @@ public struct Arrival: ~Copyable {
 
     /// From time to time, makes durable what came so far, so that a crash costs seconds and not the whole piece.
     public mutating func keepFromTimeToTime() throws(VaultError) {
-        let now = vault.clock.monotonicNanoseconds()
-        guard now - lastKept > 5_000_000_000 else { return }
+        let now = vault.clock.monotonic()
+        guard now.nanoseconds(since: lastKept) > 5_000_000_000 else { return }
         lastKept = now
         let result = Result {
             // A station that was withdrawn meanwhile brings nothing more.
@@ -270,7 +270,7 @@ public struct Arrival: ~Copyable {
         do {
             try keep(torn: false)
             let status = vault.status(row, facts)
-            vault.arrivals.park(row.id, inflow, at: vault.clock.monotonicNanoseconds())
+            vault.arrivals.park(row.id, inflow, at: vault.clock.monotonic())
             turn.end()
             return status
         } catch { throw VaultError(error, code: "upload") }
@@ -324,9 +324,9 @@ final class Arrivals: Sendable {
 
     private final class Parked: Sendable {
         let inflow: Mutex<Inflow?>
-        let since: UInt64
+        let since: MonotonicTime
 
-        init(_ inflow: consuming Inflow, since: UInt64) {
+        init(_ inflow: consuming Inflow, since: MonotonicTime) {
             self.inflow = Mutex(inflow)
             self.since = since
         }
@@ -390,7 +390,7 @@ final class Arrivals: Sendable {
         try body()
     }
 
-    func park(_ upload: UploadID, _ inflow: consuming Inflow, at now: UInt64) {
+    func park(_ upload: UploadID, _ inflow: consuming Inflow, at now: MonotonicTime) {
         let parked = Parked(inflow, since: now)
         state.withLock { $0.parked[upload] = parked }
     }
@@ -402,7 +402,9 @@ final class Arrivals: Sendable {
     func drop(_ upload: UploadID) { _ = state.withLock { $0.parked.removeValue(forKey: upload) } }
 
     /// Forgets pipelines that have waited for a minute: their memory files go, and their keys.
-    func dropIdle(_ now: UInt64) {
-        state.withLock { state in state.parked = state.parked.filter { now - $0.value.since < 60_000_000_000 } }
+    func dropIdle(_ now: MonotonicTime) {
+        state.withLock { state in
+            state.parked = state.parked.filter { now.nanoseconds(since: $0.value.since) < 60_000_000_000 }
+        }
     }
 }

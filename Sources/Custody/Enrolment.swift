@@ -39,7 +39,7 @@ public struct Standing: Hashable, Sendable {
         let invitation = authority.invitations[id]
         invitedUntil = invitation?.expires
         steps = invitation != nil ? EnrolmentStep.allCases : person.map { authority.steps(of: $0, at: now) } ?? []
-        isConfirmed = invitation == nil && person?.confirmed == true
+        isConfirmed = invitation == nil && person?.confirmed == true && person?.enrolled == true
         trained = person?.training?.completed
         trainedUntil = person?.training?.expires
         recoveryCodesLeft = RecoveryCodes.count - (person?.recoveryCodesUsed.count ?? 0)

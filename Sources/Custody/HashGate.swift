@@ -46,15 +46,15 @@ public enum SignInOrigin: Hashable, Sendable {
 final class SignInFailures: Sendable {
     private struct Account {
         var person: PersonID?
-        var recent: [SignInOrigin: [UInt64]] = [:]
+        var recent: [SignInOrigin: [MonotonicTime]] = [:]
         var unsaid: UInt64 = 0
-        var said: UInt64?
+        var said: MonotonicTime?
     }
 
     private struct State {
         var accounts: [[UInt8]: Account] = [:]
         /// When failures of names that are nobody's were last said.
-        var strangersSaid: UInt64?
+        var strangersSaid: MonotonicTime?
     }
 
     private let state = Mutex(State())
@@ -71,13 +71,15 @@ final class SignInFailures: Sendable {
 
     /// Seconds to wait, where a name had too many failures in five minutes from here; one more try is let in every 15
     /// seconds. A name that is nobody's is slowed like any other.
-    func wait(_ name: [UInt8], from origin: SignInOrigin, now: UInt64) -> Int? {
+    func wait(_ name: [UInt8], from origin: SignInOrigin, now: MonotonicTime) -> Int? {
         state.withLock { state in
             guard let account = state.accounts[name] else { return nil }
-            func left(_ failures: [UInt64], _ allowed: Int) -> Int? {
-                let recent = failures.filter { now - $0 < Self.window }
-                guard recent.count >= allowed, let last = recent.max(), now - last < Self.pause else { return nil }
-                return Int((Self.pause - (now - last) + 999_999_999) / 1_000_000_000)
+            func left(_ failures: [MonotonicTime], _ allowed: Int) -> Int? {
+                let recent = failures.filter { now.nanoseconds(since: $0) < Self.window }
+                guard recent.count >= allowed, let last = recent.max(), now.nanoseconds(since: last) < Self.pause else {
+                    return nil
+                }
+                return Int((Self.pause - now.nanoseconds(since: last) + 999_999_999) / 1_000_000_000)
             }
             if let seconds = left(account.recent[origin] ?? [], allowed) { return seconds }
             if case .known = origin { return nil }
@@ -86,17 +88,18 @@ final class SignInFailures: Sendable {
         }
     }
 
-    func failed(_ name: [UInt8], _ person: PersonID?, from origin: SignInOrigin, now: UInt64) {
+    func failed(_ name: [UInt8], _ person: PersonID?, from origin: SignInOrigin, now: MonotonicTime) {
         state.withLock { state in
             if state.accounts.count >= Self.most {
                 state.accounts = state.accounts.filter { _, account in
-                    account.unsaid > 0 || account.recent.values.contains { $0.contains { now - $0 < Self.window } }
+                    account.unsaid > 0
+                        || account.recent.values.contains { $0.contains { now.nanoseconds(since: $0) < Self.window } }
                 }
             }
             // Each failure costs a hash, so as many names, or origins, as this cannot come within five minutes.
             var account = state.accounts[name] ?? Account(person: person)
             account.recent = account.recent.compactMapValues { failures in
-                let recent = failures.filter { now - $0 < Self.window }
+                let recent = failures.filter { now.nanoseconds(since: $0) < Self.window }
                 return recent.isEmpty ? nil : recent
             }
             account.recent[origin] = (account.recent[origin] ?? []).suffix(allowed - 1) + [now]
@@ -106,13 +109,13 @@ final class SignInFailures: Sendable {
     }
 
     /// Failures that are due to be said: at most once a minute for an account.
-    func due(now: UInt64, force: Bool) -> [(PersonID?, UInt64)] {
+    func due(now: MonotonicTime, force: Bool) -> [(PersonID?, UInt64)] {
         state.withLock { state in
             var due: [PersonID?: UInt64] = [:]
             for (name, account) in state.accounts where account.unsaid > 0 {
                 // Names that are nobody's are said together, so that a stranger cannot fill the ledger with them.
                 if !force, let said = account.person == nil ? state.strangersSaid : account.said,
-                    now - said < Self.quiet
+                    now.nanoseconds(since: said) < Self.quiet
                 {
                     continue
                 }

@@ -150,7 +150,7 @@ extension Vault {
             let authority = try recorder.read(pool) { _, head in head.authority }
             let tag = KeyedHash.tag(Self.signInName(name), key: secrets.tags)
             let person = authority.peopleByTag[tag].flatMap { authority.people[$0] }
-            let now = clock.monotonicNanoseconds()
+            let now = clock.monotonic()
             if let seconds = failures.wait(tag, from: origin, now: now) {
                 throw VaultError.tooManyTries(retryAfterSeconds: seconds)
             }
@@ -194,8 +194,8 @@ extension Vault {
 
     /// Whether a person's authenticator has to give a code again before an act that gives access or keys.
     public func needsCode(_ acting: Acting) -> Bool {
-        let now = clock.monotonicNanoseconds()
-        return acting.memory.with { $0.codeGiven.map { now - $0 > Self.codeCounts } ?? true }
+        let now = clock.monotonic()
+        return acting.memory.with { $0.codeGiven.map { now.nanoseconds(since: $0) > Self.codeCounts } ?? true }
     }
 
     /// For how long a code counts, in nanoseconds: five minutes.
@@ -207,7 +207,7 @@ extension Vault {
     public func giveCode(_ code: String, as acting: Acting) throws(VaultError) {
         try rethrowing("code") {
             if let refusal = ended(acting) { throw refusal }
-            let now = clock.monotonicNanoseconds()
+            let now = clock.monotonic()
             let tag = recorder.authority.people[acting.person]?.nameTag ?? []
             let origin = SignInOrigin.known(device: acting.session.bytes)
             if let seconds = failures.wait(tag, from: origin, now: now) {
@@ -241,7 +241,7 @@ extension Vault {
     /// - Throws: `.signInFailed` for a wrong password; too many slow the account as at sign-in.
     public func reveal(_ acting: Acting, password: String) throws(VaultError) -> String {
         try rethrowing("reveal") {
-            let now = clock.monotonicNanoseconds()
+            let now = clock.monotonic()
             guard let person = recorder.authority.people[acting.person] else { throw VaultError.notFound }
             let origin = SignInOrigin.known(device: acting.session.bytes)
             if let seconds = failures.wait(person.nameTag, from: origin, now: now) {
@@ -332,7 +332,7 @@ extension Vault {
 
     /// Says the failures that are due; a failure to say them is not a reason to fail anything else.
     func flushFailures(force: Bool) {
-        let due = failures.due(now: clock.monotonicNanoseconds(), force: force)
+        let due = failures.due(now: clock.monotonic(), force: force)
         guard !due.isEmpty else { return }
         _ = try? recorder.record(
             due.map { Draft(signer: .service, act: .signInFailed($0.0, count: $0.1)) }, in: pool)

@@ -43,8 +43,8 @@ public final class Sessions: Sendable {
         let memory: SessionMemory
         let device: String
         let opened: Timestamp
-        let started: UInt64
-        var last: UInt64
+        let started: MonotonicTime
+        var last: MonotonicTime
     }
 
     private let policy: SessionPolicy
@@ -77,7 +77,7 @@ public final class Sessions: Sendable {
             }
             let sealed = try SealedRow.seal(
                 secret, session: Self.derive(token, "seal"), associatedData: acting.session.bytes + acting.person.bytes)
-            let now = clock.monotonicNanoseconds()
+            let now = clock.monotonic()
             let entry = Entry(
                 person: acting.person, name: acting.name, roles: acting.roles, session: acting.session, sealed: sealed,
                 memory: acting.memory, device: device, opened: clock.now(), started: now, last: now)
@@ -90,10 +90,10 @@ public final class Sessions: Sendable {
     /// Finds a session by its token; nil where there is none, or it was idle or open for too long.
     public func resume(_ token: String) -> Session? {
         guard let token = Base64.decode(token), token.count == 16, let find = try? Self.find(token) else { return nil }
-        let now = clock.monotonicNanoseconds()
+        let now = clock.monotonic()
         let entry = entries.withLock { entries -> Entry? in
             guard var entry = entries[find], isAlive(entry, now) else { return nil }
-            entry.last = now
+            entry.last = max(entry.last, now)
             entries[find] = entry
             return entry
         }
@@ -102,17 +102,17 @@ public final class Sessions: Sendable {
         else { return nil }
         return Session(
             acting: acting, csrf: csrf.withBytes { Base64.encode(Array($0)) }, idleSecondsLeft: policy.idleMinutes * 60,
-            lifetimeSecondsLeft: Int((lifetime - (now - entry.started)) / 1_000_000_000))
+            lifetimeSecondsLeft: Int((lifetime - min(lifetime, now.nanoseconds(since: entry.started))) / 1_000_000_000))
     }
 
     /// Notes that a session is in use, though nothing new is asked: something of it is on its way.
     func use(_ session: SessionID) {
-        let now = clock.monotonicNanoseconds()
+        let now = clock.monotonic()
         entries.withLock { entries in
             guard let (find, entry) = entries.first(where: { $0.value.session == session }), isAlive(entry, now) else {
                 return
             }
-            entries[find]?.last = now
+            entries[find]?.last = max(entry.last, now)
         }
     }
 
@@ -124,19 +124,19 @@ public final class Sessions: Sendable {
 
     /// Where a person is signed in here, newest first.
     func places(of person: PersonID) -> [SignedInPlace] {
-        let now = clock.monotonicNanoseconds()
+        let now = clock.monotonic()
         return entries.withLock { entries in
             entries.values.filter { $0.person == person && isAlive($0, now) }.map { entry in
                 SignedInPlace(
                     session: entry.session, device: entry.device, opened: entry.opened,
-                    idleSeconds: Int((now - entry.last) / 1_000_000_000))
+                    idleSeconds: Int(now.nanoseconds(since: entry.last) / 1_000_000_000))
             }
         }.sorted { ($1.opened, $1.session) < ($0.opened, $0.session) }
     }
 
     /// Whether a person is signed in here.
     func isOpen(for person: PersonID) -> Bool {
-        let now = clock.monotonicNanoseconds()
+        let now = clock.monotonic()
         return entries.withLock { $0.values.contains { $0.person == person && isAlive($0, now) } }
     }
 
@@ -154,7 +154,7 @@ public final class Sessions: Sendable {
 
     /// Sessions that end: which ones, and what they have open. They are forgotten by `forget` once that is recorded.
     func ending(_ which: Ending) -> [(SessionID, [DocumentID: SessionMemory.OpenReading])] {
-        let now = clock.monotonicNanoseconds()
+        let now = clock.monotonic()
         let gone = entries.withLock { entries in
             entries.values.filter { entry in
                 switch which {
@@ -178,8 +178,8 @@ public final class Sessions: Sendable {
         for memory in gone { memory.end() }
     }
 
-    private func isAlive(_ entry: Entry, _ now: UInt64) -> Bool {
-        now - entry.last < idle && now - entry.started < lifetime
+    private func isAlive(_ entry: Entry, _ now: MonotonicTime) -> Bool {
+        now.nanoseconds(since: entry.last) < idle && now.nanoseconds(since: entry.started) < lifetime
     }
 
     private static func acting(_ entry: Entry, _ key: borrowing SessionKey) throws -> Acting {
@@ -229,7 +229,7 @@ extension Vault {
             }
             let ended = Set(abandoned.map(\.id))
             try workspace.remove(old.map(\.id).filter { !ended.contains($0) })
-            arrivals.dropIdle(clock.monotonicNanoseconds())
+            arrivals.dropIdle(clock.monotonic())
             flushFailures(force: false)
             try sweepStaging()
             try sweepOrphans()

@@ -227,7 +227,7 @@ extension Vault {
                 let failed = VaultError(error, code: "station")
                 if [.signInFailed, .refused(.stationEnded)].contains(failed) {
                     failures.failed(
-                        claimed?.bytes ?? [], claimed, from: .address(""), now: clock.monotonicNanoseconds())
+                        claimed?.bytes ?? [], claimed, from: .address(""), now: clock.monotonic())
                     flushFailures(force: false)
                 }
                 throw failed

@@ -208,9 +208,9 @@ public final class Vault: Sendable {
 
     /// Records that somebody asked for what their role does not include: at most once a minute for a session.
     public func noteRefusal(of acting: Acting) throws(VaultError) {
-        let now = clock.monotonicNanoseconds()
+        let now = clock.monotonic()
         let isDue = acting.memory.with { memory in
-            if let last = memory.refusalNoted, now - last < 60_000_000_000 { return false }
+            if let last = memory.refusalNoted, now.nanoseconds(since: last) < 60_000_000_000 { return false }
             memory.refusalNoted = now
             return true
         }

@@ -260,10 +260,11 @@ public struct SessionPolicy: Codable, Hashable, Sendable {
             throw .policyUnreadable("policies/sessions.yaml: Argon2id takes 64 to 1024 MiB and 3 to 10 passes")
         }
         guard (1...15).contains(idleMinutes), (1...8).contains(lifetimeHours), passwordMinimumCharacters >= 15,
-            hashesAtOnce >= 1, hashesWaiting >= 0, failuresBeforeSlowing >= 1
+            (1...16).contains(hashesAtOnce), (0...200).contains(hashesWaiting), failuresBeforeSlowing >= 1
         else {
             throw .policyUnreadable(
-                "policies/sessions.yaml: at most 15 minutes idle and 8 hours, passwords of at least 15 characters")
+                "policies/sessions.yaml: at most 15 minutes idle and 8 hours, passwords of at least 15 characters, 1 to 16 hashes at once and at most 200 waiting"
+            )
         }
     }
 }

@@ -25,12 +25,32 @@ public struct Timestamp: Hashable, Sendable, Comparable {
     public func milliseconds(since earlier: Timestamp) -> Int64 { milliseconds - earlier.milliseconds }
 }
 
+/// An instant on the monotonic clock, which nobody sets: for idle time, lifetimes and pauses.
+///
+/// Two threads read the clock and then take turns, so the instant that somebody noted may well be later than one's own.
+/// There is no subtraction that could trap on that: what is later than now was no time ago.
+public struct MonotonicTime: Hashable, Sendable, Comparable {
+    /// Nanoseconds since some fixed moment.
+    public let nanoseconds: UInt64
+
+    /// So many nanoseconds since some fixed moment.
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    /// Nanoseconds that have passed since another instant; 0 for one that is later than this.
+    public func nanoseconds(since earlier: MonotonicTime) -> UInt64 {
+        nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
+    }
+
+    /// Earlier is less.
+    public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
+}
+
 /// The one clock, injected.
 public protocol Clock: Sendable {
     /// Now, by the server's own clock.
     func now() -> Timestamp
-    /// Nanoseconds on the monotonic clock, for idle time and lifetimes.
-    func monotonicNanoseconds() -> UInt64
+    /// Now, by the monotonic clock.
+    func monotonic() -> MonotonicTime
 }
 
 /// The machine's clock.
@@ -43,6 +63,6 @@ public struct SystemClock: Clock {
         Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
     }
 
-    /// CLOCK_MONOTONIC in nanoseconds.
-    public func monotonicNanoseconds() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
+    /// Now, by CLOCK_MONOTONIC.
+    public func monotonic() -> MonotonicTime { MonotonicTime(nanoseconds: DispatchTime.now().uptimeNanoseconds) }
 }

@@ -8,7 +8,8 @@ import Records
 
 let enrolmentRoutes: [Route] = [
     Route(.get, "/join", .anyone, handle: showJoin),
-    Route(.post, "/join", .anyone, body: .form(["name", "invitation", "password", "again"]), handle: join),
+    Route(
+        .post, "/join", .anyone, body: .form(["name", "invitation", "password", "again"]), hashes: true, handle: join),
     Route(.get, "/first-time", .session) { visit in try firstTimePage(visit) },
     Route(.post, "/first-time", .session, body: .form(["code"]), handle: finishAuthenticator),
     Route(.get, "/first-time/recovery-codes", .session, handle: showFirstRecoveryCodes),

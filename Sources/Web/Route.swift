@@ -65,12 +65,15 @@ package struct Route: Sendable {
     let leadsToSignIn: Bool
     /// Whether it gives access or keys: then a code of the last five minutes is asked for, and the form kept meanwhile.
     let asksForCode: Bool
+    /// Whether it hashes a password: then it waits on threads of its own, so that a burst of sign-ins keeps nobody else
+    /// waiting.
+    let hashes: Bool
     let handle: @Sendable (Visit) async throws -> Reply
     private let segments: [Substring]
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ access: Access, query: Set<String> = [],
-        body: BodyRule = .none, leadsToSignIn: Bool? = nil, asksForCode: Bool = false,
+        body: BodyRule = .none, leadsToSignIn: Bool? = nil, asksForCode: Bool = false, hashes: Bool = false,
         handle: @escaping @Sendable (Visit) async throws -> Reply
     ) {
         self.method = method
@@ -80,6 +83,7 @@ package struct Route: Sendable {
         self.body = body
         self.leadsToSignIn = leadsToSignIn ?? (method == .get)
         self.asksForCode = asksForCode
+        self.hashes = hashes
         self.handle = handle
         segments = path.split(separator: "/")
     }

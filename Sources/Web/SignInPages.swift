@@ -5,11 +5,11 @@ import Records
 
 let signInRoutes: [Route] = [
     Route(.get, "/sign-in", .anyone, handle: showSignIn),
-    Route(.post, "/sign-in", .anyone, body: .form(["name", "password", "code"]), handle: signIn),
+    Route(.post, "/sign-in", .anyone, body: .form(["name", "password", "code"]), hashes: true, handle: signIn),
     Route(.post, "/sign-out", .session, body: .form([]), handle: signOut),
     Route(.get, "/hidden", .anyone) { visit in hiddenPage(visit) },
     Route(.post, "/hidden", .session, body: .form(["place"]), handle: hideScreen),
-    Route(.post, "/hidden/show", .session, body: .form(["password"]), handle: showScreen),
+    Route(.post, "/hidden/show", .session, body: .form(["password"]), hashes: true, handle: showScreen),
 ]
 
 struct SignInPage {

@@ -25,6 +25,8 @@ package struct Site: HTTPResponder {
     let templates: Templates
     let assets: Assets
     let threads: BlockingThreads
+    /// For what hashes passwords: as many as may be at it or wait for it, and two that turn the others away.
+    private let door: BlockingThreads
     let interruptions = Interruptions()
     private let clock: any Records.Clock
 
@@ -39,6 +41,9 @@ package struct Site: HTTPResponder {
         + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
+    /// The addresses to which a password is posted.
+    private static let hashing = Set(routes.filter(\.hashes).map(\.path))
+
     /// A site over a vault, with its own threads.
     package init(vault: Vault, clock: any Records.Clock = SystemClock()) throws {
         self.vault = vault
@@ -47,11 +52,14 @@ package struct Site: HTTPResponder {
         templates = try Templates()
         assets = Assets()
         threads = BlockingThreads(count: 8)
+        let sessions = vault.policies.sessions
+        door = BlockingThreads(count: sessions.hashesAtOnce + sessions.hashesWaiting + 2)
     }
 
     /// Answers one request, on the site's own threads. Throws only where the connection itself is broken.
     package func respond(to request: Request, context: SiteContext) async throws -> Response {
-        await withTaskExecutorPreference(threads) {
+        let hashes = request.method == .post && Self.hashing.contains(request.uri.path)
+        return await withTaskExecutorPreference(hashes ? door : threads) {
             await answer(request, context)
         }
     }

@@ -120,7 +120,7 @@ struct DemoSchool {
     /// Set up a few minutes ago, so that every code of the present is still unused.
     private struct EarlierClock: Records.Clock {
         func now() -> Timestamp { Timestamp(milliseconds: SystemClock().now().milliseconds - 300_000) }
-        func monotonicNanoseconds() -> UInt64 { SystemClock().monotonicNanoseconds() }
+        func monotonic() -> MonotonicTime { SystemClock().monotonic() }
     }
 
     /// Makes the vault, its people and its register, and files the samples; gives how many.

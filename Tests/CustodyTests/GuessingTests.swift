@@ -95,3 +95,24 @@ import Testing
         #expect(try vault.reveal(lead, password: school.lead.password) == "/")
     }
 }
+
+/// Two threads read the clock and then take turns: the one that comes second may have read it first.
+@Suite struct MonotonicTests {
+    @Test func `What was noted later than now was no time ago`() {
+        let (early, late) = (MonotonicTime(nanoseconds: 5), MonotonicTime(nanoseconds: 7))
+        #expect(late.nanoseconds(since: early) == 2 && early.nanoseconds(since: late) == 0 && early < late)
+    }
+
+    @Test func `A session used by many threads while the clock goes stays alive`() throws {
+        let school = try School()
+        let token = try school.vault.sessions.open(try school.signIn(school.lead))
+        let found = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 8) { _ in
+            for _ in 0..<500 {
+                school.clock.advance(seconds: 0)
+                if school.vault.sessions.resume(token) != nil { found.withLock { $0 += 1 } }
+            }
+        }
+        #expect(found.withLock { $0 } == 4_000)
+    }
+}

@@ -17,7 +17,7 @@ final class MovableClock: Records.Clock {
     }
 
     func now() -> Timestamp { Timestamp(milliseconds: state.withLock(\.milliseconds)) }
-    func monotonicNanoseconds() -> UInt64 { state.withLock(\.nanoseconds) }
+    func monotonic() -> MonotonicTime { MonotonicTime(nanoseconds: state.withLock(\.nanoseconds)) }
 
     /// Both clocks go on together.
     func advance(seconds: Int64) {

@@ -17,8 +17,8 @@ final class MovedClock: Records.Clock {
 
     func move(seconds: Int64) { ahead.withLock { $0 += seconds * 1000 } }
     func now() -> Timestamp { Timestamp(milliseconds: system.now().milliseconds + ahead.withLock { $0 }) }
-    func monotonicNanoseconds() -> UInt64 {
-        system.monotonicNanoseconds() + UInt64(ahead.withLock { $0 }) * 1_000_000
+    func monotonic() -> MonotonicTime {
+        MonotonicTime(nanoseconds: system.monotonic().nanoseconds + UInt64(ahead.withLock { $0 }) * 1_000_000)
     }
 }
 
