@@ -81,7 +81,13 @@ class Person:
         return self.page.locator("h1").inner_text()
 
     def press(self, button: str | re.Pattern) -> None:
-        """Presses a button, and waits for the page that it leads to."""
+        """Presses a button, and waits for the page that it leads to; confirms with a code where one is asked for."""
+        self.press_alone(button)
+        if self.page.locator("[name=authenticator-code]").count():
+            self.page.get_by_label("Code from your authenticator").fill(self.school.code(self.name))
+            self.press_alone("Confirm and go on")
+
+    def press_alone(self, button: str | re.Pattern) -> None:
         with self.page.expect_navigation():
             self.button(button).click()
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from person import HOSTILE, SCANS
+from school import PASSWORD
 
 PDF, DOCX, TEXT, ACTIVE = (
     SCANS / "case-conference-2016-11-17.pdf",
@@ -42,7 +43,8 @@ def test_the_chronology_has_exactly_what_was_filed(lead, filed, school):
     assert PUPIL in banner and "27 January 2004" in banner and school.pupil(PUPIL) in banner
     page.get_by_text("Who can read this file").click()
     readers = page.locator(".readers li").all_inner_texts()
-    assert lead.name in readers and clerk not in readers
+    assert f"{lead.name}, Deputy safeguarding lead: holds the safeguarding team’s key" in readers
+    assert not [line for line in readers if clerk in line]
 
     entries = page.get_by_role("list", name="Chronology").get_by_role("listitem").all()
     newest_first = [entry.locator(".summary").inner_text() for entry in entries]
@@ -408,21 +410,55 @@ def test_an_account_manager_invites_and_gives_nobody_keys(person, school):
     assert manager.go("/pupils").status == 403
 
 
-def test_escape_twice_hides_the_screen(lead):
+def test_escape_twice_hides_the_screen_and_the_session(lead, school):
     lead.go("/pupils")
     page = lead.page
     lead.follow(PUPIL)
+    place = lead.path
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     page.wait_for_url("**/hidden")
-    assert page.inner_text("body").split() == ["Harrowdale", "School", "Continue"]
     assert page.title() == "Harrowdale School"
+    assert_hidden(lead)
     # The page is gone from the browser's history, and nothing of it is kept.
     page.go_back()
     assert not lead.heading.startswith("Pupil file")
-    lead.go("/hidden")
-    lead.follow("Continue")
-    assert lead.heading == "Home"
+    # Nor does any page say more, in this tab or in another.
+    for path in ("/", place, "/pupils", "/file", "/sign-ins"):
+        lead.go(path)
+        assert_hidden(lead)
+    picture = lead.context.request.get("/documents/" + "0" * 26 + "/pages/1")
+    assert picture.status == 403 and PUPIL not in picture.text()
+    comes_back(lead)
+    assert lead.path == place and lead.heading == f"Pupil file {school.pupil(PUPIL)}"
+
+
+def assert_hidden(one) -> None:
+    """Whoever passes by sees the school's name, and not whose screen it is."""
+    said = one.page.inner_text("body").split()
+    assert one.path == "/hidden" and said == "Harrowdale School Your password Show the screen again Sign out".split()
+
+
+def comes_back(one) -> None:
+    one.page.get_by_label("Your password").fill("not the password of theirs")
+    one.press("Show the screen again")
+    assert one.heading == "Harrowdale School" and "That is not your password." in one.page.inner_text("main")
+    one.page.get_by_label("Your password").fill(PASSWORD)
+    one.press("Show the screen again")
+
+
+def test_a_button_hides_the_screen(person, lead, school):
+    for one in (lead, person("admin", java_script_enabled=False)):
+        one.go("/policy")
+        one.press("Hide screen")
+        assert_hidden(one)
+        comes_back(one)
+        assert one.path == "/policy"
+        one.press("Hide screen")
+        one.press("Sign out")
+        assert one.heading == "Sign in"
+        one.sign_in(code=school.recovery_code(one.name, 1))
+        assert one.heading == "Home", "a hidden session is over with it"
 
 
 def test_escape_once_hides_nothing(lead):
@@ -445,6 +481,7 @@ def test_a_page_left_alone_warns_and_then_hides_itself(lead, school):
     lead.page.clock.fast_forward("02:00")
     lead.page.wait_for_url("**/hidden")
     assert "Kettleby" not in lead.page.content()
+    assert_hidden(lead)
 
 
 def test_after_signing_out_nothing_is_shown_again(lead, school):
