@@ -232,6 +232,16 @@ def test_what_an_invitation_and_an_authenticator_give_is_derived_as_documented(f
     opened.close()
 
 
+def test_a_sign_in_with_a_recovery_code_is_recorded_as_a_sign_in_too(filed, tmp_path):
+    vault = filed[0].copy(tmp_path / "recovered")
+    before = size(vault.path)
+    vault.run_as(ADMIN, "pupil", "list", code=vault.joined[ADMIN]["recovery_codes"][4]).ok()
+    opened = reader.Vault(vault.path)
+    said = [one.kind for one in opened.ledger.statements[before:]]
+    opened.close()
+    assert said[:2] == ["recovery-code.used", "session.opened"]
+
+
 def test_who_joined_again_has_the_new_keys_and_what_they_said_before_stands(filed, tmp_path):
     vault = filed[0].copy(tmp_path / "again")
     before = reader.Vault(vault.path)
