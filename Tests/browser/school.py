@@ -21,7 +21,7 @@ PASSWORD = "seven quiet lanterns drift"
 REGISTER = FIXTURES / "register/pupils.csv"
 # Nobody's names: one for each scenario, since each code signs in once.
 FIRST_NAMES = ("Maud", "Wilf", "Nell", "Ivo", "Tilda", "Bram", "Orla", "Cyril")
-SURNAMES = ("Tranter", "Ormerod", "Farrow", "Vasey", "Castell", "Pym")
+SURNAMES = ("Tranter", "Ormerod", "Farrow", "Vasey", "Castell", "Pym", "Lorrimer", "Wend")
 NAMES = [f"{first} {last}" for last in SURNAMES for first in FIRST_NAMES]
 # A code must still be good when the server looks at it, after the password's hash.
 SECONDS_A_SIGN_IN_TAKES = 4

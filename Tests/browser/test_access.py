@@ -9,7 +9,7 @@ from person import HOSTILE, SCANS
 from vault import DSL
 
 NOTE, LETTER, ACTIVE = SCANS / "telephone-call-2016-06-03.txt", SCANS / "referral-letter-2015-03-04.pdf", HOSTILE / "javascript.pdf"
-SUMMARIES = {NOTE: "Call about the swimming lessons", LETTER: "Referral to Early Help", ACTIVE: "A form that came by e-mail"}
+SUMMARIES = {NOTE: "Call about the swimming lessons", LETTER: "Referral to Early Help", ACTIVE: "A form with a program in it"}
 LATER = SCANS / "agency-meeting-2017-09-19.docx"
 PUPIL = "Priya Raman-Holt"
 REASON = "Plans the Thursday talk"

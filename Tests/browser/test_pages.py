@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import ssl
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from looks import Looks
@@ -19,9 +20,9 @@ LONG = "Scan" + "ned" * 36 + ".txt"
 
 @pytest.fixture(scope="module")
 def people(lasting_person, school):
-    """One of each: a clerk, a lead, who sees figures, who looks after people, who has still something to do, who is new, and
-    nobody."""
-    people = {role: lasting_person(role) for role in ("admin", "dsl", "panel", "account-manager")}
+    """One of each: a clerk, a lead, who reads what was shared with them, who sees figures, who looks after people, who has
+    still something to do, who is new, and nobody."""
+    people = {role: lasting_person(role) for role in ("admin", "dsl", "staff", "panel", "account-manager")}
     people |= {who: lasting_person() for who in ("untrained", "newcomer", "nobody")}
     name, code = school.newcomer("deputy")
     school.joined(name, code)[0].dispose()
@@ -41,6 +42,7 @@ def looks(people, school) -> Looks:
     scan_stations(looks, people["dsl"], school)
     documents = filing(looks, people["admin"], school)
     leading(looks, people["dsl"], school, documents)
+    sharing(looks, people["dsl"], people["staff"], school)
     looking_after_people(looks, people["dsl"], school)
     for role in ("panel", "account-manager"):
         looks.walk(people[role], role, "/")
@@ -283,6 +285,18 @@ def leading(looks, lead, school, documents) -> None:
     lead.press("Import the register")
     assert lead.heading == "1 pupil added to the register"
     looks.at(lead, "dsl", "a register imported")
+
+
+def sharing(looks, lead, member, school) -> None:
+    page, pupil = lead.page, school.pupil(PUPIL)
+    lead.go(f"/pupils/{pupil}/access")
+    page.get_by_label("Who needs to read").select_option(label=f"{member.name}, Staff")
+    page.get_by_label("The whole file").check()
+    page.get_by_label("Last day").fill(str(datetime.now(UTC).date() + timedelta(7)))
+    page.get_by_label("Why they need to read it").fill("Writes the plan for the summer")
+    lead.press("Give access")
+    looks.walk(lead, "dsl", lead.path, "/security")
+    looks.walk(member, "staff", "/", "/reading")
 
 
 def test_axe_finds_nothing(looks):
