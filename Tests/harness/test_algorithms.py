@@ -574,6 +574,9 @@ ANY_CALL = re.compile(
 
 def test_every_call_of_a_library_is_listed_as_its_own():
     sources = {path: path.read_text() for path in (CHECKOUT / "Sources").rglob("*.swift")}
+    # Passkeys are a leaf of its own that no program has yet: when one has, its row says where they are found.
+    assert not [path for path, text in sources.items() if re.search(r"import WebAuthn\b", text)]
+    sources = {path: text for path, text in sources.items() if path.parent.name != "WebAuthn"}
     called = {(call, path.name) for path, text in sources.items() for call in ANY_CALL.findall(text)}
     listed = {(name, by) for _, cell, by, _ in rows_of(SECURITY) for name in re.findall("`([^`]+)`", cell)}
     used = set()

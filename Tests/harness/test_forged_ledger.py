@@ -42,6 +42,15 @@ PEOPLE_SAY = {
         "access": "0" * 26, "person": "0" * 26, "identity": "0" * 26, "whole": True, "expires": 0, "detail": "0" * 26,
         "detail_key": "0" * 26,
     },
+    "recovery.set": {
+        "identity": "0" * 26, "verifying_key": url64(bytes(32)), "threshold": 2,
+        "shares": [url64(bytes(32)), url64(bytes([1] * 32))], "row": "0" * 26, "wraps": [],
+    },
+    "recovery.drilled": {"recovery": "0" * 26, "shares": [1, 2]},
+    "recovery.used": {
+        "recovery": "0" * 26, "person": "0" * 26, "identity": "0" * 26, "verifying_key": url64(bytes(32)),
+        "keybox": "0" * 26, "wraps": [], "suspended": [], "proof": url64(bytes(64)),
+    },
     "access.extended": {"shares": []}, "access.ended": {"access": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},

@@ -267,7 +267,7 @@ def test_a_burst_of_wrong_passwords_is_bounded_and_then_it_is_as_before(server):
 
 def test_one_session_that_asks_much_at_once_is_answered(server):
     lead = Visitor(server).at_door()
-    assert is_in(lead.sign_in(DSL, server.use(DSL)))
+    assert is_in(lead.sign_in(ADMIN, server.use(ADMIN)))
     until = time.monotonic() + 15
 
     def one(number: int) -> int:
