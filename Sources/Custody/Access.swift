@@ -175,8 +175,7 @@ extension Vault {
     /// The end of a day, in the school's time zone.
     private func accessEnd(_ until: String) throws -> (Timestamp, day: String) {
         let zone = policies.school.timezone
-        let day = try DocumentDate(typed: until).text
-        let start = try AcceptableUsePolicy.instant(day, plusMonths: 0, in: zone)
+        let (day, start) = try Self.day(until, in: zone)
         let end = Timestamp(milliseconds: start.milliseconds + 86_400_000)
         let longest = clock.now().milliseconds + Int64(policies.access.longestAccessDays + 1) * 86_400_000
         guard end > clock.now(), end.milliseconds <= longest else {
@@ -185,6 +184,14 @@ extension Vault {
                 hint: "Access lasts for \(policies.access.longestAccessDays) days at most; it can be given again.")
         }
         return (end, day)
+    }
+
+    /// One day as people write it, and its beginning.
+    static func day(_ text: String, in timezone: String) throws -> (text: String, start: Timestamp) {
+        guard let day = try? DocumentDate(typed: text).text,
+            let start = try? AcceptableUsePolicy.instant(day, plusMonths: 0, in: timezone)
+        else { throw Refusal.dayUnreadable }
+        return (day, start)
     }
 
     private func readerToBe(_ person: PersonID, _ acting: Acting) throws -> (PersonState, name: String) {

@@ -338,7 +338,7 @@ extension Vault {
 
     /// Records a training that somebody completed. Recorded; durable on return.
     ///
-    /// - Parameter day: as people write it; a refusal `date.unreadable` for anything but one day, `training.in-future`.
+    /// - Parameter day: as people write it; a refusal `date.no-day` for anything but one day, `training.in-future`.
     public func recordTraining(of person: PersonID, completed day: String, as acting: Acting) throws(VaultError) {
         try rethrowing("training") {
             _ = try decide(.managePeople, acting)
@@ -346,9 +346,9 @@ extension Vault {
             guard authority.people[person] != nil, authority.stations[person] == nil else {
                 throw Refusal.personUnknown
             }
-            let completed = try DocumentDate(typed: day).text
             let zone = policies.school.timezone
-            guard try AcceptableUsePolicy.instant(completed, plusMonths: 0, in: zone) <= clock.now() else {
+            let (completed, start) = try Self.day(day, in: zone)
+            guard start <= clock.now() else {
                 throw Refusal(
                     code: "training.in-future", message: "That day lies in the future.",
                     hint: "Give the day on which the training was completed.")

@@ -164,7 +164,7 @@ extension Vault {
             // which takes long enough for somebody to be suspended meanwhile.
             if let refusal = ended(acting.person) { throw refusal }
             try recorder.record(
-                (used.recoveryCode.map { [Act.recoveryCodeUsed(number: $0)] } ?? [] + [.signedIn(acting.session)])
+                ((used.recoveryCode.map { [Act.recoveryCodeUsed(number: $0)] } ?? []) + [.signedIn(acting.session)])
                     .map { Draft(signer: .person(acting), act: $0) }, in: pool)
             acting.memory.with { $0.codeGiven = now }
             return acting

@@ -636,7 +636,9 @@ public struct Authority: Sendable {
         guard let pupilFile = statement.pupilFile, pupils[pupilFile] != nil, accesses[act.access] == nil,
             act.expires > statement.time
         else { throw .unlawful("access given twice, to nobody's file, or for no time") }
-        try expect(act.detail, .detail)
+        guard statement.items.contains(where: { $0.kind == .detail && $0.id == act.detail }) else {
+            throw .unlawful("access without its detail")
+        }
         try learnDetailKeys(of: statement)
         guard detailKeys[act.detailKey] == pupilFile else { throw .unlawful("access under another pupil's detail key") }
         accesses[act.access] = AccessState(

@@ -22,6 +22,10 @@ extension Refusal {
         hint:
             "Write a day (4 March 2009 or 4/3/2009), a month (March 2009), a year (2009), two of these with to between, or undated."
     )
+    /// A text that is no day, where a day is asked for.
+    public static let dayUnreadable = Refusal(
+        code: "date.no-day", message: "That is not a day that can be read.",
+        hint: "Write one day, such as 18 December 2026 or 18/12/2026.")
     /// The pupil is not on the register.
     public static let pupilUnknown = Refusal(
         code: "pupil.unknown", message: "There is no pupil with that reference on the register.",

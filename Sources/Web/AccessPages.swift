@@ -56,7 +56,7 @@ private func accessPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
         switch refusal?.code {
         case nil: ""
         case "access.reason": "reason"
-        case "access.until", "date.unreadable": "until"
+        case "access.until", "date.no-day": "until"
         case "access.no-document", "access.document-unknown": "what"
         default: "person"
         }
@@ -120,7 +120,7 @@ private func giveAccess(_ visit: Visit) throws -> Reply {
             to: person, of: pupil.pupilFile, documents: visit.form["what"] == "whole" ? nil : documents,
             until: visit.form["until"], reason: visit.form["reason"], as: visit.acting)
     } catch VaultError.refused(let refusal)
-        where refusal.code.hasPrefix("access.") && refusal != .notEntitled || refusal == .dateUnreadable
+        where refusal.code.hasPrefix("access.") && refusal != .notEntitled || refusal == .dayUnreadable
     {
         return try accessPage(visit, refusal: refusal)
     }

@@ -207,7 +207,7 @@ private func recordTraining(_ visit: Visit) throws -> Reply {
     do {
         try visit.vault.recordTraining(of: visit.id("person"), completed: visit.form["day"], as: visit.acting)
     } catch VaultError.refused(let refusal)
-        where refusal.code.hasPrefix("training.") || refusal == .dateUnreadable
+        where refusal.code.hasPrefix("training.") || refusal == .dayUnreadable
     {
         return try personPage(visit, refusal: refusal, at: "day")
     }

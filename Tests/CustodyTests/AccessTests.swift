@@ -131,7 +131,7 @@ import Testing
         #expect(give([]) == "access.no-document")
         #expect(give([given.elsewhere]) == "access.document-unknown" && give([.random()]) == "access.document-unknown")
         #expect(give(until: given.day(in: -1)) == "access.until" && give(until: given.day(in: 400)) == "access.until")
-        #expect(give(until: "2031") == "date.unreadable" && give(until: "soon") == "date.unreadable")
+        #expect(give(until: "2031") == "date.no-day" && give(until: "soon") == "date.no-day")
         #expect(
             give(reason: "  ") == "access.reason" && give(reason: String(repeating: "x", count: 501)) == "access.reason"
         )

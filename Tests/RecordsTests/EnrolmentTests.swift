@@ -220,6 +220,8 @@ import Testing
                 == "access under another pupil's detail key")
         try school.say(.accessGiven(act), by: school.founder, pupilFile: file, items: items)
         #expect(why((act, []), by: founder) == nothing)
+        let bare = giving(to: staff)
+        #expect(why((bare.0, [bare.1[1]]), by: founder) == "access without its detail")
 
         // Shares bring their items, and go to an access to this file that lasts.
         let share = Share(access: act.access, document: .random(), header: .random(), rowKey: .random())

@@ -87,9 +87,9 @@ def test_single_documents_are_given_and_read_and_are_over(lead, member, filed, s
     for wrong, values in (
         ("Nobody is chosen.", ("", day(30), REASON)),
         ("No document is chosen.", (member.name, day(30), REASON)),
-        ("date cannot be read", (member.name, "soon", REASON)),
-        ("date cannot be read", (member.name, "undated", REASON)),
-        ("date cannot be read", (member.name, "2099", REASON)),
+        ("not a day that can be read", (member.name, "soon", REASON)),
+        ("not a day that can be read", (member.name, "undated", REASON)),
+        ("not a day that can be read", (member.name, "2099", REASON)),
         ("over, or too far away", (member.name, day(-2), REASON)),
         ("over, or too far away", (member.name, day(400), REASON)),
         ("The reason is missing", (member.name, day(30), "")),

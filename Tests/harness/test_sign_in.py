@@ -345,9 +345,10 @@ class SlowReader:
         return waiting
 
     def at_rest(self) -> int:
-        """How many sealed bytes the kernel has taken in all, once it takes no more."""
+        """How many sealed bytes the kernel has taken in all, once it takes no more: for three seconds, since a machine that has
+        much to do may well pause for one."""
         last, same = -1, 0
-        while same < 10:
+        while same < 30:
             time.sleep(0.1)
             now = self.sealed + self.on_its_way()
             last, same = now, same + 1 if now == last else 0
