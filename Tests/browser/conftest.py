@@ -1,7 +1,6 @@
 """One school and one browser for each run; every scenario has people of its own."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,17 +40,6 @@ def school(playwright, tmp_path_factory):
         log = school.stop().lower()
     assert "unexpected" not in log, log
     assert not [word for word in school.personal() if word in log], log
-
-
-@pytest.fixture(scope="session", autouse=True)
-def early(request, school, chromium):
-    """A lead who signed in when the first test began, and since when: for what a session may after five minutes."""
-    if not any(item.path.name == "test_sessions.py" for item in request.session.items):
-        yield None
-        return
-    people = _people(school, chromium)
-    yield next(people)("dsl"), time.monotonic()
-    next(people, None)
 
 
 def _people(school, chromium):

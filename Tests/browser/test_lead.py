@@ -323,7 +323,7 @@ def test_a_new_person_makes_the_account_their_own(person, school):
     newcomer.follow("The lead has confirmed: go on")
     assert newcomer.heading == "Home" and "no training of yours" in page.inner_text("main")
     assert newcomer.go("/file").status == 403 and "no training of yours" in page.inner_text("main")
-    for day, wrong in (("tomorrow", "date"), ("3 September 2999", "future"), ("3 September 2019", "counts no more")):
+    for day, wrong in (("tomorrow", "not a day"), ("3 September 2999", "future"), ("3 September 2019", "counts no more")):
         lead.page.get_by_label("The day they completed their safeguarding training").fill(day)
         lead.press("Record this training")
         assert wrong in problem(lead), day

@@ -42,6 +42,7 @@ def looks(people, school) -> Looks:
     scan_stations(looks, people["dsl"], school)
     documents = filing(looks, people["admin"], school)
     leading(looks, people["dsl"], school, documents)
+    recovery_key(looks, people["dsl"])
     sharing(looks, people["dsl"], people["staff"], school)
     looking_after_people(looks, people["dsl"], school)
     for role in ("panel", "account-manager"):
@@ -285,6 +286,20 @@ def leading(looks, lead, school, documents) -> None:
     lead.press("Import the register")
     assert lead.heading == "1 pupil added to the register"
     looks.at(lead, "dsl", "a register imported")
+
+
+def recovery_key(looks, lead) -> None:
+    lead.go("/recovery")
+    looks.at(lead, "dsl", "no recovery key yet")
+    lead.press("Make the sheets")
+    looks.at(lead, "dsl", "recovery sheets for nobody")
+    lead.page.get_by_label("Who keeps a sheet").fill("Ines Marlowe\nTobias Quill\nRuth Abernathy")
+    lead.press("Make the sheets")
+    assert lead.heading == "Recovery sheets"
+    looks.at(lead, "dsl", "recovery sheets")
+    looks.walk(lead, "dsl", "/recovery", "/recovery/drill")
+    lead.press("Try these sheets")
+    looks.at(lead, "dsl", "a drill without words")
 
 
 def sharing(looks, lead, member, school) -> None:
