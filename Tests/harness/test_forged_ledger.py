@@ -1178,7 +1178,7 @@ def _(history: History) -> Saying:
     return give(history, until=0)
 
 
-@unlawful("an access has no detail", nothing, "no detail committed")
+@unlawful("an access has no detail", nothing, "access without its detail")
 def _(history: History) -> Saying:
     return give(history, detail=new_id())
 
