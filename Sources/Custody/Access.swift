@@ -56,7 +56,7 @@ public struct KeyPath: Hashable, Sendable {
 }
 
 /// What one person's keys open.
-public struct Reach: Hashable, Sendable {
+public struct Reach: Sendable {
     /// Whether they hold the key to the register of pupils.
     public let register: Bool
     /// Whether they hold the safeguarding team's key, and with it every ordinary pupil file.
@@ -67,16 +67,6 @@ public struct Reach: Hashable, Sendable {
     public let pupilFiles: Int
     /// Their accesses that are neither over nor ended, with the pupil.
     public let accesses: [(pupil: Pupil, access: AccessListing)]
-
-    /// By all parts.
-    public static func == (left: Reach, right: Reach) -> Bool {
-        (left.register, left.team, left.intake, left.pupilFiles) == (
-            right.register, right.team, right.intake, right.pupilFiles
-        ) && left.accesses.map(\.access) == right.accesses.map(\.access)
-    }
-
-    /// By all parts.
-    public func hash(into hasher: inout Hasher) { hasher.combine(accesses.map(\.access)) }
 }
 
 extension Vault {

@@ -35,7 +35,8 @@ package struct Site: HTTPResponder {
         (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
         + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + accessRoutes + securityRoutes + leavingRoutes + stationRoutes + recoveryRoutes + batchRoutes
+        + peopleRoutes + accessRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes
+        + batchRoutes
         + ledgerRoutes
         + healthRoutes
         + assetRoutes)

@@ -219,7 +219,9 @@ import Testing
             name: "Judith Halloran", password: Self.password,
             authenticator: try base32(#require(school.vault.authenticatorSecret(of: recovered.acting))))
         school.clock.advance(seconds: 60)
+        #expect(!school.vault.standing(of: recovered.acting).isConfirmed, "the authenticator comes first")
         try school.vault.enrol(recovered.acting, code: member.code(school.clock.step))
+        #expect(school.vault.standing(of: recovered.acting).isConfirmed)
         let again = try school.signIn(member)
         // Policy and training stand; what was filed is there, what was sealed to the lost keys is given up.
         #expect(try school.download(receipt.document, by: again) == Array("A note.\n".utf8))
