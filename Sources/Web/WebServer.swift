@@ -31,6 +31,9 @@ public struct WebServer: Service {
         }
     }
 
+    /// Bytes of a connection that the kernel may hold on their way out; it reckons with twice as many.
+    private static let sendBuffer = 128 << 10
+
     private let application: Application<Site>
 
     /// A server over a vault; it prints nothing.
@@ -64,7 +67,12 @@ public struct WebServer: Service {
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), reuseAddress: true),
             services: [Sweeping(vault: vault, threads: site.threads, logger: logger)],
-            onServerRunning: { channel in onRunning(channel.localAddress?.port ?? configuration.port) },
+            onServerRunning: { channel in
+                // Connections inherit it. A buffer that grows by itself takes megabytes of what is on its way to somebody:
+                // they would still come after a suspension.
+                try? await channel.setOption(.socketOption(.so_sndbuf), value: Self.sendBuffer).get()
+                onRunning(channel.localAddress?.port ?? configuration.port)
+            },
             logger: logger)
     }
 
