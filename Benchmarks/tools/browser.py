@@ -99,7 +99,7 @@ class Browser:
     def file_what_waits(self, pupil: str) -> None:
         page = self.ask("GET", f"/check/{pupil}")
         upload = re.search(r'name="upload" value="([^"]+)"', page)[1]
-        fields = {"csrf": self.token(page), "upload": upload}
+        fields = {"csrf": self.token(page), "upload": upload, "staff": "no"}
         summary = re.search(rf'name="summary.{upload}"[^>]*>([^<]*)<', page)[1]
         fields[f"summary.{upload}"] = html.unescape(summary)
         fields[f"category.{upload}"] = "letter"

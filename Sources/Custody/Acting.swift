@@ -84,7 +84,8 @@ struct PersonKeys: ~Copyable, Sendable {
 final class SessionMemory: Sendable {
     struct OpenReading: Sendable {
         let id: ReadingID
-        let pupilFile: PupilFileID
+        /// Nil for a restricted document.
+        let pupilFile: PupilFileID?
         var pages: Set<Int> = []
         var bytes: UInt64 = 0
     }
@@ -107,6 +108,12 @@ final class SessionMemory: Sendable {
         var codeGiven: MonotonicTime?
         /// The page at which the screen was hidden, while it is.
         var hiddenAt: String?
+        /// The restricted documents that this person can open, and how far the ledger was looked through for them.
+        var restricted = RestrictedMemory()
+        /// Whether the list of restricted documents was recorded as read.
+        var restrictedRead = false
+        /// How many people can open each restricted document that this session filed.
+        var restrictedFiled: [DocumentID: Int] = [:]
         /// Documents that are open.
         var readings: [DocumentID: OpenReading] = [:]
     }
@@ -146,7 +153,7 @@ extension Acting {
         try DetailKey(SealedRow.open(sealed, session: memoryKey(), associatedData: session.bytes + row.bytes))
     }
 
-    private func memoryKey() throws -> SessionKey {
+    func memoryKey() throws -> SessionKey {
         try KeyedHash.derive(sessionKey, label: "strongroom/v1/session-memory")
     }
 }

@@ -39,6 +39,8 @@ public struct Receipt: Hashable, Sendable {
     public let quarantined: Bool
     /// The same content, where the same person had filed it for the same pupil before.
     public let earlier: DocumentID?
+    /// Whether it was filed as concerning a member of staff.
+    public let isRestricted: Bool
 }
 
 /// An upload with what is said of it.
@@ -153,18 +155,19 @@ extension Vault {
                     prepared.append(
                         (
                             offset,
-                            received.pupilFile == nil
-                                ? try prepareForIntake(received, details, acting)
-                                : try prepare(received, details, acting, &keys)
+                            try prepareAny(received, details, acting, &keys)
                         ))
                 } catch {
                     let failed = VaultError(error, code: "file")
                     switch failed {
                     case .waiting: break
                     case .refused(let refusal):
+                        // Nobody is to see that something about a member of staff was tried to be filed.
+                        let isRestricted = filing.details.concerning != nil
                         try say(
-                            .uploadRefused(filing.received.upload, code: refusal.code), signer(for: acting),
-                            about: filing.received.pupilFile)
+                            .uploadRefused(
+                                filing.received.upload, code: isRestricted ? "filing.refused" : refusal.code),
+                            signer(for: acting), about: isRestricted ? nil : filing.received.pupilFile)
                     default: throw failed
                     }
                     outcomes[offset] = .refused(filing.received.upload, failed.refusal)
@@ -173,6 +176,14 @@ extension Vault {
             for (offset, outcome) in try commit(prepared, acting, keys) { outcomes[offset] = outcome }
             return outcomes.compactMap { $0 }
         }
+    }
+
+    private func prepareAny(
+        _ received: Received, _ details: FilingDetails, _ acting: Acting, _ keys: inout [PupilFileID: FilingKey]
+    ) throws -> Prepared {
+        if received.pupilFile == nil { return try prepareForIntake(received, details, acting) }
+        guard let concern = details.concerning else { return try prepare(received, details, acting, &keys) }
+        return try prepareRestricted(received, details, about: concern, acting)
     }
 
     private func commit(
@@ -355,11 +366,7 @@ extension Vault {
     ) throws -> Prepared {
         let facts = received.facts
         let inspected = received.verdict
-        try requireInspected(inspected)
-        let days = SchoolDays(policies.school)
-        let checked = try Records.decide(
-            details, filename: facts.filename, proposed: inspected.proposedSummary, policies: policies,
-            today: days.day(of: clock.now()), yesterday: days.dayBefore(clock.now()))
+        let checked = try checkedDetails(received, details)
         guard let pupilFile = facts.pupilFile, let pupil = recorder.authority.pupils[pupilFile] else {
             throw Refusal.pupilUnknown
         }
@@ -371,15 +378,7 @@ extension Vault {
         let key = try filingKey(for: pupilFile, recipient, acting, &keys)
         let document = DocumentID.random()
         let detailItem = ItemID.random()
-        let detail = Detail(values: [
-            "filename": Self.ending(of: facts.filename).name, "summary": checked.details.summary,
-            "summary_origin": checked.origin.rawValue, "category": checked.details.category,
-            "date": checked.date.text, "signed": checked.details.signed, "signed_by": checked.details.signedBy,
-            "received": checked.details.received, "late_reason": checked.details.lateReason,
-            "media_type": inspected.mediaType, "pages": inspected.pages.map { String($0) } ?? "",
-            "size": String(facts.size), "sha256": facts.digest.hex, "uploader": filer.uploader,
-            "through": filer.through ?? "",
-        ])
+        let detail = Detail(values: filingValues(received, checked, filer))
         let sealedDetail = try SealedRow.seal(
             detail.encoded, key: key.key, row: detailItem.bytes,
             associatedData: rowContext("detail", pupilFile.bytes + document.bytes))
@@ -412,8 +411,31 @@ extension Vault {
                     filename: Self.ending(of: facts.filename).name, recorded: recorded.statement.time,
                     sha256: facts.digest.hex, index: recorded.statement.index, checkpoint: recorded.checkpoint,
                     mediaType: inspected.mediaType, pages: inspected.pages, size: facts.size,
-                    quarantined: inspected.outcome == .quarantined, earlier: earlier))
+                    quarantined: inspected.outcome == .quarantined, earlier: earlier, isRestricted: false))
         }
+    }
+
+    /// What is said of a document that was inspected, decided.
+    func checkedDetails(_ received: Received, _ details: FilingDetails) throws -> CheckedDetails {
+        try requireInspected(received.verdict)
+        let days = SchoolDays(policies.school)
+        return try Records.decide(
+            details, filename: received.filename, proposed: received.verdict.proposedSummary, policies: policies,
+            today: days.day(of: clock.now()), yesterday: days.dayBefore(clock.now()))
+    }
+
+    /// The values of a document's detail.
+    func filingValues(_ received: Received, _ checked: CheckedDetails, _ filer: Filer) -> [String: String] {
+        let (facts, inspected) = (received.facts, received.verdict)
+        return [
+            "filename": Self.ending(of: facts.filename).name, "summary": checked.details.summary,
+            "summary_origin": checked.origin.rawValue, "category": checked.details.category,
+            "date": checked.date.text, "signed": checked.details.signed, "signed_by": checked.details.signedBy,
+            "received": checked.details.received, "late_reason": checked.details.lateReason,
+            "media_type": inspected.mediaType, "pages": inspected.pages.map { String($0) } ?? "",
+            "size": String(facts.size), "sha256": facts.digest.hex, "uploader": filer.uploader,
+            "through": filer.through ?? "",
+        ]
     }
 }
 

@@ -29,6 +29,8 @@ public struct DocumentFacts: Hashable, Sendable {
     public let filer: Filer
     /// The detail's fields by name.
     public let fields: [String: String]
+    /// What is said of it where it is restricted.
+    public internal(set) var restricted: RestrictedFacts?
 
     /// The type found.
     public var mediaType: String { fields["media_type"] ?? "application/octet-stream" }
@@ -74,10 +76,10 @@ public final class DocumentReading: Sendable {
         self.manner = manner
         self.vault = vault
         self.acting = acting
-        let (act, nonce) = (document.act, document.nonce)
+        let (sealed, nonce) = (document.payload, document.nonce)
         payload = PayloadReader(
-            try PayloadFile(path: vault.blobs.path(of: act.payload.blob), length: act.payload.length, nonce: nonce),
-            try EnvelopeReader(fileKey: document.fileKey, nonce: nonce, payloadLength: act.payload.length))
+            try PayloadFile(path: vault.blobs.path(of: sealed.blob), length: sealed.length, nonce: nonce),
+            try EnvelopeReader(fileKey: document.fileKey, nonce: nonce, payloadLength: sealed.length))
     }
 
     deinit { close(complete: false) }
@@ -224,6 +226,14 @@ public final class DocumentReading: Sendable {
             return progress.bytes
         }
         guard let bytes else { return }
+        guard facts.restricted == nil else {
+            // The service says nothing of it, once the session is over.
+            guard !acting.memory.isEnded else { return }
+            _ = try? vault.record(
+                "closed", ["reading": id.text, "bytes": String(bytes), "complete": complete ? "yes" : "no"],
+                onRestricted: facts.id, acting)
+            return
+        }
         _ = try? vault.say(
             .documentClosed(facts.id, id, bytes: bytes, pages: 0, complete: complete), vault.signer(for: acting),
             about: facts.pupilFile)
@@ -244,13 +254,13 @@ extension Vault {
     /// A document whose every commitment was checked, with its file key.
     final class CheckedDocument {
         let facts: DocumentFacts
-        let act: FilingAct
+        let payload: SealedPayload
         let nonce: PayloadNonce
         let fileKey: FileKey
 
-        init(facts: DocumentFacts, act: FilingAct, nonce: PayloadNonce, fileKey: consuming FileKey) {
+        init(facts: DocumentFacts, payload: SealedPayload, nonce: PayloadNonce, fileKey: consuming FileKey) {
             self.facts = facts
-            self.act = act
+            self.payload = payload
             self.nonce = nonce
             self.fileKey = fileKey
         }
@@ -259,6 +269,10 @@ extension Vault {
     /// A document's facts, for the page about it: recorded as reading the chronology, not the content.
     public func document(_ id: DocumentID, as acting: Acting) throws(VaultError) -> DocumentFacts {
         try rethrowing("document") {
+            if let restricted = try restricted(id, acting) {
+                try recordRestrictedRead(acting)
+                return restricted.facts
+            }
             let (statement, act) = try filing(of: id, acting)
             guard let pupilFile = statement.pupilFile else { throw VaultError.notFound }
             _ = try decide(.readDocument(id, in: pupilFile, .view), acting)
@@ -278,17 +292,19 @@ extension Vault {
         _ id: DocumentID, manner: ReadingManner, as acting: Acting
     ) throws(VaultError) -> DocumentReading {
         try rethrowing("open") {
-            let (statement, act) = try filing(of: id, acting)
-            guard let pupilFile = statement.pupilFile else { throw VaultError.notFound }
-            let grant = try decide(.readDocument(id, in: pupilFile, manner), acting)
-            let checked = try pool.read { db in try check(statement, act, acting, db) }
+            let (grant, checked, pupilFile) = try granted(id, manner, acting)
             if manner == .view, let open = acting.memory.with({ $0.readings[id] }) {
                 return try DocumentReading(grant, checked, id: open.id, manner: manner, vault: self, acting: acting)
             }
             let reading = ReadingID.random()
             let opened = try DocumentReading(
                 grant, checked, id: reading, manner: manner, vault: self, acting: acting)
-            try say(.documentOpened(id, reading, manner), .person(acting), about: pupilFile)
+            if let pupilFile {
+                try say(.documentOpened(id, reading, manner), .person(acting), about: pupilFile)
+            } else {
+                try record(
+                    "opened", ["reading": reading.text, "manner": manner.rawValue], onRestricted: id, acting)
+            }
             opened.begin()
             if manner == .view {
                 acting.memory.with { $0.readings[id] = .init(id: reading, pupilFile: pupilFile) }
@@ -297,9 +313,21 @@ extension Vault {
         }
     }
 
-    /// Ends the views of a session: one statement each, with the pages that were shown.
+    /// What somebody may open, checked; with the pupil file that it is said of, which is nil for a restricted document.
+    private func granted(
+        _ id: DocumentID, _ manner: ReadingManner, _ acting: Acting
+    ) throws -> (Grant, CheckedDocument, PupilFileID?) {
+        if let restricted = try restricted(id, acting) { return (try decide(.holdRestricted, acting), restricted, nil) }
+        let (statement, act) = try filing(of: id, acting)
+        guard let pupilFile = statement.pupilFile else { throw VaultError.notFound }
+        let grant = try decide(.readDocument(id, in: pupilFile, manner), acting)
+        return (grant, try pool.read { db in try check(statement, act, acting, db) }, pupilFile)
+    }
+
+    /// Ends the views of a session: one statement each, with the pages that were shown. Nothing is said of restricted
+    /// documents: that they were opened stands in their records.
     func closeReadings(of acting: Acting) throws {
-        let open = acting.memory.with { $0.readings }
+        let open = acting.memory.with { $0.readings.filter { $0.value.pupilFile != nil } }
         let drafts = open.sorted { $0.key < $1.key }.map { document, reading in
             Draft(
                 signer: .person(acting), pupilFile: reading.pupilFile,
@@ -372,12 +400,14 @@ extension Vault {
             let fileKey = try Header(parsing: share.header).open(with: acting.keys.identity)
             try checkCommitment(fileKey, act)
             return CheckedDocument(
-                facts: try sharedFacts(statement, act, acting, db), act: act, nonce: nonce, fileKey: fileKey)
+                facts: try sharedFacts(statement, act, acting, db), payload: act.payload, nonce: nonce,
+                fileKey: fileKey)
         }
         let file = try openFile(pupilFile, acting, db)
         let fileKey = try fileKey(of: statement, act, file, db)
         return CheckedDocument(
-            facts: try facts(statement, act, as: acting, file: file, db), act: act, nonce: nonce, fileKey: fileKey)
+            facts: try facts(statement, act, as: acting, file: file, db), payload: act.payload, nonce: nonce,
+            fileKey: fileKey)
     }
 
     /// A document's file key, from its header for the pupil file; the one that its filing commits to.

@@ -125,7 +125,8 @@ extension Vault {
                 throw VaultError.tampered(code: "recovery.shares")
             }
             try recorder.record(
-                [Draft(signer: .person(acting), items: items + edges.map(\.1), act: .recoverySet(act))], in: pool)
+                [Draft(signer: .person(acting), items: items + edges.map(\.1), act: .recoverySet(act))]
+                    + renewals(recorder.authority, recovery: (identity, secret.recipient), acting), in: pool)
             return sheets
         }
     }
@@ -305,7 +306,8 @@ extension Vault {
             let recipient = made.keys.identity.recipient
             let verifyingKey = made.keys.signing.verifyingKey.rawRepresentation
             let suspended = authority.leads(beside: id)
-            let (draft, names) = try pool.read { db in
+            let acting = try made.acting(as: id, name: name, roles: roles)
+            let (drafts, names) = try pool.read { db in
                 let secret = try recoveryIdentity(known.prefix(state.threshold).map(\.share), state, db)
                 let edges = try authority.identities(for: roles).map { wanted in
                     let edge = authority.wraps[wanted]?.first { $0.holder == state.identity }
@@ -326,14 +328,16 @@ extension Vault {
                         try self.name(of: lead, $0, db)
                     } ?? ""
                 }
-                return ((items, Act.recoveryUsed(act.signed(by: proof))), names)
+                let restricted = try recoveredRestricted(
+                    with: secret, to: (id, identity, recipient), without: suspended, acting, db)
+                return (
+                    [
+                        Draft(signer: .person(acting), items: items, act: .recoveryUsed(act.signed(by: proof))),
+                        Draft(signer: .person(acting), act: .signedIn(acting.session)),
+                    ] + restricted, names
+                )
             }
-            let acting = try made.acting(as: id, name: name, roles: roles)
-            try recorder.record(
-                [
-                    Draft(signer: .person(acting), items: draft.0, act: draft.1),
-                    Draft(signer: .person(acting), act: .signedIn(acting.session)),
-                ], in: pool)
+            try recorder.record(drafts, in: pool)
             for lead in suspended { try endSessions(.of(lead, except: nil)) }
             try endSessions(.of(id, except: nil))
             try giveUpUploads(of: id)

@@ -136,6 +136,14 @@ enum Schema {
             idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
             """
         ),
+        (
+            "restricted",
+            """
+            id BLOB PRIMARY KEY NOT NULL REFERENCES item (id), upload BLOB UNIQUE CHECK (length(upload) = 16), \
+            blob BLOB CHECK (length(blob) = 16), detail BLOB NOT NULL REFERENCES item (id), \
+            idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            """
+        ),
     ]
 
     static func create(_ db: Database) throws {

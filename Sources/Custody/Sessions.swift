@@ -240,7 +240,8 @@ extension Vault {
     func endSessions(_ which: Sessions.Ending, by signer: Signer = .service) throws {
         let ending = sessions.ending(which)
         let drafts = ending.flatMap { session, readings in
-            readings.sorted { $0.key < $1.key }.map { document, reading in
+            // Of restricted documents the service says nothing.
+            readings.filter { $0.value.pupilFile != nil }.sorted { $0.key < $1.key }.map { document, reading in
                 Draft(
                     signer: signer, pupilFile: reading.pupilFile,
                     act: .documentClosed(
@@ -258,6 +259,7 @@ extension Vault {
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM document WHERE upload = ?1)
                     OR EXISTS (SELECT 1 FROM intake WHERE upload = ?1)
+                    OR EXISTS (SELECT 1 FROM restricted WHERE upload = ?1)
                     """, arguments: [Data(upload.bytes)])
         } ?? false
     }
@@ -277,8 +279,14 @@ extension Vault {
     private func sweepOrphans() throws {
         let known = try recorder.read(pool) { db, _ in
             Set(
-                try Data.fetchAll(db, sql: "SELECT blob FROM document UNION SELECT blob FROM intake")
-                    .compactMap { BlobID($0) })
+                try Data.fetchAll(
+                    db,
+                    sql: """
+                        SELECT blob FROM document UNION SELECT blob FROM intake
+                        UNION SELECT blob FROM restricted WHERE blob IS NOT NULL
+                        """
+                )
+                .compactMap { BlobID($0) })
         }
         let held = try workspace.blobs()
         for blob in try blobs.blobs() where !known.contains(blob) && !held.contains(blob) {

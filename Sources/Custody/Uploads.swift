@@ -259,7 +259,11 @@ extension Vault {
         try rethrowing("receipt") {
             let upload = try pool.read { db in
                 try Data.fetchOne(
-                    db, sql: "SELECT upload FROM document WHERE id = ?", arguments: [Data(document.bytes)])
+                    db,
+                    sql: """
+                        SELECT upload FROM document WHERE id = ?1
+                        UNION ALL SELECT upload FROM restricted WHERE id = ?1 AND upload IS NOT NULL
+                        """, arguments: [Data(document.bytes)])
             }
             guard let upload = upload.flatMap({ UploadID($0) }), let receipt = try receipt(ofUpload: upload, acting)
             else { throw VaultError.notFound }
@@ -270,20 +274,22 @@ extension Vault {
     /// The receipt of an upload that this person filed; nil where it is not filed.
     func receipt(ofUpload upload: UploadID, _ acting: Acting) throws -> Receipt? {
         guard let row = try workspace.upload(upload, of: acting.person), row.state != .gone,
-            let (statement, act, checkpoint) = try filing(ofUpload: upload, acting)
+            let (statement, document, tag, checkpoint) = try filing(ofUpload: upload, acting)
         else { return nil }
         let facts = try facts(of: row, acting)
-        guard let arrived = facts.arrived, let pupilFile = statement.pupilFile,
+        guard let arrived = facts.arrived, let pupilFile = facts.announced.pupilFile,
             let pupil = recorder.authority.pupils[pupilFile]
         else { throw VaultError.tampered(code: "upload.facts") }
         if row.state != .filed { try settle(reopen(row, acting).0, acting) }
         return Receipt(
-            document: act.document, pupilReference: pupil.reference,
+            document: document, pupilReference: pupil.reference,
             filename: Self.ending(of: facts.announced.filename).name, recorded: statement.time,
             sha256: arrived.digest.hex, index: statement.index, checkpoint: checkpoint,
             mediaType: arrived.inspected.mediaType, pages: arrived.inspected.pages, size: facts.announced.length,
-            quarantined: act.quarantine != nil,
-            earlier: try pool.read { db in try earlier(act.contentTag, before: statement.index, db) }?.document)
+            quarantined: arrived.inspected.outcome == .quarantined,
+            earlier: try tag.flatMap { tag in
+                try pool.read { db in try earlier(tag, before: statement.index, db) }?.document
+            }, isRestricted: tag == nil)
     }
 
     /// The receipt of an upload that this station put into the intake queue; nil where it did not.
@@ -300,22 +306,26 @@ extension Vault {
             quarantined: act.quarantine != nil)
     }
 
-    /// The statement by which this person filed an upload, and the note of the ledger that ends with it.
+    /// The statement by which this person filed an upload, the document that it became, its content's tag unless it is
+    /// restricted, and the note of the ledger that ends with it.
     private func filing(
         ofUpload upload: UploadID, _ acting: Acting
-    ) throws -> (statement: Statement, act: FilingAct, checkpoint: String)? {
+    ) throws -> (statement: Statement, document: DocumentID, tag: [UInt8]?, checkpoint: String)? {
         try recorder.read(pool) { db, _ in
             guard
                 let index = try UInt64.fetchIndex(
-                    db, sql: "SELECT idx FROM document WHERE upload = ? ORDER BY idx", arguments: [Data(upload.bytes)])
+                    db,
+                    sql: """
+                        SELECT idx FROM document WHERE upload = ?1 UNION ALL SELECT idx FROM restricted WHERE upload = ?1
+                        ORDER BY idx
+                        """, arguments: [Data(upload.bytes)])
             else { return nil }
             let statement = try recorder.statement(index, db).statement
-            guard case .documentFiled(let act) = statement.act, act.upload == upload,
-                statement.author == .person(acting.person),
+            guard let (document, tag) = statement.act.filed(upload), statement.author == .person(acting.person),
                 let note = try String.fetchOne(
                     db, sql: "SELECT note FROM checkpoint WHERE size = ?", arguments: [Int64(index) + 1])
             else { return nil }
-            return (statement, act, note)
+            return (statement, document, tag, note)
         }
     }
 
@@ -329,6 +339,17 @@ extension Vault {
                 id: received.upload, owner: acting.person, blob: received.facts.blob, state: .filed,
                 touched: clock.now(), length: received.size, held: received.size, torn: false, header: [],
                 facts: seal(facts, of: received.upload, acting), tail: []))
+    }
+}
+
+extension Act {
+    /// The document that an upload became by this act, and its content's tag, which a restricted one has not.
+    fileprivate func filed(_ upload: UploadID) -> (DocumentID, tag: [UInt8]?)? {
+        switch self {
+        case .documentFiled(let act) where act.upload == upload: (act.document, act.contentTag)
+        case .restrictedActed(let act) where act.brought?.upload == upload: (act.record, nil)
+        default: nil
+        }
     }
 }
 

@@ -173,6 +173,9 @@ private struct Verifier {
             payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
         case .intakeReceived(let act):
             payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
+        case .restrictedActed(let act):
+            guard let payload = act.brought?.payload else { break }
+            payloads[payload.blob] = (payload, "restricted document \(act.record.text)")
         default: break
         }
     }

@@ -399,6 +399,8 @@ public enum Act: Hashable, Sendable {
     case stationWithdrawn(PersonID)
     /// A scan came into the intake queue.
     case intakeReceived(IntakeAct)
+    /// Something was done with a restricted document.
+    case restrictedActed(RestrictedAct)
     /// The list of the intake queue was read.
     case intakeRead(SessionID)
     /// An upload, or what was said of it, was refused: it is not filed.
@@ -452,6 +454,7 @@ public enum Act: Hashable, Sendable {
         case stationWithdrawn = "station.withdrawn"
         case intakeReceived = "intake.received"
         case intakeRead = "intake.read"
+        case restrictedActed = "restricted.acted"
         case uploadRefused = "upload.refused"
         case uploadWaiting = "upload.waiting"
         case uploadDiscarded = "upload.discarded"
@@ -517,6 +520,7 @@ public enum Act: Hashable, Sendable {
         case .stationWithdrawn: .stationWithdrawn
         case .intakeReceived: .intakeReceived
         case .intakeRead: .intakeRead
+        case .restrictedActed: .restrictedActed
         case .uploadRefused: .uploadRefused
         case .uploadWaiting: .uploadWaiting
         case .uploadDiscarded: .uploadDiscarded
@@ -557,6 +561,7 @@ public enum Act: Hashable, Sendable {
         case .stationAdded(let act): act.encoded
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
+        case .restrictedActed(let act): act.encoded
         case .signInFailed(let person, let count):
             ["count": .integer(Int64(count))].merging(person.map { ["person": .string($0.text)] } ?? [:]) { $1 }
         case .documentFiled(let act): act.encoded
@@ -619,13 +624,16 @@ public enum Act: Hashable, Sendable {
         case .intakeReceived:
             self = .intakeReceived(try IntakeAct(parsing: value))
             return
+        case .restrictedActed:
+            self = .restrictedActed(try RestrictedAct(parsing: value))
+            return
         default: break
         }
         var reader = try StatementReader(value)
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived:
+            .intakeReceived, .restrictedActed:
             throw .malformed("kind")
         case .accessExtended: self = .accessExtended(try Share.list(reader.array("shares")))
         case .accessEnded: self = .accessEnded(try reader.id("access"))

@@ -277,6 +277,7 @@ public struct Authority: Sendable {
                 try next.learnDetailKeys(of: statement)
                 try next.checkFiling(act, statement)
             case .intakeReceived(let act): try next.checkIntake(act, statement)
+            case .restrictedActed(let act): try next.checkRestricted(act, statement)
             default: break
             }
         }
@@ -372,6 +373,12 @@ public struct Authority: Sendable {
             }
             guard invitations[id] == nil else { throw .unlawful("author's keys are being replaced") }
             if kind == .personEnrolled || kind == .signedIn || kind == .signedOut { return }
+            // Who became lead by the recovery key takes the restricted documents over with it.
+            if kind == .restrictedActed, let used = recoveries.last?.used, used.person == id,
+                person.keyCounts == used.index, !person.enrolled
+            {
+                return
+            }
             guard person.enrolled else { throw .unlawful("author not enrolled") }
             if kind == .policyAcknowledged || kind == .recoveryCodeUsed { return }
             guard person.confirmed else { throw .unlawful("author's keys were not compared") }
@@ -394,6 +401,7 @@ public struct Authority: Sendable {
                 }
             case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
             case .intakeRead: try require(.seeIntake)
+            case .restrictedActed where refusal(of: .holdRestricted, to: person, at: time) != nil: try require(.file)
             case .intakeReceived: throw .unlawful("only a station puts scans into the intake queue")
             default: break
             }
@@ -713,7 +721,8 @@ public struct Authority: Sendable {
         people[act.person]?.enrolled = false
         people[act.person]?.confirmed = true
         people[act.person]?.suspended = nil
-        recoveries[recoveries.count - 1].used = .init(person: act.person, time: statement.time)
+        recoveries[recoveries.count - 1].used = .init(
+            person: act.person, time: statement.time, index: statement.index)
     }
 
     /// The accesses that a person has now; none of those given for keys that they no longer have.

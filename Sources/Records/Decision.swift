@@ -22,6 +22,8 @@ public enum Request: Hashable, Sendable {
     case readChronology(PupilFileID)
     /// Read a document of a pupil file.
     case readDocument(DocumentID, in: PupilFileID, ReadingManner)
+    /// Hold the key of a restricted document, and read it.
+    case holdRestricted
     /// See the ledger's figures.
     case seeFigures
 }
@@ -68,6 +70,7 @@ public func decide(
         case .seeIntake: .seeIntake
         case .manageStations: .manageStations
         case .readChronology, .readDocument: .read
+        case .holdRestricted: .holdRestricted
         case .seeFigures: .seeFigures
         }
     if let refusal = authority.refusal(of: ability, to: state, at: time) { throw refusal }

@@ -14,11 +14,13 @@ public struct FilingDetails: Hashable, Sendable {
     public var received: String
     /// Why it is recorded more than 24 hours after it was received.
     public var lateReason: String
+    /// Whom it is about, where it says what a member of staff may have done: then it is restricted.
+    public var concerning: StaffConcern?
 
     /// Details; what is left out is empty.
     public init(
         summary: String = "", category: String = "", date: String = "", signed: String = "unknown",
-        signedBy: String = "", received: String = "", lateReason: String = ""
+        signedBy: String = "", received: String = "", lateReason: String = "", concerning: StaffConcern? = nil
     ) {
         self.summary = summary
         self.category = category
@@ -27,6 +29,7 @@ public struct FilingDetails: Hashable, Sendable {
         self.signedBy = signedBy
         self.received = received
         self.lateReason = lateReason
+        self.concerning = concerning
     }
 }
 
@@ -77,6 +80,12 @@ public func decide(
     guard !isFilename(details.summary, filename) else { throw .summaryIsFilename }
     guard policies.categories.title(of: details.category) != nil else { throw .categoryUnknown }
     guard ["yes", "no", "unknown"].contains(details.signed) else { throw .signedUnknownWord }
+    if let concern = details.concerning {
+        let others = trimmed(concern.others)
+        guard others.count <= 200, isPlainText(others) else { throw .staffName }
+        guard !concern.people.isEmpty || !others.isEmpty else { throw .staffNobody }
+        details.concerning = StaffConcern(people: concern.people, others: others)
+    }
     let date = try DocumentDate(typed: details.date)
     if !details.received.isEmpty {
         let received = try DocumentDate(typed: details.received)

@@ -111,6 +111,8 @@ public struct SchoolPolicy: Codable, Hashable, Sendable {
     public let timezone: String
     /// Whom to ask for help, shown on error pages.
     public let contact: String
+    /// Whom to turn to about a member of staff: the local authority's designated officer.
+    public let lado: String
 
     func check() throws(Refusal) {
         guard TimeZone(identifier: timezone) != nil else {

@@ -27,7 +27,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     case personKeys = "person_keys"
     case keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
-    case station, batch, intake, access, share
+    case station, batch, intake, access, share, restricted
 
     /// The columns, primary key first.
     public var columns: [String] {
@@ -49,6 +49,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .batch: ["id", "operator", "idx"]
         case .access: ["id", "person", "pupil_file", "whole", "expires", "idx"]
         case .share: ["header", "access", "document", "row_key", "idx"]
+        case .restricted: ["id", "upload", "blob", "detail", "idx"]
         case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
@@ -152,6 +153,10 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             add(
                 .intake, .blob(act.upload.bytes), .blob(act.payload.blob.bytes), .blob(act.header.bytes),
                 .blob(act.detail.bytes), .blob(act.key.bytes), act.quarantine.map { .text($0) } ?? .null, index)
+        case .restrictedActed(let act):
+            add(
+                .restricted, .blob(act.record.bytes), act.brought.map { .blob($0.upload.bytes) } ?? .null,
+                act.brought.map { .blob($0.payload.blob.bytes) } ?? .null, .blob(act.detail.bytes), index)
         default: break
         }
         return rows

@@ -202,6 +202,8 @@ public struct RecoveryState: Hashable, Sendable {
         public let person: PersonID
         /// When.
         public let time: Timestamp
+        /// By which statement.
+        public let index: UInt64
     }
 
     /// Its node of the key graph.

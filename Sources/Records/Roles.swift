@@ -54,11 +54,13 @@ public enum Ability: String, Hashable, Sendable, CaseIterable, Codable {
     case manageStations = "manage-stations"
     /// See what waits in the intake queue.
     case seeIntake = "see-intake"
+    /// Hold the keys of restricted documents: about what a member of staff may have done.
+    case holdRestricted = "hold-restricted"
 
     /// Whether it needs the policy acknowledged and a training that counts: uploading and reading do.
     public var needsDuties: Bool {
         switch self {
-        case .file, .read, .seeIntake: true
+        case .file, .read, .seeIntake, .holdRestricted: true
         case .managePeople, .giveAccess, .managePupils, .seeFigures, .manageStations: false
         }
     }

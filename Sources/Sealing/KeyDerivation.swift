@@ -38,3 +38,18 @@ enum HKDFSHA256 {
         }
     }
 }
+
+extension Key where Purpose == FilePurpose {
+    /// The key of the row that says what a restricted document is: HKDF-SHA-256(file key, salt = the record's 16 bytes,
+    /// info = `strongroom/v1/restricted`). Who holds the file key reads both, and nobody else.
+    public borrowing func detailKey(ofRecord record: [UInt8]) throws(SealingError) -> DetailKey {
+        try Sodium.start()
+        var secret = try SecretBytes(zeroed: DetailPurpose.byteCount)
+        withBytes { key in
+            secret.withMutableBytes { out in
+                HKDFSHA256.derive(from: key, salt: record, info: Array("strongroom/v1/restricted".utf8), into: out)
+            }
+        }
+        return try DetailKey(secret)
+    }
+}

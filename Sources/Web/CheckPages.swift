@@ -4,7 +4,7 @@ import Records
 import Sealing
 
 private let detailNames: Set<String> = [
-    "summary", "category", "date", "signed", "signed-by", "received", "late-reason", "again",
+    "summary", "category", "date", "signed", "signed-by", "received", "late-reason", "again", "staff",
 ]
 
 let checkRoutes: [Route] = [
@@ -14,7 +14,8 @@ let checkRoutes: [Route] = [
         return try checkPage(visit, pupil)
     },
     Route(
-        .post, "/check/{pupil}", .file, body: .form([], many: ["upload"], perUpload: detailNames), handle: fileUploads),
+        .post, "/check/{pupil}", .file,
+        body: .form(["staff", "about-other"], many: ["upload", "about"], perUpload: detailNames), handle: fileUploads),
     Route(.get, "/check/{pupil}/picture/{upload}", .file, leadsToSignIn: false) { visit in
         guard let id = UploadID(text: try visit.parameter("upload")) else { throw Fault.noSuchPage }
         return .bytes(try visit.vault.picture(ofUpload: id, width: 300, as: visit.acting), "image/jpeg")
@@ -48,11 +49,13 @@ struct CheckPage {
         let discard: String
         let picture: String?
         let earlier: String?
+        let concernsStaff: Bool
     }
     let chrome: Chrome
     let pupil: PupilBanner
     let action: String
     let csrf: String
+    let staff: StaffQuestion
     let rows: [Row]
     let isEmpty: Bool
     let canFile: Bool
@@ -69,6 +72,7 @@ private func fieldName(of refusal: Refusal) -> String? {
     case "summary": "summary"
     case "date": "date"
     case "category": "category"
+    case "staff": "staff-mark"
     case "signed": "signed"
     case "received": refusal == .lateReasonMissing ? "late-reason" : "received"
     default: nil
@@ -80,15 +84,19 @@ private func fieldName(of refusal: Refusal) -> String? {
 /// - Parameters:
 ///   - given: what was typed, by upload, where the form comes back.
 ///   - refusals: what stood in the way, by upload.
+///   - unanswered: what is missing from the answer whether a member of staff is concerned.
 ///   - notTaken: files that never became uploads.
 ///   - filed: receipts of those that went through.
 func checkPage(
     _ visit: Visit, _ pupil: Pupil, given: [UploadID: FilingDetails] = [:], refusals: [UploadID: Refusal] = [:],
-    notTaken: [NotTaken] = [], filed: [Receipt] = []
+    unanswered: Refusal? = nil, notTaken: [NotTaken] = [], filed: [Receipt] = []
 ) throws -> Reply {
     let uploads = try visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }
     var problems = notTaken.map { file in
         ProblemLink(href: "#more", text: "\(visible(file.filename)): \(file.refusal.message) \(file.refusal.hint)")
+    }
+    if let unanswered {
+        problems.append(ProblemLink(href: "#staff", text: "\(unanswered.message) \(unanswered.hint)"))
     }
     var rows: [CheckPage.Row] = []
     let repeated = repeats(uploads, visit.words)
@@ -112,7 +120,8 @@ func checkPage(
         CheckPage(
             chrome: visit.chrome("Check before filing", back: Link(href: "/", text: "Home"), problems: problems),
             pupil: PupilBanner(pupil, visit.words), action: "/check/\(pupil.reference)",
-            csrf: visit.session?.csrf ?? "", rows: rows, isEmpty: rows.isEmpty, canFile: ready + again > 0,
+            csrf: visit.session?.csrf ?? "", staff: try StaffQuestion(visit, error: unanswered), rows: rows,
+            isEmpty: rows.isEmpty, canFile: ready + again > 0,
             fileButton: ready == 0 ? "File what is ticked" : "File \(visit.words.count(ready, "document"))",
             leftBehind: left == 0
                 ? nil : "\(visit.words.count(left, "file")) cannot be filed yet and will be left here.",
@@ -121,7 +130,7 @@ func checkPage(
                 : Link(
                     href: "/receipt/" + filed.map(\.document.text).joined(separator: ","),
                     text: "\(visit.words.count(filed.count, "document")) filed: see the receipt"),
-            more: "/file/\(pupil.reference)", several: ready > 1))
+            more: "/file/\(pupil.reference)", several: ready + again > 1))
     return reply.with { if !problems.isEmpty { $0.status = .unprocessableContent } }
 }
 
@@ -148,7 +157,7 @@ private func row(
         discard: "/check/\(pupil.reference)/discard/\(upload.id.text)",
         picture: found.outcome == .accepted && !textTypes.contains(found.mediaType)
             ? "/check/\(pupil.reference)/picture/\(upload.id.text)" : nil,
-        earlier: earlier)
+        earlier: earlier, concernsStaff: visit.form["staff.\(upload.id.text)"] == "yes")
 }
 
 /// Which uploads hold what the person filed for the pupil before, or what another one here holds: and where that is.
@@ -170,24 +179,41 @@ private func repeats(_ uploads: [PendingUpload], _ words: Wording) -> [UploadID:
 
 private func fileUploads(_ visit: Visit) throws -> Reply {
     let (pupil, form) = (try visit.pupil(), visit.form)
-    var filings: [Filing] = []
-    var given: [UploadID: FilingDetails] = [:]
+    var given: [(upload: UploadID, details: FilingDetails)] = []
     for text in form.all("upload") {
-        guard let upload = UploadID(text: text), given[upload] == nil else { throw Fault.unknownField }
+        guard let upload = UploadID(text: text), !given.contains(where: { $0.upload == upload }) else {
+            throw Fault.unknownField
+        }
         func value(_ name: String) -> String { trimmed(form["\(name).\(text)"]) }
-        let details = FilingDetails(
-            summary: value("summary"), category: value("category"), date: value("date"), signed: value("signed"),
-            signedBy: value("signed-by"), received: value("received"), lateReason: value("late-reason"))
-        given[upload] = details
-        // What is a repeat is taken out below, unless they say that they want it.
-        filings.append(Filing(upload: upload, details: details, again: true))
+        given.append(
+            (
+                upload,
+                FilingDetails(
+                    summary: value("summary"), category: value("category"), date: value("date"),
+                    signed: value("signed"), signedBy: value("signed-by"), received: value("received"),
+                    lateReason: value("late-reason"))
+            ))
     }
-    // What they filed before is filed again only where they say so.
-    let uploads = try visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }
-    let repeated = repeats(uploads, visit.words)
-    filings.removeAll { repeated[$0.upload] != nil && form["again.\($0.upload.text)"] != "yes" }
+    let typed = Dictionary(uniqueKeysWithValues: given)
+    let filings: [Filing]
+    do {
+        // What they filed before is filed again only where they say so.
+        let uploads = try visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }
+        let repeated = repeats(uploads, visit.words)
+        let wanted = given.filter { repeated[$0.upload] == nil || form["again.\($0.upload.text)"] == "yes" }
+        let concern = try form.staffConcern()
+        let marked = form.marked(wanted.map(\.upload))
+        guard (concern == nil) == marked.isEmpty else { throw Refusal.staffMarks(concern != nil) }
+        filings = wanted.map { upload, details in
+            var details = details
+            details.concerning = marked.contains(upload) ? concern : nil
+            return Filing(upload: upload, details: details, again: true)
+        }
+    } catch let refusal as Refusal {
+        return try checkPage(visit, pupil, given: typed, unanswered: refusal)
+    }
     guard !filings.isEmpty else { return .redirect("/check/\(pupil.reference)") }
-    try visit.vault.openBatch(as: visit.acting)
+    if filings.contains(where: { $0.details.concerning == nil }) { try visit.vault.openBatch(as: visit.acting) }
     var receipts: [Receipt] = []
     var refusals: [UploadID: Refusal] = [:]
     for outcome in try visit.vault.file(filings, as: visit.acting) {
@@ -198,7 +224,7 @@ private func fileUploads(_ visit: Visit) throws -> Reply {
         }
     }
     if refusals.isEmpty { return .redirect("/receipt/" + receipts.map(\.document.text).joined(separator: ",")) }
-    return try checkPage(visit, pupil, given: given, refusals: refusals, filed: receipts)
+    return try checkPage(visit, pupil, given: typed, refusals: refusals, filed: receipts)
 }
 
 struct DiscardPage {
@@ -245,11 +271,16 @@ struct ReceiptPage {
         let index: String
         let document: String
         let isQuarantined: Bool
+        let isRestricted: Bool
     }
     let chrome: Chrome
     let heading: String
     let pupil: String
     let by: String
+    let hasOrdinary: Bool
+    let hasRestricted: Bool
+    /// Whom to turn to, where fewer than two people can decide.
+    let lado: String?
     let lines: [Line]
     let checkpoint: String
     let next: Link
@@ -271,7 +302,8 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
         ReceiptPage(
             chrome: visit.chrome("Receipt", back: Link(href: "/", text: "Home")),
             heading: receipts.count == 1 ? "Filed" : "\(receipts.count) documents filed", pupil: last.pupilReference,
-            by: acting.name,
+            by: acting.name, hasOrdinary: receipts.contains { !$0.isRestricted },
+            hasRestricted: receipts.contains { $0.isRestricted }, lado: try visit.ladoAdvice(receipts),
             lines: receipts.map { receipt in
                 ReceiptPage.Line(
                     reference: receipt.document.reference, filename: visible(receipt.filename),
@@ -279,7 +311,7 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
                     recorded: visit.words.moment(receipt.recorded),
                     recordedExactly: receipt.recorded.iso8601, sha256: receipt.sha256,
                     index: visit.words.grouped(receipt.index), document: receipt.document.text,
-                    isQuarantined: receipt.quarantined)
+                    isQuarantined: receipt.quarantined, isRestricted: receipt.isRestricted)
             }, checkpoint: last.checkpoint,
             next: Link(href: "/file/\(last.pupilReference)", text: "File more for \(last.pupilReference)"),
             another: Link(href: "/file", text: "File for another pupil"),

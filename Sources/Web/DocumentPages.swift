@@ -5,11 +5,11 @@ import NIOCore
 import Records
 
 let documentRoutes: [Route] = [
-    Route(.get, "/documents/{document}", .readShared, query: ["page", "width"], handle: showDocument),
+    Route(.get, "/documents/{document}", .readDocument, query: ["page", "width"], handle: showDocument),
     Route(
-        .get, "/documents/{document}/pages/{page}", .readShared, query: ["width"], leadsToSignIn: false,
+        .get, "/documents/{document}/pages/{page}", .readDocument, query: ["width"], leadsToSignIn: false,
         handle: showPicture),
-    Route(.post, "/documents/{document}/download", .readShared, body: .form([]), handle: download),
+    Route(.post, "/documents/{document}/download", .readDocument, body: .form([]), handle: download),
 ]
 
 private let widths = [600, 900, 1200, 1600, 2200]
@@ -52,6 +52,7 @@ struct DocumentPage {
     let recordedBy: String
     let sha256: String
     let quarantine: String?
+    let restricted: RestrictedNotice?
     let sheet: Sheet?
     let text: String?
     let seen: String
@@ -64,7 +65,7 @@ struct DocumentPage {
 private func showDocument(_ visit: Visit) throws -> Reply {
     let (id, words): (DocumentID, Wording) = (try visit.id("document"), visit.words)
     let facts = try visit.vault.document(id, as: visit.acting)
-    let pupil = try visit.vault.pupil(facts.pupilFile, as: visit.acting)
+    let pupil = try facts.restricted?.pupil ?? visit.vault.pupil(facts.pupilFile, as: visit.acting)
     let reference = id.reference
     let isText = textTypes.contains(facts.mediaType)
     let pages = max(facts.pages ?? 1, 1)
@@ -88,7 +89,13 @@ private func showDocument(_ visit: Visit) throws -> Reply {
                 DocumentPage.Zoom(href: address(page, each), text: name, isCurrent: each == width)
             }) : nil
     let acting = try visit.acting
-    let readsFile = acting.may(.read, in: visit.vault)
+    let readsFile = facts.restricted == nil && acting.may(.read, in: visit.vault)
+    let back =
+        readsFile
+        ? Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")
+        : facts.restricted != nil
+            ? Link(href: "/restricted", text: "Restricted documents")
+            : Link(href: "/reading", text: "What you may read")
     let seen = "Seen by \(acting.name), \(words.moment(visit.now)), \(reference)"
     let policies = visit.vault.policies
     return visit.page(
@@ -96,16 +103,16 @@ private func showDocument(_ visit: Visit) throws -> Reply {
         DocumentPage(
             chrome: visit.chrome(
                 "Document \(reference)" + (sheet.map { $0.several ? ", page \(page) of \(pages)" : "" } ?? ""),
-                back: readsFile
-                    ? Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")
-                    : Link(href: "/reading", text: "What you may read"), wide: true),
+                back: back, wide: true),
             pupil: PupilBanner(pupil, words), reference: reference, path: path, summary: facts.summary,
             kind: policies.categories.title(of: facts.fields["category"] ?? "") ?? "",
             date: words.date(facts.fields["date"] ?? ""),
             signed: words.signed(facts.fields["signed"] ?? "", by: facts.fields["signed_by"] ?? ""),
             found: words.facts(facts.mediaType, facts.pages, facts.size, policies), filename: visible(facts.filename),
             recorded: words.moment(facts.recorded), recordedBy: facts.filer.text, sha256: facts.sha256,
-            quarantine: facts.quarantine.map(words.quarantine), sheet: sheet, text: text, seen: seen,
+            quarantine: facts.quarantine.map(words.quarantine),
+            restricted: facts.restricted.map { RestrictedNotice($0, visit.vault) }, sheet: sheet, text: text,
+            seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
             entry: readsFile ? "/entries/\(facts.index)" : nil, csrf: visit.session?.csrf ?? "",
             size: words.size(facts.size)))

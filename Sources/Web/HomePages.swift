@@ -54,6 +54,7 @@ struct HomePage {
     let offersBatch: Bool
     let mayManageStations: Bool
     let maySeeIntake: Bool
+    let mayHoldRestricted: Bool
     let role: Role
 }
 
@@ -92,6 +93,15 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: count == 1 ? "scan in the intake queue" : "scans in the intake queue"))
         }
     }
+    if acting.may(.holdRestricted, in: vault) {
+        let count = try vault.restrictedWaiting(as: acting)
+        if count > 0 {
+            waiting.append(
+                .init(
+                    href: "/restricted", count: String(count),
+                    text: (count == 1 ? "restricted document" : "restricted documents") + " you have not opened"))
+        }
+    }
     waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting)
     let missing = missing(visit, acting)
     return visit.page(
@@ -106,7 +116,8 @@ private func showHome(_ visit: Visit) throws -> Reply {
             mayManagePeople: acting.may(.managePeople, in: vault),
             mayGiveAccess: acting.may(.giveAccess, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty,
-            hasDuties: mayRead || acting.may(.managePeople, in: vault), waiting: waiting,
+            hasDuties: [.read, .managePeople, .holdRestricted].contains { acting.may($0, in: vault) },
+            waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,
             batch: mayFile
                 ? try vault.currentBatch(as: acting).map { batch in
@@ -116,6 +127,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
                 } : nil, csrf: visit.session?.csrf ?? "",
             offersBatch: mayFile && vault.hasStation,
             mayManageStations: acting.may(.manageStations, in: vault), maySeeIntake: acting.may(.seeIntake, in: vault),
+            mayHoldRestricted: acting.may(.holdRestricted, in: vault),
             role: role(acting, vault)))
 }
 
@@ -175,6 +187,10 @@ private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
         (
             .read, "read pupils’ files, and each reading is recorded",
             "read pupils’ files, not even what you filed yourself"
+        ),
+        (
+            .holdRestricted, "read restricted documents, which concern a member of staff, but none about yourself",
+            "read restricted documents, which concern a member of staff"
         ),
         (.managePupils, "put pupils on the register", "change the register of pupils"),
         (.managePeople, "invite people, suspend them, and record their training", "invite people"),

@@ -45,6 +45,8 @@ struct PupilFilePage {
     let readers: [ReaderLine]
     let picture: KeyPicture
     let access: Link?
+    /// What concerns this pupil and a member of staff, for who can open it.
+    let restricted: Link?
     let total: String
     let showing: String?
     let entries: [EntryLine]
@@ -80,6 +82,7 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
     }
     let last = first + chronology.entries.count - 1
     let mayGive = try visit.acting.may(.giveAccess, in: visit.vault)
+    let restricted = try visit.vault.restrictedCount(of: pupil.pupilFile, as: visit.acting)
     let (readers, picture) = try visit.readers(
         chronology.readers, mayGive ? try visit.vault.accesses(to: pupil.pupilFile, as: visit.acting) : [])
     return visit.page(
@@ -91,6 +94,11 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
             enrolled: pupil.enrolled.isEmpty ? nil : visit.words.date(pupil.enrolled), readers: readers,
             picture: picture,
             access: mayGive ? Link(href: "/pupils/\(pupil.reference)/access", text: "Give or end access") : nil,
+            restricted: restricted == 0
+                ? nil
+                : Link(
+                    href: "/restricted",
+                    text: visit.words.count(restricted, "restricted document") + " about this pupil"),
             total: visit.words.count(chronology.total, "entry", "entries"),
             showing: chronology.total > chronology.entries.count && !chronology.entries.isEmpty
                 ? "Showing \(first) to \(last) of \(visit.words.grouped(UInt64(chronology.total)))" : nil,

@@ -17,6 +17,8 @@ package enum Access: String, Sendable, CaseIterable {
     case read
     /// Who may read, or has access to some documents.
     case readShared
+    /// Who may read, has access to some documents, or holds the keys of restricted ones.
+    case readDocument
     /// Who may see pupils' names: to file or to read.
     case seeRegister
     /// Who may put pupils on the register.
@@ -31,6 +33,8 @@ package enum Access: String, Sendable, CaseIterable {
     case manageStations
     /// Who may see the intake queue.
     case seeIntake
+    /// Who holds the keys of restricted documents.
+    case holdRestricted
 }
 
 /// What a request may carry as its body.

@@ -32,9 +32,10 @@ package struct Site: HTTPResponder {
 
     /// Every address.
     package static let routes: [Route] =
-        (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
+        (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
+        + checkRoutes
         + readingRoutes
-        + documentRoutes + pupilRoutes
+        + documentRoutes + restrictedRoutes + pupilRoutes
         + peopleRoutes + accessRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes
         + batchRoutes
         + ledgerRoutes
@@ -170,6 +171,7 @@ package struct Site: HTTPResponder {
             case .file, .upload: [.file]
             case .read: [.read]
             case .readShared: acting.hasAccess(in: vault) ? [] : [.read]
+            case .readDocument: acting.hasAccess(in: vault) ? [] : [.read, .holdRestricted]
             case .seeRegister: [.file, .read]
             case .managePupils: [.managePupils]
             case .managePeople: [.managePeople]
@@ -177,6 +179,7 @@ package struct Site: HTTPResponder {
             case .seeFigures: [.seeFigures]
             case .manageStations: [.manageStations]
             case .seeIntake: [.seeIntake]
+            case .holdRestricted: [.holdRestricted]
             }
         if abilities.isEmpty || abilities.contains(where: { acting.may($0, in: vault) }) { return nil }
         if let ability = abilities.first(where: { acting.hasRole(for: $0, in: vault) }) {

@@ -22,7 +22,7 @@ enum Template: String, CaseIterable {
     case pupilImport = "pupil-import"
     case pupilImported = "pupil-imported"
     case ledger
-    case batch, stations, station, intake
+    case batch, stations, station, intake, restricted
     case stationAdded = "station-added"
     case recovery
     case recoverySheets = "recovery-sheets"
@@ -69,6 +69,7 @@ enum Template: String, CaseIterable {
         case .station: PackageResources.station_mustache
         case .stationAdded: PackageResources.station_added_mustache
         case .intake: PackageResources.intake_mustache
+        case .restricted: PackageResources.restricted_mustache
         case .recovery: PackageResources.recovery_mustache
         case .recoverySheets: PackageResources.recovery_sheets_mustache
         case .recoveryDrill: PackageResources.recovery_drill_mustache

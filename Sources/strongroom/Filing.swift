@@ -52,6 +52,10 @@ struct FileCommand: ParsableCommand {
                         if complete.summary.isEmpty && acceptProposed {
                             complete.summary = received.inspected.proposedSummary ?? ""
                         }
+                        if file.isRestricted {
+                            complete.concerning = try vault.staffConcern(
+                                named: file.concerns, others: file.concernsOthers, as: acting)
+                        }
                         ready.append((file.name, received, complete))
                     } catch {
                         worst = max(worst, try failed(file.name, error))
@@ -155,7 +159,8 @@ struct FileCommand: ParsableCommand {
                         document: receipt.document.text, pupil: receipt.pupilReference, mediaType: receipt.mediaType,
                         file: receipt.filename, sha256: receipt.sha256, recorded: receipt.recorded.iso8601,
                         checkpoint: receipt.checkpoint, index: receipt.index, size: receipt.size,
-                        pages: receipt.pages, quarantined: receipt.quarantined, earlier: receipt.earlier?.text))
+                        pages: receipt.pages, quarantined: receipt.quarantined, restricted: receipt.isRestricted,
+                        earlier: receipt.earlier?.text))
             case .queued: break
             case .refused(let upload, let refusal):
                 worst = max(worst, try failed(names[upload] ?? "", VaultError.refused(refusal)))

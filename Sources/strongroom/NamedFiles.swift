@@ -13,6 +13,12 @@ struct NamedFile {
     let size: UInt64
     /// What is said of it.
     let details: FilingDetails
+    /// The names of the members of staff with an account whom it concerns; by them it is restricted.
+    let concerns: [String]
+    /// Whom else it concerns.
+    let concernsOthers: String
+
+    var isRestricted: Bool { !concerns.isEmpty || !concernsOthers.isEmpty }
 }
 
 /// What is said of documents: for all on the command line, for each in lines of JSON.
@@ -21,7 +27,7 @@ struct SaidOptions: ParsableArguments {
     var signed = "unknown"
     @Option(
         help:
-            "JSON lines {\"file\":…,\"summary\":…}, or - for standard input; also category, date, signed, signed_by, received, late_reason."
+            "JSON lines {\"file\":…,\"summary\":…}, or - for standard input; also category, date, signed, signed_by, received, late_reason; concerns: the names of those with an account whom it concerns, where it is about members of staff; concerns_others: of others."
     )
     var details: String?
 
@@ -34,6 +40,8 @@ struct SaidOptions: ParsableArguments {
         var signedBy: String?
         var received: String?
         var lateReason: String?
+        var concerns: [String]?
+        var concernsOthers: String?
     }
 
     /// The files of some paths, in order, folders as what is in them.
@@ -49,7 +57,8 @@ struct SaidOptions: ParsableArguments {
                 details: FilingDetails(
                     summary: one?.summary ?? "", category: one?.category ?? category, date: one?.date ?? date,
                     signed: one?.signed ?? signed, signedBy: one?.signedBy ?? "", received: one?.received ?? "",
-                    lateReason: one?.lateReason ?? ""))
+                    lateReason: one?.lateReason ?? ""), concerns: one?.concerns ?? [],
+                concernsOthers: one?.concernsOthers ?? "")
         }
     }
 
@@ -93,6 +102,8 @@ struct FilingReport {
         let index, size: UInt64
         var pages: Int?
         let quarantined: Bool
+        /// Whether it concerns a member of staff; absent in the intake queue.
+        var restricted: Bool?
         /// The document that the same content was before.
         var earlier: String?
     }
@@ -101,7 +112,9 @@ struct FilingReport {
 
     func filed(_ receipt: Filed) throws {
         if json { return try Terminal.json(receipt) }
-        let apart = receipt.quarantined ? " and kept apart as evidence" : ""
+        let apart =
+            (receipt.restricted == true ? " as restricted" : "")
+            + (receipt.quarantined ? " and kept apart as evidence" : "")
         let what = receipt.document.map { "document \($0) · " } ?? ""
         let earlier = receipt.earlier.map { "\n  the same content as document \($0)" } ?? ""
         Terminal.say(

@@ -77,6 +77,43 @@ struct EntryCommand: ParsableCommand {
     }
 }
 
+/// `strongroom restricted`
+struct RestrictedCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restricted",
+        abstract: "The restricted documents that your key opens: what concerns a member of staff. A recorded act.")
+    @OptionGroup var acting: ActingOptions
+    @Flag(help: "Answer as JSON, a line a document.")
+    var json = false
+
+    private struct Answer: Encodable {
+        let document, pupil, recorded, concerns, summary: String
+        let keepers: [String]
+        let recoverable: Bool
+        let fields: [String: String]
+    }
+
+    func run() throws {
+        let documents = try acting.acting { vault, acting in try vault.restrictedDocuments(as: acting) }
+        if !json { Terminal.say("Restricted documents that you can open, newest first: \(documents.count)") }
+        for document in documents {
+            guard let restricted = document.restricted else { continue }
+            if json {
+                try Terminal.json(
+                    Answer(
+                        document: document.id.text, pupil: restricted.pupil.reference,
+                        recorded: document.recorded.iso8601, concerns: restricted.about, summary: document.summary,
+                        keepers: restricted.keepers, recoverable: restricted.isRecoverable, fields: document.fields))
+            } else {
+                Terminal.say("\(document.recorded.iso8601)  \(document.summary)")
+                Terminal.say(
+                    "    pupil \(restricted.pupil.reference), concerns \(restricted.about), document \(document.id.text)"
+                )
+            }
+        }
+    }
+}
+
 /// `strongroom open`
 struct Open: ParsableCommand {
     static let configuration = CommandConfiguration(

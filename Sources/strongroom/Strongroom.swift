@@ -16,7 +16,8 @@ struct Strongroom: AsyncParsableCommand {
             Initialise.self, Serve.self, Demo.self, Doctor.self, PersonCommand.self, PupilCommand.self,
             PolicyCommand.self, AccessCommand.self, StationCommand.self, BatchCommand.self, FileCommand.self,
             UploadCommand.self,
-            ChronologyCommand.self, EntryCommand.self, Open.self, Verify.self, RecoverCommand.self,
+            ChronologyCommand.self, EntryCommand.self, RestrictedCommand.self, Open.self, Verify.self,
+            RecoverCommand.self,
         ])
 
     static func main() async {

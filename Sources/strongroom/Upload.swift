@@ -145,6 +145,7 @@ struct UploadCommand: AsyncParsableCommand {
     ) async throws {
         // Known here already; the server would say so only when all of it is there.
         guard intake || !file.details.summary.isEmpty else { throw Refusal.summaryBlank }
+        guard !file.isRestricted else { throw Refusal.staffByStation }
         let order = Order(
             pupil: intake ? nil : pupil, batch: intake ? nil : batch, details: file.details, again: again)
         let delivery = try await sender.send(opened, order) { step in

@@ -17,6 +17,7 @@ private let now = Timestamp(milliseconds: 1_000_000)
             (.readDocument(.random(), in: file, .download), [.dsl, .deputy]),
             (.seeFigures, [.dsl, .deputy, .panel]), (.manageStations, [.dsl]), (.seeIntake, [.dsl]), (.fillIntake, []),
             (.keepBatch, [.dsl, .deputy, .admin, .staff]),
+            (.holdRestricted, [.dsl, .deputy, .panel]),
         ]
         for role in Role.ofPeople {
             let person = try school.add([role])

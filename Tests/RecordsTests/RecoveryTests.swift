@@ -205,12 +205,22 @@ import Testing
         #expect(try key.why(key.use()) == wrong, "it counts once")
         let drill = RecoveryDrillAct(recovery: key.act.identity, shares: [1, 2])
         #expect(!key.school.may(.giveAccess, lead.id))
+        // Restricted documents are taken over with it, before the first sign-in is finished, and with these keys alone.
+        let (taking, parts) = RestrictedTests.act()
+        #expect(key.school.unlawful(taking, by: .person(lead.id), items: parts) == nil)
         try key.school.say(.personEnrolled(lead.id), by: lead.id)
         #expect(key.school.may(.giveAccess, lead.id) && !key.school.may(.read, lead.id))
         #expect(key.school.unlawful(.recoveryDrilled(drill), by: .person(lead.id)) != nil)
         // The lead makes new shares, and who is around is restored.
         let (next, items) = try Key.made(key.school)
         #expect(key.school.unlawful(.recoverySet(next), by: .person(founder), items: items) == "author is suspended")
+        var again = key.school
+        try again.say(.personRestored(second), by: lead.id)
+        let (code, seed) = try again.code()
+        try again.say(.personReset(lead.id, code), by: second)
+        let (joining, own) = try again.joining(lead.id, seed)
+        try again.say(.personJoined(joining), by: lead.id, items: own)
+        #expect(again.unlawful(taking, by: .person(lead.id), items: parts) == "author not enrolled")
         try key.school.say(.recoverySet(next), by: lead.id, items: items)
         try key.school.say(.personRestored(second), by: lead.id)
         #expect(key.school.may(.read, second) && !key.school.may(.read, founder))

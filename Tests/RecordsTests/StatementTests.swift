@@ -70,6 +70,10 @@ private func everyAct() throws -> [Act] {
         .batchOpened(.random()), .batchClosed(.random()),
         .stationAdded(StationAct(party: person, expires: Timestamp(milliseconds: 5), intake: true)),
         .stationAllowed(.random()), .stationWithdrawn(.random()), intake(nil), intake("pdf.javascript"),
+        .restrictedActed(RestrictedAct(record: .random(), detail: .random(), brought: nil)),
+        .restrictedActed(
+            RestrictedAct(
+                record: .random(), detail: .random(), brought: .init(upload: .random(), payload: School.payload()))),
         .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
         .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
@@ -127,6 +131,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
                 switch act.kind {
                 case .signInFailed: ["person"]
                 case .recoverySet, .recoveryDrilled: []
+                case .restrictedActed: ["document"]
                 default: ["quarantine", "batch", "shares", "newcomer"]
                 }
             for key in inner.keys where !mayLack.contains(key) {

@@ -43,11 +43,13 @@ struct FilingTests {
         // A blank summary leaves its file behind, with what was typed for the other filed.
         let partly = try await admin.send(
             "/check/\(reference)",
-            fields(uploads[0], summary: "Call with the school nurse") + fields(uploads[1], summary: ""))
+            [("staff", "no")] + fields(uploads[0], summary: "Call with the school nurse")
+                + fields(uploads[1], summary: ""))
         #expect(partly.status == .unprocessableContent)
         #expect(partly.text.contains("The summary is blank."))
         #expect(partly.text.contains("1 document filed: see the receipt"))
-        let rest = try await admin.send("/check/\(reference)", fields(uploads[1], summary: "Second call"))
+        let rest = try await admin.send(
+            "/check/\(reference)", [("staff", "no")] + fields(uploads[1], summary: "Second call"))
         #expect(rest.status == .seeOther)
         let address = try #require(rest.headers[.location])
         let receipt = try await admin.get(address)

@@ -15,6 +15,8 @@ private enum Ownership: String, CaseIterable {
     case granted
     /// Given to them once, and over.
     case expired
+    /// Restricted, and about themselves.
+    case barred
     /// Somebody else's.
     case others
     /// There is no such thing.
@@ -141,6 +143,7 @@ struct MatrixTests {
         let other = try school.add(.admin, name: "Bede Farrow")
         let staff = try school.add(.staff, name: "Amir Oakley")
         let panel = try school.add(.panel, name: "Ivo Castellane")
+        let deputy = try school.add(.deputy, name: "Nell Vasey")
         let scan = try Data(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
                 .appending(path: "../../fixtures/scans/note-photographed-2017-06-12.jpg"))
@@ -154,8 +157,10 @@ struct MatrixTests {
         func pending(by acting: Acting) throws -> String {
             try vault.hold(receive(by: acting), details: details, as: acting).id.text
         }
-        func file(by acting: Acting) throws -> Receipt {
+        func file(by acting: Acting, about concern: StaffConcern? = nil) throws -> Receipt {
             let held = try vault.hold(receive(by: acting), details: details, as: acting)
+            var details = details
+            details.concerning = concern
             guard
                 case .filed(_, let receipt) = try vault.file(
                     [Filing(upload: held.id, details: details, again: true)], as: acting)[0]
@@ -178,13 +183,14 @@ struct MatrixTests {
             as: lead)
         let station = try vault.addStation(NewStation(name: "Office copier", intake: true), as: lead).station
         let (own, own2) = (try file(by: office), try file(by: other))
+        let restricted = try file(by: office, about: StaffConcern(people: [deputy.person])).document.text
         let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
 
         let missing = (Ownership.missing, DocumentID.random().text)
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
             .managePeople,
-            .giveAccess, .seeFigures, .manageStations, .seeIntake,
+            .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted,
         ]
         let filer: Set<Access> = [.anyone, .session, .signedIn, .file, .upload, .seeRegister]
         let register = [(Ownership.own, pupil.reference), (.missing, "P-00000")]
@@ -193,8 +199,10 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
-                    "pupil": register, "document": [(.own, first.document.text), missing],
-                    "documents": [(.own, first.document.text), (.others, own.document.text), missing],
+                    "pupil": register, "document": [(.own, first.document.text), (.own, restricted), missing],
+                    "documents": [
+                        (.own, first.document.text), (.others, own.document.text), (.others, restricted), missing,
+                    ],
                     "upload": [(.own, try pending(by: lead)), (.others, try pending(by: office)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.own, station.id.text), missing],
                     "person": [(.own, staff.person.text), missing], "access": [(.own, access.text), missing],
@@ -203,20 +211,24 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
-                    "pupil": register, "document": [(.others, own.document.text), missing],
-                    "documents": [(.own, own.document.text), (.others, own2.document.text), missing],
+                    "pupil": register,
+                    "document": [(.others, own.document.text), (.others, restricted), missing],
+                    "documents": [
+                        (.own, own.document.text), (.own, restricted), (.others, own2.document.text), missing,
+                    ],
                     "upload": [(.own, try pending(by: office)), (.others, try pending(by: other)), missing],
                     "batch": [(.own, batch.id.text), (.others, batch2.id.text), missing], "station": nothing,
                     "person": [(.others, staff.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, String(third.index)), (.missing, "99999999")],
                 ]),
             Asker(
-                role: "nominated", visitor: try school.visitor(staff), allowed: filer.union([.readShared]),
+                role: "nominated", visitor: try school.visitor(staff),
+                allowed: filer.union([.readShared, .readDocument]),
                 things: [
                     "pupil": register,
                     "document": [
                         (.granted, first.document.text), (.expired, second.document.text),
-                        (.others, third.document.text), (.others, own.document.text), missing,
+                        (.others, third.document.text), (.others, own.document.text), (.others, restricted), missing,
                     ],
                     "documents": [(.others, first.document.text), missing],
                     "upload": [(.own, try pending(by: staff)), (.others, try pending(by: office)), missing],
@@ -225,11 +237,24 @@ struct MatrixTests {
                     "index": [(.others, String(first.index)), (.missing, "99999999")],
                 ]),
             Asker(
+                role: "deputy", visitor: try school.visitor(deputy),
+                allowed: filer.union([
+                    .read, .readShared, .readDocument, .holdRestricted, .managePupils, .seeFigures,
+                ]),
+                things: [
+                    "pupil": register, "document": [(.own, first.document.text), (.barred, restricted), missing],
+                    "documents": [(.others, first.document.text), (.barred, restricted), missing],
+                    "upload": [(.own, try pending(by: deputy)), (.others, try pending(by: office)), missing],
+                    "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
+                    "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
+                    "index": [(.own, String(third.index)), (.others, "0"), (.missing, "99999999")],
+                ]),
+            Asker(
                 role: "panel", visitor: try school.visitor(panel),
-                allowed: [.anyone, .session, .signedIn, .seeFigures],
+                allowed: [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted],
                 things: [
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
-                    "document": [(.others, first.document.text), missing],
+                    "document": [(.granted, restricted), (.others, first.document.text), missing],
                     "documents": [(.others, first.document.text), missing],
                     "upload": [(.others, try pending(by: office)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],

@@ -53,9 +53,9 @@ private let table: [String: Access] = [
     "GET /pupils/{pupil}": .read,
     "GET /entries/{index}": .read,
     "GET /quarantine": .read,
-    "GET /documents/{document}": .readShared,
-    "GET /documents/{document}/pages/{page}": .readShared,
-    "POST /documents/{document}/download": .readShared,
+    "GET /documents/{document}": .readDocument,
+    "GET /documents/{document}/pages/{page}": .readDocument,
+    "POST /documents/{document}/download": .readDocument,
     "GET /pupils/{pupil}/access": .giveAccess,
     "POST /pupils/{pupil}/access": .giveAccess,
     "POST /pupils/{pupil}/access/{access}/end": .giveAccess,
@@ -66,6 +66,7 @@ private let table: [String: Access] = [
     "GET /stations/{station}": .manageStations,
     "POST /stations/{station}/withdraw": .manageStations,
     "GET /intake": .seeIntake,
+    "GET /restricted": .holdRestricted,
     "GET /recovery": .giveAccess,
     "POST /recovery": .giveAccess,
     "GET /recovery/drill": .giveAccess,
@@ -118,7 +119,7 @@ struct RouteTests {
                 [
                     .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
                     .managePeople,
-                    .giveAccess, .seeFigures, .manageStations, .seeIntake,
+                    .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted,
                 ]
             ),
             (
@@ -127,7 +128,7 @@ struct RouteTests {
             ),
             (
                 .panel, try school.visitor(school.add(.panel, name: "Ivo Castellane")),
-                [.anyone, .session, .signedIn, .seeFigures]
+                [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted]
             ),
             (
                 .accountManager, try school.visitor(school.add(.accountManager, name: "Nell Farrow")),

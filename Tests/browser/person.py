@@ -81,7 +81,11 @@ class Person:
         return self.page.locator("h1").inner_text()
 
     def press(self, button: str | re.Pattern) -> None:
-        """Presses a button, and waits for the page that it leads to; confirms with a code where one is asked for."""
+        """Presses a button, and waits for the page that it leads to; confirms with a code where one is asked for, and where
+        it is asked whether something concerns a member of staff, says no unless it was answered."""
+        question = self.page.locator("#staff-no")
+        if question.count() and not self.page.locator("[name=staff]:checked").count():
+            question.check()
         self.press_alone(button)
         if self.page.locator("[name=authenticator-code]").count():
             self.page.get_by_label("Code from your authenticator").fill(self.school.code(self.name))

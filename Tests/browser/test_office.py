@@ -273,7 +273,10 @@ def test_a_document_is_filed_with_the_keyboard_alone(person, school):
     keys.press("Space")
     page.get_by_role("heading", name="Check before filing").wait_for()
     assert page.get_by_label("Category").input_value() == "letter"
-    assert page.get_by_role("radio", name="Yes").is_checked()
+    assert page.locator("fieldset.row").get_by_role("radio", name="Yes").is_checked()
+    tab_to(page, "No")
+    keys.press("Space")
+    tab_to(page, "If yes: whom does it concern?")
     tab_to(page, "Summary")
     keys.press("Control+A")
     keys.type("Referral letter to social care")

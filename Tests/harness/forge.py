@@ -243,4 +243,15 @@ def follows(saying: Saying, index: int) -> list:
             detail_keys()
         case "access.extended":
             shares(act)
+        case "recovery.set":
+            identity(act["identity"], "recovery")
+            wraps(act)
+        case "recovery.used":
+            if "newcomer" in act:
+                name({"person": act["person"], "roles": ["dsl"], **act["newcomer"]})
+            keys(act)
+            wraps(act)
+        case "restricted.acted":
+            brought = (id(act["document"][key]) if "document" in act else None for key in ("upload", "blob"))
+            rows.append(("restricted", (id(act["record"]), *brought, id(act["detail"]), index)))
     return rows

@@ -43,6 +43,10 @@ class Broken(Exception):
     """Something is not what the format, or a statement, says."""
 
 
+class NotTheirs(Broken):
+    """A header that has no stanza for an identity."""
+
+
 class NoPath(Exception):
     """No wraps lead from this person to what was asked for."""
 
@@ -187,7 +191,8 @@ def object_of(keys, optional=()):
 
 ROLES = ["account-manager", "admin", "deputy", "dsl", "panel", "staff"]
 ABILITIES = [
-    "file", "give-access", "manage-people", "manage-pupils", "manage-stations", "read", "see-figures", "see-intake",
+    "file", "give-access", "hold-restricted", "manage-people", "manage-pupils", "manage-stations", "read", "see-figures",
+    "see-intake",
 ]  # fmt: skip
 ITEM_KINDS = [
     "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "row-key", "register-row", "person-row",
@@ -269,6 +274,13 @@ ACTS = {
         "commitment": DIGEST, "header": is_id, "detail": is_id, "key": is_id, "quarantine": is_text,
     }, optional=["quarantine"]),
     "intake.read": SESSION,
+    "restricted.acted": object_of({
+        "record": is_id, "detail": is_id,
+        "document": object_of({
+            "upload": is_id, "blob": is_id, "payload_sha256": DIGEST, "payload_length": is_count, "nonce": is_bytes(16),
+            "commitment": DIGEST,
+        }),
+    }, optional=["document"]),
     "upload.refused": UPLOAD,
     "upload.waiting": UPLOAD,
     "upload.discarded": object_of({"upload": is_id}),
@@ -446,7 +458,7 @@ READING = {"chronology.read", "document.opened"}
 # Acts whose author's key comes with them.
 BRING_THEIR_KEY = {"person.joined", "recovery.used"}
 # Abilities that need the policy acknowledged, and a training that counts.
-NEEDS_DUTIES = {"file", "read", "see-intake"}
+NEEDS_DUTIES = {"file", "read", "see-intake", "hold-restricted"}
 # Roles that a lead alone gives.
 MADE_BY_LEAD = {"dsl", "deputy", "panel"}
 STATION_MAY = {"document.filed", "upload.refused", "upload.waiting", "upload.discarded", "access.refused"}  # fmt: skip
@@ -481,7 +493,7 @@ class Ledger:
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
         self.recoveries = []
-        self.accesses, self.shares = {}, {}
+        self.accesses, self.shares, self.restricted = {}, {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -537,10 +549,14 @@ class Ledger:
                 return
             require(kind != "intake.received", "only a station fills the intake queue")
             require(statement.author not in self.invitations, "the author's keys are being replaced")
+            if kind == "restricted.acted" and self.has_just_recovered(person):
+                return
             require(person["enrolled"] or kind in BEFORE_ENROLMENT, "the author is not enrolled")
             require(person["confirmed"] or kind in BEFORE_KEYS, "the author's keys were not compared")
             if kind in READING and self.may_read(statement.pupil_file, person, statement.time):
                 return
+            if kind == "restricted.acted" and not self.may("hold-restricted", person, statement.time):
+                require(self.may("file", person, statement.time), "the author may neither hold nor file it")
             if kind in NEEDS:
                 require(self.may(NEEDS[kind], person, statement.time), f"the author may not {NEEDS[kind]}")
 
@@ -617,6 +633,11 @@ class Ledger:
                 for item, kind in ((act["header"], "header"), (act["detail"], "detail"), (act["key"], "intake-key")):
                     require(statement.items.get(item, " ")[0] == kind, f"no {kind} committed")
                 self.intake[act["upload"]] = statement
+            case "restricted.acted":
+                parts = {act["record"]: "header", act["detail"]: "detail"}
+                require(not statement.pupil_file and not statement.fields, "a restricted act that says whom it is about")
+                require({item: kind for item, (kind, _) in statement.items.items()} == parts, "a restricted act of other parts")
+                self.restricted[act["record"]] = statement
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
                 require(not self.people[act["person"]]["enrolled"], "enrolled twice")
@@ -692,6 +713,12 @@ class Ledger:
         if person["suspended"] or person["id"] in self.invitations:
             return False
         return person["enrolled"] and person["confirmed"]
+
+    def has_just_recovered(self, person):
+        """Whether the last recovery key made them lead, with the keys that count now, and they did not finish their first
+        sign-in since."""
+        used = bool(self.recoveries) and self.recoveries[-1]["used"] == person["id"]
+        return used and self.recoveries[-1]["brought"] == person["identity"] and not person["enrolled"]
 
     def has_done_duties(self, person, time):
         return person["acknowledged"] == self.acceptable_use and time < person["trained_until"]
@@ -828,7 +855,7 @@ class Ledger:
         self.add_wraps(act["wraps"])
         self.recoveries.append({
             "identity": act["identity"], "key": url64(act["verifying_key"]), "threshold": act["threshold"],
-            "shares": act["shares"], "used": False,
+            "shares": act["shares"], "used": None,
         })  # fmt: skip
 
     def use_recovery(self, statement):
@@ -872,7 +899,7 @@ class Ledger:
         person["keys"].append((statement.index, person["key"]))
         self.people[id] = person
         self.invitations.pop(id, None)
-        key["used"] = True
+        key.update(used=id, brought=act["identity"])
 
     def give(self, wraps, person):
         """Wraps to somebody: of what their roles need, and to nobody else."""
@@ -982,7 +1009,7 @@ class Identity:
             wanted = hmac.new(hkdf(file_key, b"", b"header"), authenticated, "sha256").digest()
             require(hmac.compare_digest(wanted, mac), "the header's MAC differs")
             return file_key, length
-        raise Broken("the header is not for this identity")
+        raise NotTheirs("the header is not for this identity")
 
     def open_wrap(self, data: bytes, context: bytes) -> bytes:
         """The 32-byte secret of a small age file that says what it is for."""
@@ -1066,6 +1093,22 @@ def parse_detail(data: bytes) -> dict:
     return fields
 
 
+def record_key(file_key: bytes, record: str) -> bytes:
+    """What the row of a record about a restricted document is sealed with."""
+    return hkdf(file_key, id_bytes(record), b"strongroom/v1/restricted")
+
+
+PADDING = 4056
+
+
+def parse_padded(row: bytes) -> dict:
+    """The detail in such a row, which has the least number of zeros after it."""
+    require(row and len(row) % PADDING == 0, "the record has another length")
+    end = 4 + int.from_bytes(row[:4], "big")
+    require(0 <= len(row) - end < PADDING and not any(row[end:]), "the record is padded otherwise")
+    return parse_detail(row[4:end])
+
+
 def field_commitment(name: str, salt: bytes, value: bytes) -> bytes:
     return sha256(b"strongroom/v1/field\0" + name.encode() + b"\0" + salt + value)
 
@@ -1142,6 +1185,50 @@ class Vault:
     def blob(self, act) -> Path:
         return self.path / "blobs" / act["blob"][:2] / act["blob"]
 
+    # Restricted documents: what an identity opens of them, a person's or that of the recovery key
+
+    def record(self, record: str, holder: Identity) -> tuple:
+        """The file key and the fields of a record, for an identity that it is sealed to."""
+        header = self.item(record, "header")
+        try:
+            key, length = holder.open_header(header)
+        except NotTheirs:
+            raise NoPath("this key does not open the record") from None
+        require(length == len(header), "there is more after the header")
+        return key, self.record_fields(record, key)
+
+    def record_fields(self, record: str, key: bytes) -> dict:
+        detail = self.ledger.restricted[record].act["detail"]
+        sealed, context = self.item(detail, "detail"), self.context("restricted", record)
+        row = open_row(sealed, record_key(key, record), id_bytes(detail), context)
+        return {name: value.decode() for name, (_, value) in parse_padded(row).items()}
+
+    def restricted_filing(self, document: str, key: bytes) -> dict:
+        """The fields of the record that filed a document, if this is its file key."""
+        statement = self.ledger.restricted.get(document)
+        require(statement and "document" in statement.act, "no record filed it")
+        act = statement.act["document"]
+        commitment = hkdf(key, url64(act["nonce"]), b"strongroom/v1/document" + id_bytes(document))
+        require(commitment == url64(act["commitment"]), "the header holds another file key")
+        fields = self.record_fields(document, key)
+        require(fields["act"] == "filed", "it was not filed")
+        return fields
+
+    def restricted(self, holder: Identity) -> dict:
+        """The restricted documents that an identity opens: of each the file key, the fields, and the fields of every record
+        about it that it opens, by record. What an author sealed that is none of these is passed over."""
+        found = {}
+        for record in self.ledger.restricted:
+            try:
+                key, said = self.record(record, holder)
+                document = record if said.get("act") == "filed" else said.get("document")
+                if document:
+                    filing = {"key": key, "fields": self.restricted_filing(document, key), "records": {}}
+                    found.setdefault(document, filing)["records"][record] = said
+            except (Broken, NoPath):
+                continue
+        return found
+
     # Checks that need no password
 
     def check_all(self):
@@ -1153,6 +1240,9 @@ class Vault:
             self.part(f"document {document}", self.check_payload, statement.act)
         for upload, statement in self.ledger.intake.items():
             self.part(f"intake item {upload}", self.check_payload, statement.act)
+        for record, statement in self.ledger.restricted.items():
+            if document := statement.act.get("document"):
+                self.part(f"restricted document {record}", self.check_payload, document)
         return self.findings
 
     def check_nodes(self):
@@ -1332,11 +1422,21 @@ class Person:
         require(commitment == url64(statement.act["commitment"]), "the header holds another file key")
         return key
 
+    def restricted(self) -> dict:
+        """The restricted documents that this person's present keys open."""
+        return self.vault.restricted(self.identities[self.state["identity"]])
+
     def read(self, document: str):
         """A document's plaintext in pieces; raises at its end where it is not what the record says."""
-        require(document in self.vault.ledger.documents, "there is no such document")
-        fields, key = self.details(document), self.file_key(document)
-        act, hasher, size = self.vault.ledger.documents[document].act, hashlib.sha256(), 0
+        ledger, hasher, size = self.vault.ledger, hashlib.sha256(), 0
+        if document in ledger.restricted:
+            one = self.restricted().get(document)
+            if one is None:
+                raise NoPath("this person's keys do not lead there")
+            act, fields, key = ledger.restricted[document].act["document"], one["fields"], one["key"]
+        else:
+            require(document in ledger.documents, "there is no such document")
+            act, fields, key = ledger.documents[document].act, self.details(document), self.file_key(document)
         self.vault.check_payload(act)
         with open(self.vault.blob(act), "rb") as file:
             for piece in open_payload(key, iter(lambda: file.read(1 << 20), b""), act["payload_length"]):
@@ -1417,7 +1517,8 @@ def check(path, person: Person = None) -> list:
 
     Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
     whose keybox opened: also details, field commitments and key commitments of every document they can reach, along the
-    pupil file's key and along each share that is theirs, and of every access whose pupil file they can reach.
+    pupil file's key and along each share that is theirs, of every access whose pupil file they can reach, and every record
+    about a restricted document that is sealed to them.
     """
     vault = Vault(path)
     try:
@@ -1426,6 +1527,8 @@ def check(path, person: Person = None) -> list:
             vault.part(f"document {document}", check_document, person, document)
         for access in vault.ledger.accesses if person else []:
             vault.part(f"access {access}", check_access, person, access)
+        for record in vault.ledger.restricted if person else []:
+            vault.part(f"record {record}", check_record, person, record)
         return vault.findings
     finally:
         vault.close()
@@ -1445,6 +1548,17 @@ def check_access(person: Person, access: str):
         person.access_details(access)
     except NoPath:
         pass
+
+
+def check_record(person: Person, record: str):
+    try:
+        key, fields = person.vault.record(record, person.identities[person.state["identity"]])
+    except NoPath:
+        return
+    document = record if fields["act"] == "filed" else fields.get("document")
+    require(document or fields["act"] == "listed", "a record about nothing")
+    if document:
+        person.vault.restricted_filing(document, key)
 
 
 def main(arguments):

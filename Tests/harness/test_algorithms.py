@@ -126,6 +126,10 @@ class Opened:
         self.holders |= {item.act[key]: queue for item in ledger.intake.values() for key in ("header", "key")}
         shares = [share for document in ledger.documents for share in ledger.shares_of(document)]
         self.holders |= {share[key]: share["identity"] for share in shares for key in ("header", "row_key")}
+        own = self.lead.identities[self.lead.state["identity"]]
+        for record in ledger.restricted:
+            with suppress(reader.Broken, reader.NoPath):
+                self.holders[record] = self.vault.record(record, own)[1]["sealed_to"]
         self.items = [(reader.id_text(id), kind, data) for id, kind, data in self.vault.rows("SELECT id, kind, bytes FROM item")]
 
     def leaves(self) -> list:
@@ -143,7 +147,7 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
         place = f"{kind} {id}"
         match kind:
             case "wrap" | "header" | "detail-key" | "intake-key" | "row-key":
-                look_at_age_file(found, "vault", place, data, opened.identities.get(opened.holders[id]), content=kind != "header")
+                look_at_age_file(found, "vault", place, data, opened.identities.get(opened.holders.get(id)), content=kind != "header")
             case "recipient":
                 with found.opening("vault", place, HYBRID):
                     reader.require(id in opened.identities and data == opened.identities[id].recipient, "another kind of recipient")
@@ -174,6 +178,14 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
                 with found.opening("vault", f"share of {document}", "XChaCha20-Poly1305", "HKDF-SHA-256", "BLAKE2b-256", "SHA-256"):
                     person.details(document, share)
                     person.file_key(document, share)
+    for record in ledger.restricted:
+        # The key of its row, and the key commitment of what it brings.
+        with found.opening("vault", f"record {record}", "HKDF-SHA-256"):
+            reader.check_record(lead, record)
+    for document in lead.restricted():
+        with found.opening("vault", f"restricted document {document}", STREAM, "SHA-256"):
+            for _ in lead.read(document):
+                pass
     for upload in ledger.intake:
         with found.opening("vault", f"intake item {upload}", STREAM, "HKDF-SHA-256", "SHA-256"):
             lead.intake_item(upload)
@@ -218,6 +230,8 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
     match kind:
         case "detail" if intake := [upload for upload, item in ledger.intake.items() if item.act["detail"] == id]:
             lead.intake_item(intake[0])
+        case "detail" if records := [record for record, said in ledger.restricted.items() if said.act["detail"] == id]:
+            opened.vault.record(records[0], lead.identities[lead.state["identity"]])
         case "detail":
             filed = [document for document, filing in ledger.documents.items() if filing.act["detail"] == id]
             given = [access for access, one in ledger.accesses.items() if one["statement"].act["detail"] == id]
@@ -234,8 +248,8 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def filled(template, tmp_path_factory) -> tuple:
-    """Documents of two pupils, one of them kept apart, those of one shared with a member of staff; a scan in the intake
-    queue; copies for an age recipient of either kind. With those copies, and the scan station's token."""
+    """Documents of two pupils, one of them kept apart, those of one shared with a member of staff, and a restricted one; a
+    scan in the intake queue; copies for an age recipient of either kind. With those copies, and the scan station's token."""
     folder = tmp_path_factory.mktemp("filled")
     vault = template.copy(folder / "copy")
     token, _ = fill_intake(vault, folder / "tls", b"Whose is this?\n")
@@ -245,6 +259,9 @@ def filled(template, tmp_path_factory) -> tuple:
     vaults.invite(vault, STAFF, "staff")
     vault.give_access(STAFF)
     vault.file(samples[0], details={samples[0].name: {"summary": "The same again"}}, pupil=vault.pupils[1]).ok()
+    said = {samples[1].name: {"summary": "What was heard", "concerns_others": "A coach who has left"}}
+    (concern,) = vault.file(samples[1], details=said, more=("--again",)).ok().lines
+    assert vault.open(concern["document"]) == samples[1].read_bytes()
     copies = {}
     for identity, prefix in ((reader.Identity(os.urandom(32)), "age1pq"), (CurveIdentity(), "age")):
         target = vault.temporary / f"{prefix}.age"
@@ -454,7 +471,7 @@ def test_what_is_listed_is_what_is_found(found):
 
 def test_every_kind_of_thing_was_looked_at(opened):
     assert {kind for _, kind, _ in opened.items} == set(reader.ITEM_KINDS)
-    assert {"document.filed", "person.joined"} <= {statement.kind for statement in opened.leaves()}
+    assert {"document.filed", "person.joined", "restricted.acted"} <= {statement.kind for statement in opened.leaves()}
     assert any("quarantine" in filing.act for filing in opened.vault.ledger.documents.values())
 
 
@@ -520,8 +537,9 @@ def test_every_wrap_says_whose_key_opens_it(opened):
             return False
 
     for id, data in sealed:
-        (words,) = (words for words, _ in reader.age_header(data)[0])
-        assert words[0] == HYBRID
+        stanzas = reader.age_header(data)[0]
+        assert len(stanzas) == (8 if id in opened.vault.ledger.restricted else 1)
+        assert all(words[0] == HYBRID for words, _ in stanzas)
         assert {name for name, identity in opened.identities.items() if opens(identity, data)} == {opened.holders[id]}
 
 

@@ -15,7 +15,7 @@ import reader
 import vault as vaults
 from nacl.signing import SigningKey
 from stations import fill_intake
-from vault import ADMIN, DSL, PASSWORDS, SCANS, STAFF, Vault
+from vault import ADMIN, DEPUTY, DSL, PASSWORDS, SCANS, STAFF, Vault
 
 INVITED = "Petra Quill"
 # What people choose, and what stands in the vault's own files.
@@ -24,6 +24,7 @@ GUESSES = [
     PASSWORDS[DSL].upper(), PASSWORDS[DSL][:-1],
 ]  # fmt: skip
 NOTE = b"Whose is this? It lay in the copier.\n"
+HEARD = b"He shut the door, she said, and it was not the first time.\n"
 AGE = ("wrap", "header", "detail-key", "intake-key", "row-key")
 SAMPLES = [path for path in SCANS if path.suffix in (".txt", ".eml", ".jpg", ".docx")][:4]
 
@@ -43,6 +44,16 @@ class Stolen:
         self.shared = self.documents[2]
         vaults.invite(vault, STAFF, "staff")
         vault.give_access(STAFF, self.shared)
+        # What concerns a deputy; the lead has looked at the list and read it.
+        vaults.invite(vault, DEPUTY, "deputy")
+        heard = folder / "heard.txt"
+        heard.write_bytes(HEARD)
+        said = {heard.name: {"summary": "Summary of what was heard", "concerns": [DEPUTY]}}
+        (line,) = vault.file(heard, details=said).ok().lines
+        self.restricted = line["document"]
+        vault.run_as(DSL, "restricted", "--json").ok()
+        assert vault.open(self.restricted) == HEARD
+        heard.unlink()
         _, self.scan = fill_intake(vault, folder / "tls", NOTE)
         self.code = vault.run_as(DSL, "person", "invite", "--name", INVITED, "--role", "staff", "--json").ok().lines[0]["code"]
         vault.assert_holds()
@@ -102,11 +113,13 @@ class Thief:
         ledger, context = self.vault.ledger, self.vault.context
         details = {id: statement.pupil_file for id, statement in ledger.documents.items()}
         details |= {id: access["file"] for id, access in ledger.accesses.items()}
+        self.records = {statement.act["detail"]: record for record, statement in ledger.restricted.items()}
         return {
             "person-row": [context("person-row", person) for person in (*ledger.people, *ledger.invitations)],
             "register-row": [context("register-row", file) for file in ledger.pupils],
             "detail": [context("detail", file, id) for id, file in details.items()]
-            + [context("intake", upload) for upload in ledger.intake],
+            + [context("intake", upload) for upload in ledger.intake]
+            + [context("restricted", record) for record in ledger.restricted],
         }
 
     def try_key(self, key: bytes) -> None:
@@ -117,8 +130,8 @@ class Thief:
             with suppress(reader.Broken):
                 plain = self.open(identity, key, id, kind, data)
                 self.opened[kind, id] = plain
-                if kind in AGE and kind != "header":
-                    self.keys.add(plain[:32])
+                if kind in AGE:
+                    self.keys.add(plain[:32].ljust(32, b"\0"))
 
     def open(self, identity: reader.Identity, key: bytes, id: str, kind: str, data: bytes) -> bytes:
         if kind in ("header", "staged"):
@@ -128,7 +141,10 @@ class Thief:
             return b"".join(reader.open_payload(file_key, [data[length:]], len(data) - length))
         contexts = [self.owners[id]] if kind == "facts" else self.contexts.get(kind, [])
         # As the row's own key, as that of many rows, as the secret of the register or of an uploader.
-        many = (key, reader.register_key(key), reader.derive(key, b"strongroom/v1/uploads"))
+        many = [key, reader.register_key(key), reader.derive(key, b"strongroom/v1/uploads")]
+        if id in self.records:
+            # Its first half may be a file key.
+            many.append(reader.record_key(key[:16], self.records[id]))
         for own in (key, *(reader.row_key(one, reader.id_bytes(id)) for one in many)):
             for context in contexts:
                 with suppress(reader.Broken):
@@ -139,8 +155,11 @@ class Thief:
         """With every file key that was found, whatever it was found for."""
         keys = {plain for (kind, _), plain in self.opened.items() if kind in ("header", "staged")}
         keys |= {key[:16] for key in self.keys}
-        for id, statement in {**self.vault.ledger.documents, **self.vault.ledger.intake}.items():
-            sealed = self.vault.blob(statement.act).read_bytes()
+        ledger = self.vault.ledger
+        acts = {id: statement.act for id, statement in {**ledger.documents, **ledger.intake}.items()}
+        acts |= {id: statement.act["document"] for id, statement in ledger.restricted.items() if "document" in statement.act}
+        for id, act in acts.items():
+            sealed = self.vault.blob(act).read_bytes()
             for key in keys:
                 with suppress(reader.Broken):
                     yield id, b"".join(reader.open_payload(key, [sealed], len(sealed)))
@@ -185,6 +204,20 @@ def opens_what_is_shared_alone(stolen: Stolen, thief: Thief) -> None:
     assert {edges[id] for id in thief.found("wrap")} == {ledger.founding["register"]}
 
 
+def opens_what_concerns_others_alone(stolen: Stolen, thief: Thief) -> None:
+    # Of what concerns them: nothing but that somebody looked at the list of such documents.
+    ledger = thief.vault.ledger
+    (listed,) = (record for record in ledger.restricted if ("header", record) in thief.opened)
+    row = ledger.restricted[listed].act["detail"]
+    assert reader.parse_padded(thief.opened["detail", row])["act"][1] == b"listed"
+    assert thief.kinds() == {"person-row", "register-row", "wrap", "header", "detail-key", "detail"}
+    assert thief.found("header") == {*ledger.documents, listed}
+    others = {statement.act["detail"] for statement in ledger.restricted.values()} - {row}
+    queue = {statement.act["detail"] for statement in ledger.intake.values()}
+    assert thief.found("detail") == thief.all("detail") - others - queue and len(others) == 3
+    assert thief.payloads == stolen.contents
+
+
 def opens_everything(stolen: Stolen, thief: Thief) -> None:
     ledger = thief.vault.ledger
     (share,) = ledger.shares_of(stolen.shared)
@@ -193,7 +226,7 @@ def opens_everything(stolen: Stolen, thief: Thief) -> None:
     # But for what is another's way to the same: a share is sealed to one person.
     assert thief.found("header") == thief.all("header") - {share["header"]}
     assert thief.all("row-key") == {share["row_key"]} and not thief.found("row-key")
-    assert thief.payloads == stolen.contents | {stolen.scan: NOTE}
+    assert thief.payloads == stolen.contents | {stolen.scan: NOTE, stolen.restricted: HEARD}
 
 
 THIEVES: dict[tuple, Callable[[Stolen, Thief], None]] = {
@@ -201,6 +234,7 @@ THIEVES: dict[tuple, Callable[[Stolen, Thief], None]] = {
     (ADMIN,): opens_the_register_alone,
     (STAFF,): opens_what_is_shared_alone,
     (ADMIN, STAFF): opens_what_is_shared_alone,
+    (DEPUTY,): opens_what_concerns_others_alone,
     (DSL,): opens_everything,
 }
 
@@ -210,8 +244,15 @@ def test_a_thief_opens_what_those_whose_passwords_they_know_may_read(stolen, pas
     THIEVES[passwords](stolen, Thief(stolen, *passwords))
 
 
-@pytest.mark.parametrize("passwords", [one for one in THIEVES if DSL not in one], ids=lambda names: " and ".join(names) or "no password")
-@pytest.mark.parametrize("key", ["a pupil file's", "the intake queue's", "a document's"])
+# Keys to give a thief, and whose password gives them in any case.
+MORE = {"a pupil file's": {DSL, DEPUTY}, "the intake queue's": {DSL}, "a document's": {DSL, DEPUTY}, "a restricted document's": {DSL}}
+
+
+@pytest.mark.parametrize(
+    ("passwords", "key"),
+    [(names, key) for names in THIEVES for key, given in MORE.items() if not given & set(names)],
+    ids=lambda one: one if isinstance(one, str) else " and ".join(one) or "no password",
+)
 def test_a_thief_with_one_key_more_opens_more(stolen, passwords, key):
     """So each test above can fail: it is not that the thief does not know how to try."""
     lead = stolen.person(DSL)
@@ -225,10 +266,12 @@ def test_a_thief_with_one_key_more_opens_more(stolen, passwords, key):
             more = lead.seeds[lead.vault.ledger.founding["intake"]]
         case "a document's":
             more = lead.file_key(other) + bytes(16)
+        case "a restricted document's":
+            more = lead.restricted()[stolen.restricted]["key"] + bytes(16)
     thief = Thief(stolen, *passwords, more=(more,))
     with pytest.raises(AssertionError):
         THIEVES[passwords](stolen, thief)
-    opened = {"a pupil file's": other, "the intake queue's": stolen.scan, "a document's": other}[key]
+    opened = {"the intake queue's": stolen.scan, "a restricted document's": stolen.restricted}.get(key, other)
     assert thief.payloads[opened]
 
 
@@ -262,7 +305,7 @@ def typed(code: str) -> str:
 
 def test_no_recovery_code_is_derived_from_what_lies_there(stolen):
     shown = {typed(code) for one in stolen.vault.joined.values() for code in one["recovery_codes"]}
-    assert len(shown) == 20 and codes_from(stolen.person(STAFF).authenticator) <= shown
+    assert len(shown) == 30 and codes_from(stolen.person(STAFF).authenticator) <= shown
     # Any 20 bytes of a secret file; and of an item, its beginning.
     secrets = {part for path in stolen.vault.secrets.iterdir() for part in windows(path.read_bytes(), 20)}
     catalogue = reader.Vault(stolen.vault.path)
@@ -301,6 +344,7 @@ def test_no_secret_lies_anywhere_in_the_clear(stolen):
     secrets |= {"the invitation": stolen.code.encode(), "its bytes": reader.id_bytes(typed(stolen.code))}
     secrets |= {f"what {document} says": data[:64] for document, data in stolen.contents.items()}
     secrets |= {"a summary": b"Summary of", "a reason": b"Prepares a talk", "a scan": NOTE[:20]}
+    secrets |= {"what concerns somebody": HEARD[:20]}
     read = 0
     for path, data in stolen.files():
         read += len(data)

@@ -59,6 +59,7 @@ PEOPLE_SAY = {
         "nonce": url64(bytes(16)), "commitment": url64(bytes(32)), "header": "0" * 26, "detail": "0" * 26,
         "key": "0" * 26,
     },
+    "restricted.acted": {"record": "0" * 26, "detail": "0" * 26},
     "policy.adopted": {"abilities": {}, "acceptable_use": "1"}, "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
 }  # fmt: skip
 
@@ -1438,6 +1439,187 @@ def _(history: History) -> Saying:
 @unlawful("access is used with keys that it was not given for", reads_by_duties, NO_READER)
 def _(history: History) -> Saying:
     return reads_by_duties(history, joins_again=True)
+
+
+# What is done with restricted documents
+
+
+def acts(history: History, one: "Newcomer | None" = None, author: str | None = None, brings: bool = False, **more) -> Saying:
+    """Something done with one, by the office unless by somebody else; the key of its header is nobody's."""
+    act = {"record": new_id(), "detail": new_id()}
+    if brings:
+        other = first_filing(history).act
+        payload = {key: other[key] for key in ("blob", "payload_sha256", "payload_length", "nonce", "commitment")}
+        act["document"] = {"upload": new_id(), **payload}
+    items = {act["record"]: ("header", choice.randbytes(12_528)), act["detail"]: ("detail", choice.randbytes(4096))}
+    if one:
+        return one.say("restricted.acted", act, items, **more)
+    return history.say(author or history.people[ADMIN], "restricted.acted", act, items, **more)
+
+
+def prepared(history: History, role: str, policy: bool = True, trained: int | None = HOUR) -> Newcomer:
+    """Somebody with keys and, unless it is said otherwise, policy and training."""
+    one = confirmed(history, role)
+    if policy:
+        one.say("policy.acknowledged", {"version": history.founding["acceptable_use"]})
+    if trained is not None:
+        training(history, one.id).act["expires"] = history.sayings[-1].value["time"] + trained
+    return one
+
+
+MAY_NOT_ACT = "author may not file: access.not-entitled"
+
+
+@unlawful("who may neither file nor hold acts on a restricted document", lambda h: acts(h, brings=True), MAY_NOT_ACT)
+def _(history: History) -> Saying:
+    return acts(history, prepared(history, "account-manager"), brings=True)
+
+
+@unlawful("a school's panel holds no restricted documents and acts on one", lambda h: acts(h, prepared(h, "panel")), MAY_NOT_ACT)
+def _(history: History) -> Saying:
+    one = prepared(history, "panel")
+    abilities = {**history.founding["abilities"], "panel": ["see-figures"]}
+    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"])
+    return acts(history, one)
+
+
+for role, why in (("panel", MAY_NOT_ACT), ("staff", "author may not file: access.policy-not-acknowledged")):
+
+    @unlawful(f"who acts on a restricted document as {role} has not acknowledged the policy", lambda h, r=role: acts(h, prepared(h, r)), why)
+    def _(history: History, role: str = role) -> Saying:
+        return acts(history, prepared(history, role, policy=False))
+
+
+for role, why in (("panel", MAY_NOT_ACT), ("staff", "author may not file: access.training-missing")):
+
+    @unlawful(f"who acts on a restricted document as {role} was never trained", nothing, why)
+    def _(history: History, role: str = role) -> Saying:
+        return acts(history, prepared(history, role, trained=None))
+
+    @unlawful(
+        f"who acts on a restricted document as {role} was trained too long ago", lambda h, r=role: acts(h, prepared(h, r, trained=1)), why
+    )
+    def _(history: History, role: str = role) -> Saying:
+        return acts(history, prepared(history, role, trained=0))
+
+
+@unlawful("the service acts on a restricted document", acts, "the service may not say restricted.acted")
+def _(history: History) -> Saying:
+    return acts(history, author="service")
+
+
+@unlawful("a scan station acts on a restricted document", acts, "a station may not say restricted.acted")
+def _(history: History) -> Saying:
+    return acts(history, author=station(history), brings=True)
+
+
+def acts_when_suspended(history: History, is_back: bool) -> Saying:
+    for kind in ("person.suspended", *["person.restored"] * is_back):
+        by_lead(history, kind, person=history.people[ADMIN])
+    return acts(history)
+
+
+@unlawful("who is suspended acts on a restricted document", lambda h: acts_when_suspended(h, True), "author is suspended")
+def _(history: History) -> Saying:
+    return acts_when_suspended(history, False)
+
+
+@unlawful("who is to join again acts on a restricted document", nothing, "author's keys are being replaced")
+def _(history: History) -> Saying:
+    one = prepared(history, "panel")
+    reset(history, one.id)
+    return acts(history, one)
+
+
+@unlawful("who has no keys acts on a restricted document", nothing, "author's keys were not compared")
+def _(history: History) -> Saying:
+    return acts(history, enrolled(history, "panel"))
+
+
+@unlawful("who has just joined acts on a restricted document", nothing, "author not enrolled")
+def _(history: History) -> Saying:
+    return acts(history, joined(history, "dsl"))
+
+
+def recovered(history: History) -> Newcomer:
+    """A lead whom the recovery key has made so, and who has not finished the first sign-in."""
+    key, one, held = SigningKey(choice.randbytes(32)), Newcomer(history, "dsl"), new_id()
+    one.identity = new_id()
+
+    def wraps(holder: str) -> tuple:
+        reached = (history.founding[name] for name in ("register", "team", "intake"))
+        edges = [{"item": new_id(), "identity": identity, "holder": holder} for identity in reached]
+        return edges, {edge["item"]: ("wrap", choice.randbytes(1791)) for edge in edges}
+
+    (edges, items), row = wraps(held), new_id()
+    act = {
+        "identity": held, "verifying_key": url64(key.verify_key.encode()), "threshold": 2,
+        "shares": [url64(choice.randbytes(32)) for _ in range(3)], "row": row, "wraps": edges,
+    }  # fmt: skip
+    items = {held: ("recipient", choice.randbytes(1216)), row: ("person-row", choice.randbytes(96)), **items}
+    history.say(history.people[DSL], "recovery.set", act, items)
+
+    (edges, items), box = wraps(one.identity), new_id()
+    act = {
+        "recovery": held, "person": one.id, "identity": one.identity, "verifying_key": url64(one.key.verify_key.encode()),
+        "keybox": box, "wraps": edges, "suspended": [history.people[DSL]],
+    }  # fmt: skip
+    items = {one.identity: ("recipient", choice.randbytes(1216)), box: ("keybox", choice.randbytes(149)), **items}
+    text = b"strongroom/v1/recovery-used\n" + reader.id_bytes(history.founding["vault"]) + reader.sha256(reader.canonical(act))
+    text += b"".join(reader.id_bytes(id) + reader.sha256(data) for id, (_, data) in items.items())
+    one.say("recovery.used", {**act, "proof": url64(key.sign(text).signature)}, items)
+    return one
+
+
+def acts_after_recovery(history: History, enrols: bool) -> Saying:
+    one = recovered(history)
+    if enrols:
+        one.enrol()
+    return acts(history, one)
+
+
+@unlawful("who became lead by recovery goes on without policy and training", lambda h: acts_after_recovery(h, False), NOT_ACKNOWLEDGED)
+def _(history: History) -> Saying:
+    return acts_after_recovery(history, True)
+
+
+@unlawful("who became lead by recovery files before the first sign-in", lambda h: acts_after_recovery(h, False), "author not enrolled")
+def _(history: History) -> Saying:
+    return recovered(history).say("batch.opened", {"batch": new_id()})
+
+
+OTHER_PARTS = "a restricted act of other parts than its header and its detail"
+
+
+@unlawful("a restricted act is about a pupil file", acts, OTHER_PARTS, comes_to=SHOWN)
+def _(history: History) -> Saying:
+    return acts(history, pupil_file=file_of(history))
+
+
+@unlawful("a restricted act has fields", acts, OTHER_PARTS, comes_to=SHOWN)
+def _(history: History) -> Saying:
+    return acts(history, fields={"summary": url64(bytes(32))})
+
+
+for kind in ("header", "detail"):
+
+    @unlawful(f"a restricted act has another {kind}", acts, OTHER_PARTS, comes_to=SHOWN)
+    def _(history: History, kind: str = kind) -> Saying:
+        said = acts(history)
+        said.act["record" if kind == "header" else "detail"] = new_id()
+        return said
+
+    @unlawful(f"a restricted act has a {kind} more", acts, OTHER_PARTS, comes_to=SHOWN)
+    def _(history: History, kind: str = kind) -> Saying:
+        said = acts(history)
+        said.items[new_id()] = kind, choice.randbytes(96)
+        return said
+
+    @unlawful(f"a restricted act has no {kind}", acts, OTHER_PARTS, comes_to=SHOWN)
+    def _(history: History, kind: str = kind) -> Saying:
+        said = acts(history)
+        said.items = {id: item for id, item in said.items.items() if item[0] != kind}
+        return said
 
 
 # What its author may not say, or not then

@@ -12,7 +12,7 @@ import pytest
 import reader
 import vault as vaults
 from stations import fill_intake
-from vault import ADMIN, DSL, PASSWORDS, SCANS, STAFF, join
+from vault import ADMIN, DEPUTY, DSL, PASSWORDS, SCANS, STAFF, join
 
 PROGRAM = Path(reader.__file__)
 NOTE = "A note that nobody knows \u2014 yet.\n".encode()
@@ -21,6 +21,8 @@ SAMPLES = [
     next(path for path in SCANS if path.suffix == ".txt"),
     max((path for path in SCANS if path.suffix in (".pdf", ".tif")), key=lambda path: path.stat().st_size),
 ]
+NEWCOMER = "Sabine Holt"
+PASSWORDS[NEWCOMER] = "quilted pepper lighthouse 9"
 SUMMARIES = {path.name: f"Übersicht {path.suffix} \u2014 für die Akte" for path in SAMPLES}
 
 
@@ -176,6 +178,179 @@ def test_what_was_shared_with_keys_before_opens_with_none_after(filed, tmp_path)
     with pytest.raises(reader.NoPath):
         next(staff.read(documents[SAMPLES[0].name]))
     opened.close()
+
+
+# What concerns a member of staff
+
+
+HEARD = "What was heard in the corridor \u2014 twice"
+LEFT = "A coach who has left"
+
+
+@pytest.fixture(scope="module")
+def concern(filed, tmp_path_factory):
+    """What the office filed about a deputy and somebody without an account; the lead has looked at the list, and taken a
+    copy. With the document."""
+    vault = filed[0].copy(tmp_path_factory.mktemp("concern") / "copy")
+    vaults.invite(vault, DEPUTY, "deputy")
+    said = {SAMPLES[1].name: {"summary": HEARD, "concerns": [DEPUTY], "concerns_others": LEFT}}
+    (line,) = vault.file(SAMPLES[1], details=said, more=("--again",)).ok().lines
+    vault.run_as(DSL, "restricted", "--json").ok()
+    assert vault.open(line["document"]) == SAMPLES[1].read_bytes()
+    vault.assert_holds()
+    return vault, line["document"]
+
+
+def person(vault, name: str) -> reader.Person:
+    return reader.Person(reader.Vault(vault.path), vault.secrets, name, PASSWORDS[name])
+
+
+def test_from_password_to_what_concerns_a_deputy(concern):
+    vault, document = concern
+    result = run(vault, DSL, document, PASSWORDS[DSL])
+    assert (result.returncode, result.stderr.decode()) == (0, "")
+    assert result.stdout == SAMPLES[1].read_bytes()
+    lead, deputy = person(vault, DSL), person(vault, DEPUTY)
+    assert reader.check(vault.path) == [] and reader.check(vault.path, lead) == []
+    (one,) = lead.restricted().values()
+    fields, ledger = one["fields"], lead.vault.ledger
+    assert (fields["summary"], fields["about"], fields["uploader"]) == (HEARD, f"{DEPUTY}, {LEFT}", ADMIN)
+    assert (fields["barred"], fields["named"], fields["sealed_to"]) == (
+        deputy.state["id"], lead.state["id"], lead.state["identity"],
+    )  # fmt: skip
+    assert (fields["filename"], fields["date"], fields["category"]) == (SAMPLES[1].name, "2016-11-17", "letter")
+    assert fields["size"] == str(SAMPLES[1].stat().st_size)
+    pupil = lead.pupil(fields["pupil_file"])
+    assert (fields["pupil_name"], fields["pupil_born"]) == (pupil["name"], pupil["date_of_birth"])
+    assert fields["pupil_reference"] == ledger.pupils[fields["pupil_file"]]["reference"] == vault.pupils[0]
+    lead.vault.close()
+    deputy.vault.close()
+
+
+@pytest.mark.parametrize("name", [DEPUTY, ADMIN, STAFF])
+def test_whom_it_concerns_and_who_filed_it_find_no_path_to_it(concern, name):
+    vault, document = concern
+    result = run(vault, name, document, PASSWORDS[name])
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert "this person's keys do not lead there" in result.stderr.decode()
+    they = person(vault, name)
+    ledger = they.vault.ledger
+    assert they.restricted() == {} and reader.check(vault.path, they) == []
+    for identity in ledger.identities:
+        try:
+            they.walk(identity)
+        except reader.NoPath:
+            continue
+    # Whatever they hold opens no record about it: a deputy holds every key of every pupil file. That the list was read is
+    # sealed to all who keep such documents.
+    assert (len(they.identities) == 3 + len(ledger.pupils)) == (name == DEPUTY)
+    opens = []
+    for record in ledger.restricted:
+        for identity in they.identities.values():
+            try:
+                opens.append(they.vault.record(record, identity)[1]["act"])
+            except reader.NoPath:
+                continue
+    assert opens == ["listed"] * (name == DEPUTY)
+    they.vault.close()
+
+
+def test_what_was_done_with_it_is_told_apart_by_who_holds_it_alone(concern):
+    vault, document = concern
+    lead = person(vault, DSL)
+    opened, ledger = lead.vault, lead.vault.ledger
+    filing, *others = ledger.restricted.values()
+    said = [opened.record(record, lead.identities[lead.state["identity"]])[1] for record in ledger.restricted]
+    assert [one["act"] for one in said] == ["filed", "listed", "opened", "closed"]
+    assert [one.get("document") for one in said] == [None, None, document, document]
+    assert said[2]["reading"] == said[3]["reading"] and said[2]["manner"] == "download"
+    assert (said[3]["bytes"], said[3]["complete"]) == (str(SAMPLES[1].stat().st_size), "yes")
+    assert filing.act["record"] == document and filing.author == person(vault, ADMIN).state["id"]
+    # To everybody else they are alike: about nobody, of the same parts, each of one size; and nothing else was said.
+    for one in (filing, *others):
+        assert "pupil_file" not in one.value and "fields" not in one.value
+        assert len(opened.item(one.act["detail"], "detail")) == 4096
+        stanzas = reader.age_header(opened.item(one.act["record"], "header"))[0]
+        assert len(stanzas) == 8
+    assert len({len(opened.item(record, "header")) for record in ledger.restricted}) == 1
+    assert all(set(one.act) == {"record", "detail"} and one.author == lead.state["id"] for one in others)
+    texts = [reader.canonical({**one.value, "index": 0}) for one in others]
+    assert len(set(map(len, texts))) == 1
+    kinds = [statement.kind for statement in ledger.statements[others[0].index - 1 :]]
+    assert kinds == [
+        "session.opened", "restricted.acted", "session.closed",
+        "session.opened", "restricted.acted", "restricted.acted", "session.closed",
+    ]  # fmt: skip
+    # Nor does what was said before the filing, by who filed, say about whom it is.
+    before = [one for one in ledger.statements[: filing.index] if one.kind == "session.opened"][-1].index
+    assert not [one.kind for one in ledger.statements[before : filing.index] if one.pupil_file]
+    opened.close()
+
+
+def test_with_the_header_of_any_record_about_it_the_payload_is_an_ordinary_age_file(concern):
+    vault, document = concern
+    lead = person(vault, DSL)
+    opened = lead.vault
+    payload = opened.blob(opened.ledger.restricted[document].act["document"]).read_bytes()
+    (one,) = lead.restricted().values()
+    assert len(one["records"]) == 3
+    for record in one["records"]:
+        file = opened.item(record, "header") + payload
+        key, length = lead.identities[lead.state["identity"]].open_header(file)
+        assert b"".join(reader.open_payload(key, [file[length:]], len(file) - length)) == SAMPLES[1].read_bytes()
+    opened.close()
+
+
+def test_what_is_sealed_about_it_is_sealed_anew_for_who_has_new_keys(concern, tmp_path):
+    vault, document = concern[0].copy(tmp_path / "again"), concern[1]
+    sheets = vault.run_as(DSL, "recover", "set", "--holder", "Ines Marlowe", "--holder", "Ruth Abernathy", "--json").ok().lines
+    assert len(sheets) == 2
+    vault.assert_holds()
+    lead = person(vault, DSL)
+    recovery = lead.vault.ledger.recoveries[-1]["identity"]
+    said = lead.restricted()[document]["records"]
+    last = list(said)[-1]
+    assert said[last]["act"] == "sealed"
+    assert said[last]["sealed_to"].split(" ") == sorted((lead.state["identity"], recovery))
+    sizes = {len(lead.vault.item(record, "header")) for record in lead.vault.ledger.restricted}
+    assert len(sizes) == 1 and reader.check(vault.path, lead) == []
+    lead.vault.close()
+
+
+def test_the_recovery_key_brings_it_to_a_new_lead_and_not_to_whom_it_concerns(concern, tmp_path):
+    vault, document = concern[0].copy(tmp_path / "recovered"), concern[1]
+    sheets = vault.run_as(DSL, "recover", "set", "--holder", "Ines Marlowe", "--holder", "Ruth Abernathy", "--json").ok().lines
+    vaults.recover(vault, NEWCOMER, *(sheet["words"] for sheet in sheets))
+    vault.assert_holds()
+    lead, deputy, before = (person(vault, name) for name in (NEWCOMER, DEPUTY, DSL))
+    ledger = lead.vault.ledger
+    kinds = [one.kind for one in ledger.statements]
+    assert kinds[kinds.index("recovery.used") :][:3] == ["recovery.used", "session.opened", "restricted.acted"]
+    (said,) = lead.restricted()[document]["records"].values()
+    assert (said["act"], said["named"]) == ("recovered", " ".join(sorted((lead.state["id"], before.state["id"]))))
+    # The recovery key was used, and the lead before is suspended.
+    assert said["sealed_to"] == lead.state["identity"]
+    assert b"".join(lead.read(document)) == SAMPLES[1].read_bytes() and reader.check(vault.path, lead) == []
+    assert deputy.restricted() == {}
+    for one in (lead, deputy, before):
+        one.vault.close()
+
+
+def test_a_record_that_says_otherwise_than_it_should_is_noticed(concern):
+    vault, document = concern
+    lead = person(vault, DSL)
+    act = lead.vault.ledger.restricted[document].act["document"]
+    assert reader.check(vault.path, lead) == []
+    act["commitment"] = act["payload_sha256"]
+    found = reader.check(vault.path, lead)
+    assert found == [f"record {record}: the header holds another file key" for record in found_about(lead, document)]
+    lead.vault.close()
+
+
+def found_about(lead: reader.Person, document: str) -> list:
+    holder = lead.identities[lead.state["identity"]]
+    said = {record: lead.vault.record(record, holder)[1] for record in lead.vault.ledger.restricted}
+    return [record for record, one in said.items() if one["act"] != "listed"]
 
 
 def test_a_scan_in_the_intake_queue_opens_for_the_lead_and_not_for_the_office(filed, lead):

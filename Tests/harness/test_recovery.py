@@ -1,5 +1,7 @@
 """The recovery key, with the program alone: made, tried, and used where no lead is left."""
 
+import base64
+import hmac
 import json
 import os
 import time
@@ -8,6 +10,11 @@ import pytest
 import reader
 import totp
 import vault as vaults
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+from forge import History, edit
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 from vault import ADMIN, DSL, PASSWORDS, SCANS
 
 HOLDERS = ["Ines Marlowe", "Tobias Quill", "Ruth Abernathy"]
@@ -91,3 +98,84 @@ def test_two_sheets_make_somebody_lead_and_the_old_lead_is_out(made, tmp_path):
     office = reader.Person(reader.Vault(copy.path), copy.secrets, ADMIN, PASSWORDS[ADMIN])
     with pytest.raises(reader.NoPath):
         b"".join(office.read(document))
+
+
+# What concerns a member of staff, and somebody who would rather that it were not found
+
+
+@pytest.fixture(scope="module")
+def concern(tmp_path_factory):
+    """A vault with a restricted document that the sheets reach, and two of the sheets."""
+    vault = vaults.found(tmp_path_factory.mktemp("concern"))
+    said = {SCANS[0].name: {"summary": "What was heard", "concerns_others": "A coach who has left"}}
+    (filed,) = vault.file(SCANS[0], details=said).ok().lines
+    holders = [word for name in HOLDERS for word in ("--holder", name)]
+    sheets = vault.run_as(DSL, "recover", "set", *holders, "--json").ok().lines
+    PASSWORDS.setdefault(NEWCOMER, "quilted pepper lighthouse 9")
+    return vault, filed["document"], [sheet["words"] for sheet in sheets[:2]]
+
+
+def restricted(vault, name: str) -> list:
+    return list(reader.Person(reader.Vault(vault.path), vault.secrets, name, PASSWORDS[name]).restricted())
+
+
+def header(key: bytes, recipient: bytes) -> bytes:
+    """An age header of eight stanzas to one recipient."""
+
+    def base64_of(data: bytes) -> str:
+        return base64.b64encode(data).decode().rstrip("=")
+
+    public = MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(recipient[:1184]), X25519PublicKey.from_public_bytes(recipient[1184:])
+    )
+    text = b"age-encryption.org/v1\n"
+    for _ in range(8):
+        sealed = reader.HYBRID.encrypt(key, public, b"age-encryption.org/mlkem768x25519")
+        text += f"-> mlkem768x25519 {base64_of(sealed[:1120])}\n{base64_of(sealed[1120:])}\n".encode()
+    text += b"---"
+    return text + f" {base64_of(hmac.digest(reader.hkdf(key, b'', b'header'), text, 'sha256'))}\n".encode()
+
+
+def padded(**values: str) -> bytes:
+    detail = b"\1" + len(values).to_bytes(2, "big") + os.urandom(32 * len(values))
+    for name, value in sorted(values.items()):
+        for part, size in ((name.encode(), 2), (value.encode(), 4)):
+            detail += len(part).to_bytes(size, "big") + part
+    row = len(detail).to_bytes(4, "big") + detail
+    return row + bytes(-len(row) % 4056)
+
+
+def test_nobody_keeps_a_restricted_document_from_recovery_by_a_record_of_their_own(concern, tmp_path):
+    """Anybody can seal to the recovery key, and say that it is about that document: under a key that is not its own."""
+    (vault, document, sheets), vault = concern, concern[0].copy(tmp_path)
+    opened = reader.Vault(vault.path)
+    identity = opened.ledger.recoveries[-1]["identity"]
+    recipient = opened.item(identity, "recipient")
+    record, row = reader.id_text(os.urandom(16)), reader.id_text(os.urandom(16))
+    key, nonce, context = os.urandom(16), os.urandom(24), opened.context("restricted", record)
+    opened.close()
+    said = padded(act="sealed", document=document, named="", sealed_to=identity)
+    sealed = nonce + crypto_aead_xchacha20poly1305_ietf_encrypt(
+        said, context, nonce, reader.row_key(reader.record_key(key, record), reader.id_bytes(row))
+    )
+    history = History(vault)
+    items = {record: ("header", header(key, recipient)), row: ("detail", sealed)}
+    history.say(history.people[ADMIN], "restricted.acted", {"record": record, "detail": row}, items)
+    history.write(vault)
+    vault.assert_holds()
+    vaults.recover(vault, NEWCOMER, *sheets)
+    vault.assert_holds()
+    assert restricted(vault, NEWCOMER) == [document]
+
+
+def test_recovery_goes_on_past_a_damaged_record(concern, tmp_path):
+    (vault, document, sheets), vault = concern, concern[0].copy(tmp_path)
+    vault.run_as(DSL, "restricted", "--json").ok()
+    opened = reader.Vault(vault.path)
+    last = list(opened.ledger.restricted)[-1]
+    opened.close()
+    edit(("UPDATE item SET bytes = ? WHERE id = ?", (bytes(100), reader.id_bytes(last))))(vault)
+    looked = vault.run_as(DSL, "restricted", "--json")
+    assert looked.code == 1 and "header.differs" in looked.err and not looked.out
+    vaults.recover(vault, NEWCOMER, *sheets)
+    assert restricted(vault, NEWCOMER) == [document]

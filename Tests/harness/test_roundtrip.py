@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import pytest
+import reader
 from vault import ADMIN, DSL, SCANS, SECONDS_BETWEEN_CALLS
 
 TYPES = {
@@ -143,6 +144,64 @@ def test_a_proposed_summary_is_the_documents_own_words(vault):
     assert entry["fields"]["summary_origin"] == "accepted"
     words = [word for word in entry["summary"].split() if word.isalpha()]
     assert words and all(word in note.read_text() for word in words)
+
+
+# What concerns a member of staff
+
+LEFT = "A coach who has left"
+
+
+def test_what_concerns_a_member_of_staff_is_read_by_who_keeps_it(vault, tmp_path):
+    path = SCANS[0]
+    (receipt,) = vault.file(path, details={path.name: {"summary": "What was heard", "concerns_others": LEFT}}).ok().lines
+    assert receipt["restricted"] and receipt["pupil"] == vault.pupils[0] and "earlier" not in receipt
+    document = receipt["document"]
+    assert vault.run_as(DSL, "restricted").ok().out.splitlines()[0] == "Restricted documents that you can open, newest first: 1"
+    (listed,) = vault.run_as(DSL, "restricted", "--json").ok().lines
+    assert (listed["document"], listed["pupil"], listed["concerns"]) == (document, vault.pupils[0], LEFT)
+    assert (listed["summary"], listed["keepers"], listed["recoverable"]) == ("What was heard", [DSL], False)
+    assert listed["recorded"] == receipt["recorded"]
+    assert listed["fields"]["sha256"] == receipt["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert vault.open(document) == path.read_bytes()
+    # It is in no pupil's chronology, and nothing that was done with it.
+    kinds = [entry["kind"] for entry in vault.chronology(vault.pupils[0], "--everything")]
+    assert kinds and not [kind for kind in kinds if kind.startswith(("document", "restricted"))]
+    # Who filed it finds it as little as what is not there.
+    theirs = vault.run_as(ADMIN, "open", document, "--output", tmp_path / "out")
+    assert theirs == vault.run_as(ADMIN, "open", "0" * 26, "--output", tmp_path / "out") and not (tmp_path / "out").exists()
+    refused = vault.run_as(ADMIN, "restricted", "--json")
+    assert (refused.code, refused.out) == (3, "") and "code: access.not-entitled" in refused.err
+    vault.assert_holds()
+
+
+def test_what_concerns_nobody_of_the_staff_is_filed_as_ever(vault):
+    path = SCANS[0]
+    (receipt,) = vault.file(path, details={path.name: {"summary": "A talk", "concerns": []}}).ok().lines
+    assert receipt["restricted"] is False
+    assert [entry["summary"] for entry in vault.chronology()] == ["A talk"]
+    assert vault.run_as(DSL, "restricted", "--json").ok().lines == []
+
+
+# The lead is the only one who could keep it.
+@pytest.mark.parametrize(("concerned", "others", "code"), [([DSL], "", "staff.all"), ([DSL.upper()], LEFT, "staff.all"), ([], " ", "staff.nobody"), ([], "Ms Okafor", "staff.meant")])
+def test_what_nobody_could_open_or_concerns_nobody_is_refused_and_not_told_by_the_record(vault, concerned, others, code):
+    path = SCANS[0]
+    before = statements(vault)
+    result = vault.file(path, details={path.name: {"summary": "What was heard", "concerns": concerned, "concerns_others": others}})
+    assert result.code == 3 and [line["file"] for line in result.lines] == [path.name]
+    assert f"code: {code}" in result.err and "\nhint: " in result.err
+    said = statements(vault)[len(before) :]
+    (refused,) = (statement for statement in said if statement.kind == "upload.refused")
+    assert refused.act["code"] == "filing.refused" and refused.pupil_file is None
+    assert not [statement for statement in said if "document" in statement.act or "record" in statement.act]
+    vault.assert_holds()
+
+
+def statements(vault) -> list:
+    opened = reader.Vault(vault.path)
+    opened.close()
+    assert not opened.findings
+    return opened.ledger.statements
 
 
 def test_an_entry_carries_what_proves_it(filed):

@@ -27,7 +27,11 @@ SECONDS_BETWEEN_CALLS = 40
 DSL = "Dana Okafor"
 ADMIN = "Sam Patel"
 STAFF = "Amir Oakley"
-PASSWORDS = {DSL: "violet harbour ladder 42", ADMIN: "copper meadow trumpet 77", STAFF: "seven purple wheelbarrows 19"}
+DEPUTY = "Nell Vasey"
+PASSWORDS = {
+    DSL: "violet harbour ladder 42", ADMIN: "copper meadow trumpet 77", STAFF: "seven purple wheelbarrows 19",
+    DEPUTY: "borrowed lantern gravel 58",
+}  # fmt: skip
 
 
 @functools.cache
@@ -225,20 +229,32 @@ def found(folder: Path, offset: int = 0) -> Vault:
 
 
 def join(vault: Vault, name: str, invitation: str) -> None:
-    """Somebody invited makes their own keys, which the lead compares with them and confirms. The code needs the secret
-    that the same call shows."""
+    """Somebody invited makes their own keys, which the lead compares with them and confirms."""
     line = json.dumps({"invitation": invitation, "password": PASSWORDS[name]}) + "\n"
     process, writer = vault.start("person", "join", "--name", name, "--json", secrets=line.encode(), keep_open=True)
+    made = prove(vault, name, process, writer).lines[0]
+    vault.joined = {**vault.joined, name: {"invitation": invitation, **made}}
+    vault.run_as(DSL, "person", "keys", name, "--words", " ".join(made["words"])).ok()
+
+
+def prove(vault: Vault, name: str, process: subprocess.Popen, writer: int) -> Result:
+    """Answers a call that makes keys with a code, which needs the secret that the call shows; gives what else it says."""
     shown = process.stdout.readline()
     secret = json.loads(shown)["authenticator"] if shown else ""
     code = totp.code(secret, totp.step_at(time.time() + vault.offset))
     os.write(writer, (json.dumps({"code": code}) + "\n").encode())
     os.close(writer)
     out, err = process.communicate(timeout=60)
-    made = Result(process.returncode, out.decode(), err.decode()).ok().lines[0]
     vault.authenticators = {**vault.authenticators, name: secret}
-    vault.joined = {**vault.joined, name: {"invitation": invitation, **made}}
-    vault.run_as(DSL, "person", "keys", name, "--words", " ".join(made["words"])).ok()
+    return Result(process.returncode, out.decode(), err.decode()).ok()
+
+
+def recover(vault: Vault, name: str, *sheets: str) -> None:
+    """Somebody becomes lead by these sheets of the recovery key."""
+    lines = [*({"share": sheet} for sheet in sheets), {"password": PASSWORDS[name]}]
+    secrets = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    process, writer = vault.start("recover", "open", "--name", name, "--json", secrets=secrets, keep_open=True)
+    prove(vault, name, process, writer)
 
 
 def ready(vault: Vault, name: str) -> None:
