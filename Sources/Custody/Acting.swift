@@ -114,6 +114,8 @@ final class SessionMemory: Sendable {
         var restrictedRead = false
         /// How many people can open each restricted document that this session filed.
         var restrictedFiled: [DocumentID: Int] = [:]
+        /// A form that came too late for the session before this one, sealed.
+        var lateForm: [UInt8]?
         /// Documents that are open.
         var readings: [DocumentID: OpenReading] = [:]
     }

@@ -50,6 +50,9 @@ public final class Sessions: Sendable {
     private let policy: SessionPolicy
     private let clock: any Records.Clock
     private let entries = Mutex<[[UInt8]: Entry]>([:])
+    /// Whose the sessions were that ended by themselves, and when: for forms that come too late.
+    private let past = Mutex<[[UInt8]: (person: PersonID, ended: MonotonicTime)]>([:])
+    private static let mostPast = 1_000
 
     init(policy: SessionPolicy, clock: any Records.Clock) {
         self.policy = policy
@@ -116,6 +119,18 @@ public final class Sessions: Sendable {
         }
     }
 
+    /// Whose a session was that ended by itself within the longest time a session lasts, with the token of its forms; nil
+    /// for any other.
+    public func past(_ token: String) -> (person: PersonID, csrf: String)? {
+        guard let token = Base64.decode(token), token.count == 16, let find = try? Self.find(token),
+            let csrf: TagKey = try? Self.derive(token, "csrf")
+        else { return nil }
+        let now = clock.monotonic()
+        let over = entries.withLock { entries in entries[find].flatMap { isAlive($0, now) ? nil : $0.person } }
+        let gone = past.withLock { $0[find].flatMap { now.nanoseconds(since: $0.ended) < lifetime ? $0.person : nil } }
+        return (over ?? gone).map { ($0, csrf.withBytes { Base64.encode(Array($0)) }) }
+    }
+
     /// Ends a session.
     public func close(_ token: String) {
         guard let token = Base64.decode(token), let find = try? Self.find(token) else { return }
@@ -173,9 +188,16 @@ public final class Sessions: Sendable {
         let gone = entries.withLock { entries in
             let gone = entries.filter { sessions.contains($0.value.session) }
             for find in gone.keys { entries[find] = nil }
-            return gone.values.map(\.memory)
+            return gone
         }
-        for memory in gone { memory.end() }
+        let now = clock.monotonic()
+        past.withLock { past in
+            past = past.filter { now.nanoseconds(since: $0.value.ended) < lifetime }
+            for (find, entry) in gone where !isAlive(entry, now) && past.count < Self.mostPast {
+                past[find] = (entry.person, now)
+            }
+        }
+        for entry in gone.values { entry.memory.end() }
     }
 
     private func isAlive(_ entry: Entry, _ now: MonotonicTime) -> Bool {

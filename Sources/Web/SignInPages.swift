@@ -5,7 +5,7 @@ import Records
 
 let signInRoutes: [Route] = [
     Route(.get, "/sign-in", .anyone, handle: showSignIn),
-    Route(.post, "/sign-in", .anyone, body: .form(["name", "password", "code"]), hashes: true, handle: signIn),
+    Route(.post, "/sign-in", .anyone, body: .form(["name", "password", "code", "kept"]), hashes: true, handle: signIn),
     Route(.post, "/sign-out", .session, body: .form([]), handle: signOut),
     Route(.get, "/hidden", .anyone) { visit in hiddenPage(visit) },
     Route(.post, "/hidden", .session, body: .form(["place"]), handle: hideScreen),
@@ -17,6 +17,8 @@ struct SignInPage {
     let token: String
     let name: String
     let failed: String?
+    /// A form that came too late, sealed to its sender.
+    let kept: String?
 }
 
 struct HiddenPage {
@@ -31,13 +33,26 @@ private func showSignIn(_ visit: Visit) throws -> Reply {
     return signInPage(visit, token: token).with { $0.setCookie(.form, token) }
 }
 
-private func signInPage(_ visit: Visit, token: String, name: String = "", problem: Problem? = nil) -> Reply {
+extension Visit {
+    /// The sign-in page with what is to come again when its sender has signed in.
+    func signInPage(keeping kept: String) -> Reply {
+        let token = request.cookie(.form) ?? Site.nonce()
+        return Web.signInPage(self, token: token, kept: kept, status: Problem(.sessionEnded).status)
+            .with { $0.setCookie(.form, token) }
+    }
+}
+
+private func signInPage(
+    _ visit: Visit, token: String, name: String = "", kept: String = "", problem: Problem? = nil,
+    status: HTTPResponse.Status = .ok
+) -> Reply {
     let failed = problem.map { "\($0.title) \($0.advice)" }
     return visit.page(
         .signIn,
         SignInPage(
             chrome: visit.chrome("Sign in", problems: failed.map { [ProblemLink(href: "#name", text: $0)] } ?? []),
-            token: token, name: name, failed: failed), status: problem?.status ?? .ok)
+            token: token, name: name, failed: failed, kept: kept.isEmpty ? nil : kept),
+        status: problem?.status ?? status)
 }
 
 private func signIn(_ visit: Visit) throws -> Reply {
@@ -46,8 +61,9 @@ private func signIn(_ visit: Visit) throws -> Reply {
             name: visit.form["name"], password: visit.form["password"], code: visit.form["code"],
             from: visit.vault.origin(
                 deviceToken: visit.request.cookie(.device), name: visit.form["name"], address: visit.address))
+        let kept = Base64.decode(visit.form["kept"]).map { visit.vault.takeLateForm($0, as: acting) } ?? false
         return try visit.openSession(
-            of: acting, then: visit.vault.standing(of: acting).isConfirmed ? "/" : "/first-time")
+            of: acting, then: !visit.vault.standing(of: acting).isConfirmed ? "/first-time" : kept ? "/late" : "/")
     } catch {
         switch error {
         case .signInFailed, .tooManyTries, .busy, .refused(.suspended),
@@ -55,7 +71,8 @@ private func signIn(_ visit: Visit) throws -> Reply {
             // The same page whatever was wrong; only how long to wait is said.
             let problem = Problem(.vault(error))
             return signInPage(
-                visit, token: visit.request.cookie(.form) ?? "", name: visit.form["name"], problem: problem
+                visit, token: visit.request.cookie(.form) ?? "", name: visit.form["name"], kept: visit.form["kept"],
+                problem: problem
             ).with { reply in
                 if let seconds = problem.retryAfterSeconds { reply.headers[.retryAfter] = String(seconds) }
             }

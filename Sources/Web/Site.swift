@@ -11,7 +11,7 @@ package import Records
 //  2 address and method   a route of the table, or 404, or 405 with what is allowed
 //  3 names of the query   any other: 400
 //  4 where it came from   a form of another site: 403 (a token comes from no form)
-//  5 who may              not signed in: to the sign-in page; not this role: 403
+//  5 who may              not signed in: to the sign-in page, with the form sealed to whom the session was; not this role: 403
 //  6 the form             counted, read strictly; its token compared in constant time; a code, where one is asked for
 //  7 the handler          which asks the vault; the vault decides
 //  8 the answer           strict headers on all of it, whatever it is
@@ -32,15 +32,10 @@ package struct Site: HTTPResponder {
 
     /// Every address.
     package static let routes: [Route] =
-        (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
-        + checkRoutes
-        + readingRoutes
-        + documentRoutes + restrictedRoutes + pupilRoutes
-        + peopleRoutes + accessRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes
-        + batchRoutes
-        + ledgerRoutes
-        + healthRoutes
-        + assetRoutes)
+        (signInRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
+        + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
+        + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes + ledgerRoutes
+        + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
     /// The addresses to which a password is posted.
@@ -126,10 +121,11 @@ package struct Site: HTTPResponder {
         // 4
         if changes && station == nil { guard request.isFromHere else { throw Fault.forged } }
         // 5
-        if let reply = try admit(route, station ?? session?.acting) { return reply }
         var visit = Visit(
             site: self, request: request, route: route, parameters: parameters, query: query, session: session,
             station: station, nonce: nonce, now: clock.now(), address: address)
+        if changes, station == nil, let reply = try await visit.keepLateForm() { return reply }
+        if let reply = try admit(route, station ?? session?.acting) { return reply }
         // 6
         if changes {
             visit.form = try await request.form(route.body.withCode(route.asksForCode))

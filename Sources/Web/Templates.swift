@@ -6,7 +6,7 @@ enum Template: String, CaseIterable {
     case signIn = "sign-in"
     case firstTime = "first-time"
     case keyPicture = "key-picture"
-    case access, reading, code, security
+    case access, reading, code, security, late
     case steps, join, compare, policy
     case recoveryCodes = "recovery-codes"
     case home, hidden
@@ -38,6 +38,7 @@ enum Template: String, CaseIterable {
         case .access: PackageResources.access_mustache
         case .security: PackageResources.security_mustache
         case .code: PackageResources.code_mustache
+        case .late: PackageResources.late_mustache
         case .reading: PackageResources.reading_mustache
         case .steps: PackageResources.steps_mustache
         case .join: PackageResources.join_mustache

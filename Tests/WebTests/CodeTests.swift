@@ -57,6 +57,69 @@ struct CodeTests {
         }
     }
 
+    @Test("A form that comes after its session ended is sealed to its sender, and offered again when they sign in")
+    func late() async throws {
+        let school = try School()
+        let other = try school.add(.admin, name: "Maud Tranter")
+        let path = "/file"
+        let lead = try school.visitor(school.lead)
+        let fields = [("words", "Grace & <b>")]
+        func answer(_ visitor: Visitor, _ path: String = path) async throws -> TestResponse {
+            try await visitor.send(path, [fields[0]])
+        }
+        school.clock.move(seconds: 15 * 60 + 1)
+        // Before the session was swept away, and after.
+        for sweeps in [false, true] {
+            if sweeps { try school.vault.sweep() }
+            let late = try await answer(lead)
+            #expect(late.status == .forbidden && late.title.hasPrefix("Sign in"))
+            #expect(late.text.contains("What you had filled in is kept"))
+            #expect(!late.text.contains("Grace"))
+        }
+        let late = try await answer(lead)
+        let kept = try #require(late.text.firstMatch(of: /name="kept" value="([^"]+)"/)?.output.1)
+        // Another token, none, and a page that a session alone is about keep nothing.
+        let forged = try await lead.send(path, [fields[0]], csrf: "x")
+        #expect(forged.status == .forbidden && !forged.text.contains("name=\"kept\""))
+        #expect(!(try await answer(school.visitor()).text.contains("name=\"kept\"")))
+        #expect(!(try await lead.send("/sign-out").text.contains("name=\"kept\"")))
+
+        let token = try #require(late.text.firstMatch(of: /name="csrf" value="([^"]+)"/)?.output.1)
+        let door = Visitor(site: school.site, cookies: ["__Host-form": String(token)], csrf: String(token))
+        let wrong = try await door.send(
+            "/sign-in", [("name", School.leadName), ("password", "not it"), ("code", "000000"), ("kept", String(kept))])
+        #expect(wrong.text.contains("name=\"kept\" value=\"\(kept)\""))
+        let code = try School.code(school.leadAuthenticator, at: school.clock.now())
+        let signedIn = try await door.send(
+            "/sign-in",
+            [("name", School.leadName), ("password", School.password), ("code", code), ("kept", String(kept))])
+        #expect(signedIn.headers[.location] == "/late")
+        let cookie = try #require(signedIn.headers[values: .setCookie].first { $0.hasPrefix("__Host-session=") })
+        let session = try #require(cookie.firstMatch(of: /=([^;]+);/)?.output.1)
+        let back = Visitor(site: school.site, cookies: ["__Host-session": String(session)], csrf: "")
+        let page = try await back.get("/late")
+        #expect(page.text.contains("<dt>Words</dt><dd>Grace &amp; &lt;b&gt;</dd>"))
+        #expect(page.text.contains("action=\"/file\""))
+        #expect(page.text.contains("name=\"words\" value=\"Grace &amp; &lt;b&gt;\""))
+        // Who signs in with somebody else's goes home.
+        #expect(!school.vault.takeLateForm(try #require(Base64.decode(String(kept))), as: other))
+        #expect(try school.vault.lateForm(of: other) == nil)
+        #expect(try await school.visitor(other).get("/late").headers[.location] == "/")
+    }
+
+    @Test("A session that somebody ended keeps no form")
+    func ended() async throws {
+        let school = try School()
+        let lead = try school.visitor(school.lead)
+        let other = try school.add(.admin, name: "Maud Tranter")
+        let office = try school.visitor(other)
+        try school.vault.suspend(other.person, as: school.lead)
+        let answer = try await office.send("/file", [("words", "Grace")])
+        #expect(answer.status == .forbidden && !answer.text.contains("name=\"kept\""))
+        _ = try await lead.send("/sign-out")
+        #expect(!(try await lead.send("/file", [("words", "Grace")]).text.contains("name=\"kept\"")))
+    }
+
     @Test("A browser that was signed in with is known again, to its own person alone")
     func device() async throws {
         let school = try School()

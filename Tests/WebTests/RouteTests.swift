@@ -23,6 +23,7 @@ private let table: [String: Access] = [
     "POST /recovery-codes": .signedIn,
     "POST /sign-out": .session,
     "GET /hidden": .anyone,
+    "GET /late": .session,
     "POST /hidden": .session,
     "POST /hidden/show": .session,
     "OPTIONS /api/v1/uploads": .anyone,
