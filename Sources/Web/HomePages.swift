@@ -33,6 +33,10 @@ struct HomePage {
     let chrome: Chrome
     /// What everyone is told for a while.
     let notice: String?
+    /// What leads, deputies and panel are told for a while.
+    let told: [String]
+    let isTold: Bool
+    let takesPart: Bool
     let missing: [Missing]
     let isMissing: Bool
     /// What somebody gave this person to read.
@@ -92,12 +96,14 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: count == 1 ? "scan in the intake queue" : "scans in the intake queue"))
         }
     }
-    waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting)
+    waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting) + proposalDuties(visit, acting)
+    let told = try visit.notices(acting)
     let missing = missing(visit, acting)
     return visit.page(
         .home,
         HomePage(
-            chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), missing: missing,
+            chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), told: told, isTold: !told.isEmpty,
+            takesPart: vault.takesPart(acting), missing: missing,
             isMissing: !missing.isEmpty,
             reading: acting.hasAccess(in: vault)
                 ? Link(href: "/reading", text: "What you may read") : nil, mayFile: mayFile,
@@ -106,7 +112,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
             mayManagePeople: acting.may(.managePeople, in: vault),
             mayGiveAccess: acting.may(.giveAccess, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty,
-            hasDuties: mayRead || acting.may(.managePeople, in: vault), waiting: waiting,
+            hasDuties: mayRead || acting.may(.managePeople, in: vault) || vault.takesPart(acting), waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,
             batch: mayFile
                 ? try vault.currentBatch(as: acting).map { batch in

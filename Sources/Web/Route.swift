@@ -31,6 +31,8 @@ package enum Access: String, Sendable, CaseIterable {
     case manageStations
     /// Who may see the intake queue.
     case seeIntake
+    /// Who has a part in what takes two people: leads, deputies and panel.
+    case takesPart
 }
 
 /// What a request may carry as its body.

@@ -35,7 +35,8 @@ package struct Site: HTTPResponder {
         (signInRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes + checkRoutes
         + readingRoutes
         + documentRoutes + pupilRoutes
-        + peopleRoutes + accessRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes
+        + peopleRoutes + proposalRoutes + accessRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes
+        + recoveryRoutes
         + batchRoutes
         + ledgerRoutes
         + healthRoutes
@@ -167,6 +168,8 @@ package struct Site: HTTPResponder {
         let abilities: [Ability] =
             switch route.access {
             case .anyone, .session, .signedIn: []
+            case .takesPart where vault.takesPart(acting): []
+            case .takesPart: throw refusing(acting)
             case .file, .upload: [.file]
             case .read: [.read]
             case .readShared: acting.hasAccess(in: vault) ? [] : [.read]
@@ -183,8 +186,13 @@ package struct Site: HTTPResponder {
             // Their role includes it; something that they have to do is missing.
             throw .vault(.refused(vault.objection(to: ability, by: acting)))
         }
-        do { try vault.noteRefusal(of: acting) } catch { throw .vault(error) }
-        throw .vault(.refused(.notEntitled))
+        throw refusing(acting)
+    }
+
+    /// Their role does not include it; that they asked is recorded.
+    private func refusing(_ acting: Acting) -> Fault {
+        do { try vault.noteRefusal(of: acting) } catch { return .vault(error) }
+        return .vault(.refused(.notEntitled))
     }
 
     private static func fault(_ error: any Error) -> Fault {

@@ -176,6 +176,8 @@ struct MatrixTests {
         let access = try vault.giveAccess(
             to: staff.person, of: pupil.pupilFile, documents: [first.document], until: tomorrow, reason: "Is needed",
             as: lead)
+        try school.giveCode(as: panel)
+        let proposal = try vault.propose(suspending: lead.person, true, as: panel).text
         let station = try vault.addStation(NewStation(name: "Office copier", intake: true), as: lead).station
         let (own, own2) = (try file(by: office), try file(by: other))
         let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
@@ -184,7 +186,7 @@ struct MatrixTests {
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
             .managePeople,
-            .giveAccess, .seeFigures, .manageStations, .seeIntake,
+            .giveAccess, .seeFigures, .manageStations, .seeIntake, .takesPart,
         ]
         let filer: Set<Access> = [.anyone, .session, .signedIn, .file, .upload, .seeRegister]
         let register = [(Ownership.own, pupil.reference), (.missing, "P-00000")]
@@ -193,6 +195,7 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
+                    "proposal": [(.others, proposal), missing],
                     "pupil": register, "document": [(.own, first.document.text), missing],
                     "documents": [(.own, first.document.text), (.others, own.document.text), missing],
                     "upload": [(.own, try pending(by: lead)), (.others, try pending(by: office)), missing],
@@ -203,6 +206,7 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
+                    "proposal": [(.others, proposal), missing],
                     "pupil": register, "document": [(.others, own.document.text), missing],
                     "documents": [(.own, own.document.text), (.others, own2.document.text), missing],
                     "upload": [(.own, try pending(by: office)), (.others, try pending(by: other)), missing],
@@ -213,6 +217,7 @@ struct MatrixTests {
             Asker(
                 role: "nominated", visitor: try school.visitor(staff), allowed: filer.union([.readShared]),
                 things: [
+                    "proposal": [(.others, proposal), missing],
                     "pupil": register,
                     "document": [
                         (.granted, first.document.text), (.expired, second.document.text),
@@ -226,8 +231,9 @@ struct MatrixTests {
                 ]),
             Asker(
                 role: "panel", visitor: try school.visitor(panel),
-                allowed: [.anyone, .session, .signedIn, .seeFigures],
+                allowed: [.anyone, .session, .signedIn, .seeFigures, .takesPart],
                 things: [
+                    "proposal": [(.own, proposal), missing],
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
                     "document": [(.others, first.document.text), missing],
                     "documents": [(.others, first.document.text), missing],
