@@ -88,9 +88,8 @@ extension Authority {
     private func words(for what: Proposed) -> Set<TwoPersonAct> {
         switch what {
         case .keys(let id, _):
-            guard let person = people[id] else { return [] }
-            let roles = person.roles.intersection(Role.madeByLead)
-            return person.confirmedSince == nil || roles.isEmpty
+            let roles = (people[id]?.roles ?? invitations[id]?.roles ?? []).intersection(Role.madeByLead)
+            return people[id]?.confirmedSince == nil || roles.isEmpty
                 ? Set(roles.map { TwoPersonAct(making: $0) }) : [.joinAgain]
         case .recoveryKey: return [.makeRecoveryKey]
         case .suspension, .restoration: return [.suspendLead]

@@ -189,6 +189,7 @@ private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
         (.manageStations, "make scan stations and withdraw them", "make scan stations"),
     ]
     return HomePage.Role(
-        can: all.filter { acting.hasRole(for: $0.0, in: vault) }.map(\.can),
+        can: all.filter { acting.hasRole(for: $0.0, in: vault) }.map(\.can)
+            + (vault.takesPart(acting) ? ["propose, and agree to, what takes two people"] : []),
         cannot: all.filter { !acting.hasRole(for: $0.0, in: vault) }.map(\.cannot))
 }

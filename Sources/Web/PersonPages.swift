@@ -12,7 +12,7 @@ let personRoutes: [Route] = [
     Route(.post, "/people/{person}/reset", .managePeople, body: .form([]), asksForCode: true) { visit in
         let id: PersonID = try visit.id("person")
         let roles = try visit.vault.person(id, as: visit.acting).0.roles
-        return invitedPage(visit, try visit.vault.reset(id, as: visit.acting), roles, isAgain: true)
+        return try invitedPage(visit, visit.vault.reset(id, as: visit.acting), roles, isAgain: true)
     },
     Route(.post, "/people/{person}/suspend", .managePeople, body: .form([])) { visit in
         let id: PersonID = try visit.id("person")
@@ -65,6 +65,8 @@ struct PersonPage {
     let places: [PlaceRow]
     let isAway: Bool
     let objection: String?
+    /// Whether giving them keys again takes two people.
+    let isOfTwo: Bool
     let maySuspend: Bool
     let mayRestore: Bool
     let path: String
@@ -102,6 +104,8 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
             recoveryCodes: standing.isConfirmed ? visit.words.count(standing.recoveryCodesLeft, "recovery code") : nil,
             places: places.map { PlaceRow($0, visit) }, isAway: places.isEmpty,
             objection: objection.map { "\($0.message) \($0.hint)" },
+            isOfTwo: !person.roles.isDisjoint(with: Role.madeByLead)
+                && visit.vault.policies.access.twoPeople.contains(.joinAgain),
             maySuspend: objection == nil && !isSuspended, mayRestore: objection == nil && isSuspended,
             path: "/people/\(id.text)", csrf: visit.session?.csrf ?? ""),
         status: refusal == nil ? .ok : .unprocessableContent)

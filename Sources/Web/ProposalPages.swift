@@ -173,7 +173,7 @@ extension Visit {
         guard second.areNeeded else { return nil }
         let who = words.alternatives(second.names)
         return
-            "This takes two people. \(who ?? "A lead, deputy or panel member who has had their keys for long enough") has to agree first, and is told on their home page."
+            "\(person == nil ? "Making recovery sheets" : "Giving these keys") takes two people. \(who ?? "A lead, deputy or panel member who has had their keys for long enough") has to agree first, and is told on their home page."
     }
 }
 
