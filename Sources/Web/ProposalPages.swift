@@ -100,9 +100,13 @@ private func line(_ one: ProposalListing, _ visit: Visit, _ acting: Acting) -> P
     switch one.matter {
     case .keys(let roles, let theirs):
         keyWords = theirs
+        let reads = roles.contains { visit.vault.policies.access.roles[$0]?.contains(.read) == true }
         consequence =
-            "You need not be there when the keys are given: \(one.proposedBy) then gives them. "
-            + "What this role may do stands here: \(words.roles(roles)). Copied keys cannot be taken back."
+            "\(one.proposedBy) then gives \(one.name) their keys. "
+            + (reads
+                ? "They open every ordinary pupil file. What is read or copied cannot be taken back."
+                : "They open no pupil file.")
+            + " \(words.count(visit.vault.policies.access.newForDays, "day")) later \(one.name) can be a second person, too."
     case .recoveryKey(let names, let threshold):
         holders = names
         needed = "\(threshold) of \(names.count)"
@@ -200,7 +204,7 @@ extension Wording {
     /// What is proposed, as a heading.
     func title(of proposal: ProposalListing) -> String {
         switch proposal.matter {
-        case .keys(let roles, _): "Give \(proposal.name) the keys of: \(self.roles(roles))"
+        case .keys(let roles, _): "Give \(proposal.name) their keys (\(self.roles(roles)))"
         case .recoveryKey: "Make recovery sheets"
         case .suspension: "Suspend \(proposal.name), safeguarding lead"
         case .restoration: "Let \(proposal.name), safeguarding lead, in again"
@@ -213,8 +217,8 @@ extension Wording {
         let roles = roles(notice.roles)
         let what =
             switch notice.event {
-            case .made: "\(notice.name) was given the keys of: \(roles)"
-            case .joinedAgain: "\(notice.name) joined again and was given the keys of: \(roles)"
+            case .made: "\(notice.name) (\(roles)) was given their keys"
+            case .joinedAgain: "\(notice.name) (\(roles)) joined again and was given their keys"
             case .recoveryKeyMade: "New recovery sheets were made"
             case .leadSuspended: "\(notice.name) was suspended as safeguarding lead"
             case .leadRestored: "\(notice.name) was let in again as safeguarding lead"

@@ -57,7 +57,7 @@ struct ProposalTests {
         #expect(text.contains("waits for a second person to agree") && !text.contains("name=\"words\""))
         #expect(try await lead.get("/").text.contains("proposal of yours waits for a second person"))
         text = try await lead.get("/proposals").text
-        #expect(text.contains("Give Alex Reed the keys of: Deputy safeguarding lead"))
+        #expect(text.contains("Give Alex Reed their keys (Deputy safeguarding lead)"))
         #expect(text.contains("You proposed this yourself") && !text.contains(">Agree<") && text.contains(">Withdraw<"))
 
         let panel = try settled.visitor(settled.panel)
@@ -84,7 +84,7 @@ struct ProposalTests {
         #expect(text.contains("Ivo Castellane has agreed") && text.contains(">Give Alex Reed their keys<"))
         let given = try await lead.send("\(page)/keys", [("words", words), ("same", "yes")])
         #expect(given.headers[.location] == page)
-        let told = "Alex Reed was given the keys of: Deputy safeguarding lead, on "
+        let told = "Alex Reed (Deputy safeguarding lead) was given their keys, on "
         for acting in [school.lead, settled.deputy, settled.panel] {
             let home = try await school.visitor(acting).get("/").text
             #expect(home.contains(told) && home.contains("by \(School.leadName) and Ivo Castellane."))

@@ -78,7 +78,7 @@ def compares(lead: Person, name: str, button: str) -> None:
 @pytest.mark.parametrize(("newcomer", "script"), [(NEWCOMERS[0], True), (NEWCOMERS[1], False)])
 def test_a_lead_asks_a_deputy_agrees_and_the_keys_are_given(enter, school, looks, newcomer, script):
     lead, deputy, panel = (enter(name, java_script_enabled=script) for name in (DSL, DEPUTY, PANEL))
-    title = f"Give {newcomer} the keys of: Deputy safeguarding lead"
+    title = f"Give {newcomer} their keys (Deputy safeguarding lead)"
 
     def look(*what) -> None:
         if script:
@@ -122,7 +122,7 @@ def test_a_lead_asks_a_deputy_agrees_and_the_keys_are_given(enter, school, looks
     for one in (lead, deputy, panel):
         one.go("/")
         told = one.page.locator(".notice", has_text="Told to leads").inner_text()
-        assert f"{newcomer} was given the keys of: Deputy safeguarding lead" in told
+        assert f"{newcomer} (Deputy safeguarding lead) was given their keys" in told
         assert f"by {DSL} and {DEPUTY}." in told
         look(one, one.name, "home with what was done by two")
 
