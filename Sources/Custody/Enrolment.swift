@@ -286,21 +286,24 @@ extension Vault {
     public func fingerprintWords(of person: PersonID, as acting: Acting) throws(VaultError) -> [String]? {
         try rethrowing("fingerprint") {
             if person != acting.person { _ = try decide(.giveAccess, acting) }
-            let authority = recorder.authority
-            guard let state = authority.people[person], authority.invitations[person] == nil,
-                let vault = recorder.vault,
-                let recipient = authority.items[state.identity.shared(as: Kind.Item.self)]?.digest
-            else { return nil }
-            let digest = fingerprint(
-                vault: vault, person: person, identity: state.identity, recipient: recipient,
-                verifyingKey: state.verifyingKey)
-            return ShareWords.phrase(of: digest.bytes, words: 8)
+            return keyWords(of: person, recorder.authority)
         }
     }
 
+    func keyWords(of person: PersonID, _ authority: Authority) -> [String]? {
+        guard let state = authority.people[person], authority.invitations[person] == nil, let vault = recorder.vault,
+            let recipient = authority.items[state.identity.shared(as: Kind.Item.self)]?.digest
+        else { return nil }
+        let digest = fingerprint(
+            vault: vault, person: person, identity: state.identity, recipient: recipient,
+            verifyingKey: state.verifyingKey)
+        return ShareWords.phrase(of: digest.bytes, words: 8)
+    }
+
     /// Gives somebody the keys that their roles need, after the fingerprint of their own was compared with them. Recorded;
-    /// durable on return.
+    /// durable on return. Where it takes two people it is done under the proposal that a second one has agreed to.
     ///
+    /// - Throws: a refusal `proposal.second-person` where nobody has.
     /// - Parameter words: the fingerprint as it was compared; a refusal `person.other-keys` where their keys are others by
     ///   now.
     public func confirm(_ person: PersonID, words: [String], as acting: Acting) throws(VaultError) {
@@ -313,12 +316,9 @@ extension Vault {
             }
             if let objection = authority.objection(to: acting.person, making: state.roles) { throw objection }
             guard person != acting.person else { throw Refusal.personIsYourself }
-            guard try fingerprintWords(of: person, as: acting) == words else {
-                throw Refusal(
-                    code: "person.other-keys", message: "Those are not the words of this person's keys.",
-                    hint: "Compare the words again, as they stand on both screens now.")
-            }
+            guard try fingerprintWords(of: person, as: acting) == words else { throw Refusal.otherKeys }
             guard state.enrolled, !state.confirmed else { return }
+            let proposal = try proposal(for: .keys(person, state.identity), as: acting, authority)
             let edges = try pool.read { db in
                 try authority.identities(for: state.roles).map { identity in
                     try Self.wrap(
@@ -331,7 +331,8 @@ extension Vault {
                     Draft(
                         signer: .person(acting), items: edges.map(\.1),
                         act: .personConfirmed(
-                            ConfirmationAct(person: person, identity: state.identity, wraps: edges.map(\.0))))
+                            ConfirmationAct(
+                                person: person, identity: state.identity, wraps: edges.map(\.0), under: proposal)))
                 ], in: pool)
         }
     }

@@ -53,7 +53,9 @@ extension Vault {
             // Not `decide`: it refuses to work under files that nobody has adopted yet.
             guard authority.allows(.giveAccess, acting.person, at: clock.now()) else { throw Refusal.notEntitled }
             try say(
-                .policyAdopted(policies.access.abilities, acceptableUse: policies.acceptableUse.version),
+                .policyAdopted(
+                    policies.access.abilities, policies.access.twoPersonRule,
+                    acceptableUse: policies.acceptableUse.version),
                 .person(acting))
         }
     }

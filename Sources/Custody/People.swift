@@ -50,7 +50,7 @@ struct Founding {
             serviceKey: secrets.service.verifyingKey.rawRepresentation,
             checkpointKey: secrets.checkpoint.verifyingKey.rawRepresentation, register: registerID, team: teamID,
             intake: intakeID, abilities: policies.access.abilities, acceptableUse: policies.acceptableUse.version,
-            founder: new.act(wraps: wraps.map(\.0)))
+            twoPeople: policies.access.twoPersonRule, founder: new.act(wraps: wraps.map(\.0)))
         let authenticator = Base32.encode(new.made.keys.authenticator)
         let person = new.person
         let acting = try new.acting()

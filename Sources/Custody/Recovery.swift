@@ -12,6 +12,8 @@ import Sealing
 public struct RecoverySheet: Sendable {
     /// From 1.
     public let number: Int
+    /// How many of the sheets are needed.
+    public let threshold: Int
     /// Who keeps it.
     public let holder: String
     /// The share: 33 words with single spaces.
@@ -73,65 +75,9 @@ public struct Recovered: Sendable {
 }
 
 extension Vault {
-    // MARK: - Making it
+    // MARK: - How it stands
 
-    /// Makes a recovery key and splits it; the one before counts no more. Recorded; durable on return. The sheets are
-    /// given now, and never again.
-    ///
-    /// - Parameters:
-    ///   - holders: 2 to 16 names, with or without an account.
-    ///   - threshold: how many of their sheets are needed, 2 at least.
-    /// - Throws: a refusal `recovery.holders`, `recovery.threshold`, `person.name`, or `code.needed`.
-    public func setRecovery(
-        holders: [String], threshold: Int, as acting: Acting
-    ) throws(VaultError) -> [RecoverySheet] {
-        try rethrowing("recovery-set") {
-            _ = try decide(.giveAccess, acting)
-            let holders = try holders.map(Self.checkedName)
-            guard RecoveryState.counts.contains(holders.count), Set(holders.map(Self.signInName)).count == holders.count
-            else { throw Refusal.recoveryHolders }
-            guard (2...holders.count).contains(threshold) else { throw Refusal.recoveryThreshold }
-            try requireCode(acting)
-            guard let founding = recorder.authority.founding else { throw VaultError.notFound }
-            let secret = try HybridIdentity.generate()
-            let shares = try SecretSharing.split(secret.seedCopy(), threshold: threshold, count: holders.count)
-            let (identity, row) = (IdentityID.random(), ItemID.random())
-            let names = Detail(
-                values: Dictionary(uniqueKeysWithValues: zip(1..., holders).map { ("holder-\($0)", $1) }))
-            let edges = try pool.read { db in
-                try [founding.register, founding.team, founding.intake].map {
-                    try Self.wrap(
-                        open($0, as: acting, db), $0, to: secret.recipient, holder: identity, vault: recorder.vault)
-                }
-            }
-            let items = [
-                SealedItem(identity.shared(as: Kind.Item.self), .recipient, secret.recipient.rawRepresentation),
-                SealedItem(
-                    row, .personRow,
-                    try SealedRow.seal(
-                        names.encoded, key: secrets.directory, row: row.bytes,
-                        associatedData: rowContext("recovery-row", identity.bytes))),
-            ]
-            let act = RecoveryAct(
-                identity: identity,
-                verifyingKey: try Self.recoverySigningKey(secret).verifyingKey.rawRepresentation,
-                threshold: UInt64(threshold), shares: shares.map(\.commitment), row: row, wraps: edges.map(\.0))
-            let sheets = zip(1..., zip(holders, shares)).map {
-                RecoverySheet(number: $0, holder: $1.0, words: $1.1.words)
-            }
-            // What stands on paper opens it: proved before it counts.
-            let read = try sheets.suffix(threshold).map { try SecretShare(words: $0.words) }
-            guard try HybridIdentity(seed: SecretSharing.combine(read)).recipient == secret.recipient else {
-                throw VaultError.tampered(code: "recovery.shares")
-            }
-            try recorder.record(
-                [Draft(signer: .person(acting), items: items + edges.map(\.1), act: .recoverySet(act))]
-                    + renewals(recorder.authority, recovery: (identity, secret.recipient), acting), in: pool)
-            return sheets
-        }
-    }
-
-    private static func recoverySigningKey(_ secret: borrowing HybridIdentity) throws -> SigningKey {
+    static func recoverySigningKey(_ secret: borrowing HybridIdentity) throws -> SigningKey {
         let seed: DetailKey = try KeyedHash.derive(DetailKey(secret.seedCopy()), label: "strongroom/v1/recovery")
         return try SigningKey(seed: seed.secretCopy())
     }
@@ -141,17 +87,13 @@ extension Vault {
         try rethrowing("recovery") {
             try recorder.read(pool) { db, head in
                 guard let state = head.authority.recoveries.last else { return nil }
-                let bytes = try item(state.row, db)
-                let opened = try SealedRow.open(
-                    bytes, key: secrets.directory, row: state.row.bytes,
-                    associatedData: rowContext("recovery-row", state.identity.bytes))
-                let names = try Detail(parsing: opened)
+                let holders = try holders(in: state.row, of: state.identity, count: state.shares.count, db)
                 let standing: RecoveryListing.Standing =
                     state.used != nil
                     ? .used
                     : state.isProven(at: clock.now()) ? .proven : state.drilled == nil ? .untried : .overdue
                 return RecoveryListing(
-                    threshold: state.threshold, holders: state.shares.indices.map { names["holder-\($0 + 1)"] ?? "" },
+                    threshold: state.threshold, holders: holders,
                     made: state.made, drilled: state.drilled, used: state.used?.time,
                     lead: try state.used.flatMap { head.authority.people[$0.person] }.map { try name(of: $0, db) },
                     standing: standing)

@@ -59,9 +59,30 @@ extension SecurityReview.Series {
         case .accessRefused, .uploadRefused: self = .refusals
         case .documentOpened: self = .reads
         case .personInvited, .personReset, .personJoined, .personConfirmed, .personSuspended, .personRestored,
+            .proposalMade, .proposalAgreed, .proposalWithdrawn,
             .recoveryCodeUsed, .accessGiven, .accessEnded, .stationAdded, .stationWithdrawn, .policyAdopted:
             self = .changes
         default: return nil
+        }
+    }
+}
+
+extension Act {
+    /// The proposal that it makes, agrees to or withdraws.
+    fileprivate var proposal: ProposalID? {
+        switch self {
+        case .proposalMade(let act): act.proposal
+        case .proposalAgreed(let id), .proposalWithdrawn(let id): id
+        default: nil
+        }
+    }
+}
+
+extension Act.Kind {
+    fileprivate var isProposal: Bool {
+        switch self {
+        case .proposalMade, .proposalAgreed, .proposalWithdrawn: true
+        default: false
         }
     }
 }
@@ -98,8 +119,13 @@ extension Vault {
                     else { continue }
                     var times = 1
                     // What is listed, and how many failures one statement gathers, is believed of a checked statement alone.
-                    if series == .failures || (series != .signIns && lines.count < most) {
+                    if series == .failures || kind.isProposal || (series != .signIns && lines.count < most) {
                         let statement = try recorder.statement(try row.index("idx"), db).statement
+                        if let proposal = statement.act.proposal.flatMap({ head.authority.proposals[$0] }),
+                            Self.isHidden(proposal, from: acting)
+                        {
+                            continue
+                        }
                         if case .signInFailed(_, let count) = statement.act { times = Int(count) }
                         if lines.count < most { lines.append(try line(statement, series, db)) }
                     }
@@ -142,8 +168,13 @@ extension Vault {
             case .personReset(let person, _): "Made \(try name(person)) join again"
             case .personJoined: "Joined with an invitation"
             case .personConfirmed(let act): "Compared keys with \(try name(act.person)) and gave them theirs"
-            case .personSuspended(let person): "Suspended \(try name(person))"
-            case .personRestored(let person): "Let \(try name(person)) in again"
+            case .personSuspended(let person, _): "Suspended \(try name(person))"
+            case .personRestored(let person, _): "Let \(try name(person)) in again"
+            case .proposalMade(let act): "Proposed to " + (try act.what.words { try name($0) })
+            case .proposalAgreed(let id):
+                "Agreed to " + (try authority.proposals[id]?.what.words { try name($0) } ?? "something")
+            case .proposalWithdrawn(let id):
+                "Withdrew: to " + (try authority.proposals[id]?.what.words { try name($0) } ?? "do something")
             case .recoveryCodeUsed: "Signed in with a recovery code"
             case .accessGiven(let act):
                 "Gave \(try name(act.person)) access to \(act.whole ? "the file" : "documents") of \(reference(statement.pupilFile))"

@@ -144,13 +144,16 @@ public struct FoundingAct: Hashable, Sendable {
     public let abilities: Abilities
     /// The version of the acceptable-use policy in force, which everyone has to acknowledge.
     public let acceptableUse: String
+    /// Which acts take two people from now on.
+    public let twoPeople: TwoPersonRule
     /// The founding lead.
     public let founder: PersonAct
 
     /// A founding of all these parts.
     public init(
         vault: VaultID, origin: String, serviceKey: [UInt8], checkpointKey: [UInt8], register: IdentityID,
-        team: IdentityID, intake: IdentityID, abilities: Abilities, acceptableUse: String, founder: PersonAct
+        team: IdentityID, intake: IdentityID, abilities: Abilities, acceptableUse: String, twoPeople: TwoPersonRule,
+        founder: PersonAct
     ) {
         self.vault = vault
         self.origin = origin
@@ -161,6 +164,7 @@ public struct FoundingAct: Hashable, Sendable {
         self.intake = intake
         self.abilities = abilities
         self.acceptableUse = acceptableUse
+        self.twoPeople = twoPeople
         self.founder = founder
     }
 
@@ -169,7 +173,8 @@ public struct FoundingAct: Hashable, Sendable {
             "vault": .string(vault.text), "origin": .string(origin), "service_key": .string(Base64.encode(serviceKey)),
             "checkpoint_key": .string(Base64.encode(checkpointKey)), "register": .string(register.text),
             "team": .string(team.text), "intake": .string(intake.text), "abilities": abilities.encoded,
-            "acceptable_use": .string(acceptableUse), "founder": .object(founder.encoded),
+            "acceptable_use": .string(acceptableUse), "two_people": twoPeople.encoded,
+            "founder": .object(founder.encoded),
         ]
     }
 
@@ -181,6 +186,7 @@ public struct FoundingAct: Hashable, Sendable {
             register: try reader.id("register"), team: try reader.id("team"), intake: try reader.id("intake"),
             abilities: try Abilities(parsing: try reader.value("abilities")),
             acceptableUse: try reader.text("acceptable_use"),
+            twoPeople: try TwoPersonRule(parsing: try reader.value("two_people")),
             founder: try PersonAct(parsing: try reader.value("founder")))
         try reader.end()
     }
@@ -360,9 +366,16 @@ public enum Act: Hashable, Sendable {
     /// A person signed in with one of their ten recovery codes, 1 to 10, in place of the authenticator's.
     case recoveryCodeUsed(number: UInt64)
     /// A person may sign in and act no more, until they are restored. Their keys stay.
-    case personSuspended(PersonID)
-    /// A suspended person may again what their roles may.
-    case personRestored(PersonID)
+    /// A lead without another lead: under a proposal.
+    case personSuspended(PersonID, under: ProposalID? = nil)
+    /// A suspended person may again what their roles may. A lead without another lead: under a proposal.
+    case personRestored(PersonID, under: ProposalID? = nil)
+    /// Something that takes two people was proposed.
+    case proposalMade(ProposalAct)
+    /// A second person agreed to a proposal.
+    case proposalAgreed(ProposalID)
+    /// A proposal was withdrawn by its proposer, or refused by who could have agreed.
+    case proposalWithdrawn(ProposalID)
     /// Somebody was given access to the pupil file that the statement is about, or to documents of it.
     case accessGiven(AccessAct)
     /// Documents of the pupil file that the statement is about were shared under an access.
@@ -378,7 +391,7 @@ public enum Act: Hashable, Sendable {
     /// A pupil was put on the register.
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
-    case policyAdopted(Abilities, acceptableUse: String)
+    case policyAdopted(Abilities, TwoPersonRule, acceptableUse: String)
     /// A person signed in.
     case signedIn(SessionID)
     /// A session ended.
@@ -435,6 +448,9 @@ public enum Act: Hashable, Sendable {
         case recoveryCodeUsed = "recovery-code.used"
         case personSuspended = "person.suspended"
         case personRestored = "person.restored"
+        case proposalMade = "proposal.made"
+        case proposalAgreed = "proposal.agreed"
+        case proposalWithdrawn = "proposal.withdrawn"
         case accessGiven = "access.given"
         case accessExtended = "access.extended"
         case accessEnded = "access.ended"
@@ -470,6 +486,7 @@ public enum Act: Hashable, Sendable {
             switch self {
             case .vaultFounded, .personInvited, .personReset, .personJoined, .personEnrolled, .personConfirmed,
                 .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .personSuspended, .personRestored,
+                .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
                 .stationWithdrawn:
@@ -501,6 +518,9 @@ public enum Act: Hashable, Sendable {
         case .recoveryCodeUsed: .recoveryCodeUsed
         case .personSuspended: .personSuspended
         case .personRestored: .personRestored
+        case .proposalMade: .proposalMade
+        case .proposalAgreed: .proposalAgreed
+        case .proposalWithdrawn: .proposalWithdrawn
         case .accessGiven: .accessGiven
         case .accessExtended: .accessExtended
         case .accessEnded: .accessEnded
@@ -543,8 +563,11 @@ public enum Act: Hashable, Sendable {
         case .policyAcknowledged(let version): ["version": .string(version)]
         case .trainingRecorded(let act): act.encoded
         case .recoveryCodeUsed(let number): ["number": .integer(Int64(number))]
-        case .personEnrolled(let person), .personSuspended(let person), .personRestored(let person):
-            ["person": .string(person.text)]
+        case .personEnrolled(let person): ["person": .string(person.text)]
+        case .personSuspended(let person, let proposal), .personRestored(let person, let proposal):
+            ["person": .string(person.text)].merging(proposal.map { ["proposal": .string($0.text)] } ?? [:]) { $1 }
+        case .proposalMade(let act): act.encoded
+        case .proposalAgreed(let proposal), .proposalWithdrawn(let proposal): ["proposal": .string(proposal.text)]
         case .accessGiven(let act): act.encoded
         case .accessExtended(let shares): ["shares": .array(shares.map(\.encoded))]
         case .accessEnded(let access): ["access": .string(access.text)]
@@ -552,8 +575,11 @@ public enum Act: Hashable, Sendable {
         case .recoveryDrilled(let act): act.encoded
         case .recoveryUsed(let act): act.encoded
         case .pupilRegistered(let act): act.encoded
-        case .policyAdopted(let abilities, let version):
-            ["abilities": abilities.encoded, "acceptable_use": .string(version)]
+        case .policyAdopted(let abilities, let twoPeople, let version):
+            [
+                "abilities": abilities.encoded, "two_people": twoPeople.encoded,
+                "acceptable_use": .string(version),
+            ]
         case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
             .intakeRead(let session):
             ["session": .string(session.text)]
@@ -603,6 +629,9 @@ public enum Act: Hashable, Sendable {
         case .accessGiven:
             self = .accessGiven(try AccessAct(parsing: value))
             return
+        case .proposalMade:
+            self = .proposalMade(try ProposalAct(parsing: value))
+            return
         case .recoverySet:
             self = .recoverySet(try RecoveryAct(parsing: value))
             return
@@ -633,7 +662,7 @@ public enum Act: Hashable, Sendable {
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived, .restrictedActed:
+            .intakeReceived, .restrictedActed, .proposalMade:
             throw .malformed("kind")
         case .accessExtended: self = .accessExtended(try Share.list(reader.array("shares")))
         case .accessEnded: self = .accessEnded(try reader.id("access"))
@@ -648,11 +677,19 @@ public enum Act: Hashable, Sendable {
         case .personEnrolled: self = .personEnrolled(try reader.id("person"))
         case .policyAcknowledged: self = .policyAcknowledged(version: try reader.text("version"))
         case .recoveryCodeUsed: self = .recoveryCodeUsed(number: try reader.size("number"))
-        case .personSuspended: self = .personSuspended(try reader.id("person"))
-        case .personRestored: self = .personRestored(try reader.id("person"))
+        case .personSuspended:
+            self = .personSuspended(
+                try reader.id("person"), under: try reader.has("proposal") ? try reader.id("proposal") : nil)
+        case .personRestored:
+            self = .personRestored(
+                try reader.id("person"), under: try reader.has("proposal") ? try reader.id("proposal") : nil)
+        case .proposalAgreed: self = .proposalAgreed(try reader.id("proposal"))
+        case .proposalWithdrawn: self = .proposalWithdrawn(try reader.id("proposal"))
         case .policyAdopted:
             self = .policyAdopted(
-                try Abilities(parsing: try reader.value("abilities")), acceptableUse: try reader.text("acceptable_use"))
+                try Abilities(parsing: try reader.value("abilities")),
+                try TwoPersonRule(parsing: try reader.value("two_people")),
+                acceptableUse: try reader.text("acceptable_use"))
         case .signedIn: self = .signedIn(try reader.id("session"))
         case .signedOut: self = .signedOut(try reader.id("session"))
         case .registerRead: self = .registerRead(try reader.id("session"))

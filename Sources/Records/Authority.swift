@@ -43,7 +43,11 @@ public struct PersonState: Sendable {
     /// The recovery codes of their present keys that were used.
     public fileprivate(set) var recoveryCodesUsed: Set<UInt64> = []
     /// Since when they may nothing, where they were suspended.
-    public fileprivate(set) var suspended: Timestamp?
+    public internal(set) var suspended: Timestamp?
+    /// When they were last given the keys of their roles, also of keys that count no more.
+    public internal(set) var confirmedSince: Timestamp?
+    /// Since when somebody's hand keeps them from what takes two people: suspended, or made to join again.
+    public internal(set) var outSince: Timestamp?
     /// The signing keys they had before, and from which statement on each counted.
     fileprivate var earlierKeys: [(from: UInt64, key: VerifyingKey)] = []
     /// From which statement on their present signing key counts.
@@ -89,7 +93,7 @@ public struct InvitationState: Hashable, Sendable {
     /// From when on the code is good for nothing.
     public fileprivate(set) var expires: Timestamp
     /// Since when it is suspended, for somebody who has not joined before.
-    public fileprivate(set) var suspended: Timestamp?
+    public internal(set) var suspended: Timestamp?
 }
 
 /// A pupil as the ledger has them now.
@@ -143,11 +147,11 @@ public struct Authority: Sendable {
     /// The founding.
     public private(set) var founding: FoundingAct?
     /// Everyone.
-    public private(set) var people: [PersonID: PersonState] = [:]
+    public internal(set) var people: [PersonID: PersonState] = [:]
     /// Everyone, invited or joined, by keyed sign-in name.
     public private(set) var peopleByTag: [[UInt8]: PersonID] = [:]
     /// The invitations that nobody has used yet; of people who are to join again, too.
-    public private(set) var invitations: [PersonID: InvitationState] = [:]
+    public internal(set) var invitations: [PersonID: InvitationState] = [:]
     /// The version of the acceptable-use policy in force.
     public private(set) var acceptableUse = ""
     /// The register.
@@ -174,6 +178,12 @@ public struct Authority: Sendable {
     public private(set) var accessesOf: [PersonID: [AccessID]] = [:]
     /// Every recovery key that was made, oldest first: the last one counts.
     public private(set) var recoveries: [RecoveryState] = []
+    /// Every proposal of something that takes two people.
+    public internal(set) var proposals: [ProposalID: ProposalState] = [:]
+    /// What leads, deputies and panel are told, oldest first.
+    public internal(set) var notices: [Notice] = []
+    /// Which acts take two people now.
+    public private(set) var twoPeople = TwoPersonRule(acts: [], newForDays: TwoPersonRule.days.lowerBound)
     /// What each role may do now.
     public private(set) var abilities = Abilities(byRole: [:])
     /// The policies in force.
@@ -195,11 +205,16 @@ public struct Authority: Sendable {
         return refusal(of: ability, to: person, at: time)
     }
 
-    func refusal(of ability: Ability, to person: PersonState, at time: Timestamp) -> Refusal? {
+    /// What keeps somebody from everything that their roles may.
+    func hindrance(of person: PersonState) -> Refusal? {
         if person.suspended != nil { return .suspended }
         if invitations[person.id] != nil { return .keysBeingReplaced }
         if !person.enrolled { return .enrolmentUnfinished }
-        if !person.confirmed { return .keysNotGiven }
+        return person.confirmed ? nil : .keysNotGiven
+    }
+
+    func refusal(of ability: Ability, to person: PersonState, at time: Timestamp) -> Refusal? {
+        if let refusal = hindrance(of: person) { return refusal }
         if !abilities.allow(ability, to: person.roles) { return .notEntitled }
         guard ability.needsDuties else { return nil }
         let missing = steps(of: person, at: time)
@@ -388,8 +403,7 @@ public struct Authority: Sendable {
                 }
             }
             switch kind {
-            case .personInvited, .personReset, .personSuspended, .personRestored, .trainingRecorded:
-                try require(.managePeople)
+            case .personInvited, .personReset, .trainingRecorded: try require(.managePeople)
             case .personConfirmed, .policyAdopted, .accessGiven, .accessExtended, .accessEnded, .recoverySet,
                 .recoveryDrilled:
                 try require(.giveAccess)
@@ -418,11 +432,13 @@ public struct Authority: Sendable {
             founding = act
             abilities = act.abilities
             acceptableUse = act.acceptableUse
+            twoPeople = act.twoPeople
             policy = statement.policy
             try addNode(act.register, .register)
             try addNode(act.team, .team)
             try addNode(act.intake, .intake)
             try add(act.founder, at: statement.index)
+            people[act.founder.person]?.confirmedSince = statement.time
         case .personInvited(let act): try invite(act, statement)
         case .personReset(let id, let code): try reset(id, code, statement)
         case .personJoined(let act): try join(act, statement)
@@ -491,17 +507,11 @@ public struct Authority: Sendable {
             }
             batches[id]?.closed = statement.time
             openBatches[author] = nil
-        case .personSuspended(let id), .personRestored(let id):
-            guard case .person(let author) = statement.author, objection(to: author, changing: id) == nil else {
-                throw .unlawful("suspended or restored by who may not")
-            }
-            let suspends = statement.act.kind == .personSuspended
-            guard (suspended(id) == nil) == suspends else { throw .unlawful("suspended or restored twice") }
-            if people[id] != nil {
-                people[id]?.suspended = suspends ? statement.time : nil
-            } else {
-                invitations[id]?.suspended = suspends ? statement.time : nil
-            }
+        case .personSuspended(let id, let proposal): try suspend(id, true, under: proposal, statement)
+        case .personRestored(let id, let proposal): try suspend(id, false, under: proposal, statement)
+        case .proposalMade(let act): try propose(act, statement)
+        case .proposalAgreed(let id): try agree(to: id, statement)
+        case .proposalWithdrawn(let id): try withdraw(id, statement)
         case .pupilRegistered(let act):
             guard let pupilFile = statement.pupilFile, pupils[pupilFile] == nil,
                 pupilFilesByReference[act.reference] == nil
@@ -516,8 +526,9 @@ public struct Authority: Sendable {
             pupils[pupilFile] = PupilState(
                 id: act.pupil, pupilFile: pupilFile, reference: act.reference, identity: act.identity, row: act.row)
             pupilFilesByReference[act.reference] = pupilFile
-        case .policyAdopted(let abilities, let version):
+        case .policyAdopted(let abilities, let twoPeople, let version):
             self.abilities = abilities
+            self.twoPeople = twoPeople
             acceptableUse = version
             policy = statement.policy
         default: break
@@ -566,6 +577,7 @@ public struct Authority: Sendable {
         if let person = people[id] {
             people[id]?.enrolled = false
             people[id]?.confirmed = false
+            people[id]?.outSince = person.outSince ?? statement.time
             invitations[id] = InvitationState(
                 person: id, nameTag: person.nameTag, roles: person.roles, row: person.row, key: key,
                 expires: code.expires)
@@ -632,6 +644,7 @@ public struct Authority: Sendable {
             invitations[act.person] == nil, objection(to: author, making: person.roles) == nil
         else { throw .unlawful("keys given to who has them, is not ready for them, or by who may not") }
         try add(act.wraps, to: person.identity, having: person.roles)
+        try settle(act, statement)
         people[act.person]?.confirmed = true
     }
 
@@ -669,6 +682,7 @@ public struct Authority: Sendable {
             act.wraps.allSatisfy({ $0.holder == act.identity })
         else { throw .unlawful("a recovery key that reaches more or less than register, team and intake queue") }
         try add(act.wraps)
+        try settle(act, statement)
         recoveries.append(
             RecoveryState(
                 identity: act.identity, verifyingKey: verifyingKey, threshold: Int(act.threshold), shares: act.shares,
@@ -713,6 +727,7 @@ public struct Authority: Sendable {
         try add(act.wraps, to: act.identity, having: named.roles)
         for lead in act.suspended {
             people[lead]?.suspended = statement.time
+            people[lead]?.outSince = nil
             invitations[lead]?.suspended = statement.time
         }
         takeKeys(
@@ -720,7 +735,9 @@ public struct Authority: Sendable {
             at: statement.index)
         people[act.person]?.enrolled = false
         people[act.person]?.confirmed = true
+        people[act.person]?.confirmedSince = statement.time
         people[act.person]?.suspended = nil
+        people[act.person]?.outSince = nil
         recoveries[recoveries.count - 1].used = .init(
             person: act.person, time: statement.time, index: statement.index)
     }
@@ -802,7 +819,7 @@ public struct Authority: Sendable {
         }
     }
 
-    private func expect(_ item: ItemID, _ kind: ItemKind) throws(StatementError) {
+    func expect(_ item: ItemID, _ kind: ItemKind) throws(StatementError) {
         guard items[item]?.kind == kind else { throw .unlawful("no \(kind.rawValue) committed") }
     }
 }

@@ -128,25 +128,32 @@ public struct ConfirmationAct: Hashable, Sendable {
     public let identity: IdentityID
     /// What they can reach from now on.
     public let wraps: [WrapEdge]
+    /// The proposal that it is done under, where it takes two people.
+    public let proposal: ProposalID?
 
     /// A confirmation of all these parts.
-    public init(person: PersonID, identity: IdentityID, wraps: [WrapEdge]) {
+    public init(person: PersonID, identity: IdentityID, wraps: [WrapEdge], under proposal: ProposalID? = nil) {
         self.person = person
         self.identity = identity
         self.wraps = wraps
+        self.proposal = proposal
     }
 
     var encoded: [String: CanonicalValue] {
-        [
+        var object: [String: CanonicalValue] = [
             "person": .string(person.text), "identity": .string(identity.text), "wraps": .array(wraps.map(\.encoded)),
         ]
+        if let proposal { object["proposal"] = .string(proposal.text) }
+        return object
     }
 
     init(parsing value: CanonicalValue) throws(StatementError) {
         var reader = try StatementReader(value)
         var wraps: [WrapEdge] = []
         for value in try reader.array("wraps") { wraps.append(try WrapEdge(parsing: value)) }
-        self.init(person: try reader.id("person"), identity: try reader.id("identity"), wraps: wraps)
+        self.init(
+            person: try reader.id("person"), identity: try reader.id("identity"), wraps: wraps,
+            under: try reader.has("proposal") ? try reader.id("proposal") : nil)
         try reader.end()
     }
 }

@@ -78,6 +78,8 @@ public enum Kind {
     public enum Batch {}
     /// Access of one person to a pupil file or to documents of it.
     public enum Access {}
+    /// A proposal of something that takes two people.
+    public enum Proposal {}
 }
 
 /// A vault.
@@ -106,6 +108,8 @@ public typealias ReadingID = Identifier<Kind.Reading>
 public typealias BatchID = Identifier<Kind.Batch>
 /// Access of one person to a pupil file or to documents of it.
 public typealias AccessID = Identifier<Kind.Access>
+/// A proposal of something that takes two people.
+public typealias ProposalID = Identifier<Kind.Proposal>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

@@ -53,6 +53,9 @@ public struct Policies: Sendable {
         guard (1...3660).contains(access.longestAccessDays) else {
             throw .policyUnreadable("policies/access.yaml: access lasts for 1 to 3660 days at most")
         }
+        guard TwoPersonRule.days.contains(access.newForDays) else {
+            throw .policyUnreadable("policies/access.yaml: somebody is new for 1 to 90 days")
+        }
         guard access.roles[.dsl].map({ Set($0).isSuperset(of: [.managePeople, .giveAccess]) }) == true else {
             throw .policyUnreadable("policies/access.yaml: the role dsl must be able to manage-people and give-access")
         }
@@ -184,7 +187,13 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
     public let roles: [Role: [Ability]]
     /// For how many days, at most, somebody is given access to a pupil file or to documents of it.
     public let longestAccessDays: Int
+    /// Which acts take two people.
+    public let twoPeople: [TwoPersonAct]
+    /// For how many days after they were given their keys somebody is no second person.
+    public let newForDays: Int
 
+    /// Both, as a statement carries them.
+    public var twoPersonRule: TwoPersonRule { TwoPersonRule(acts: Set(twoPeople), newForDays: newForDays) }
     /// As a statement carries them.
     public var abilities: Abilities { Abilities(byRole: roles.mapValues(Set.init)) }
 
@@ -201,6 +210,8 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         }
         self.roles = roles
         longestAccessDays = try container.decode(Int.self, forKey: .longestAccessDays)
+        twoPeople = try container.decode([TwoPersonAct].self, forKey: .twoPeople)
+        newForDays = try container.decode(Int.self, forKey: .newForDays)
     }
 
     /// In the file's own words.
@@ -209,11 +220,15 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         try container.encode(
             Dictionary(uniqueKeysWithValues: roles.map { ($0.key.rawValue, $0.value) }), forKey: .roles)
         try container.encode(longestAccessDays, forKey: .longestAccessDays)
+        try container.encode(twoPeople, forKey: .twoPeople)
+        try container.encode(newForDays, forKey: .newForDays)
     }
 
     private enum Keys: String, CodingKey {
         case roles
         case longestAccessDays = "longest-access-days"
+        case twoPeople = "two-people"
+        case newForDays = "new-for-days"
     }
 }
 

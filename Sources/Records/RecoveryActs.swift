@@ -19,10 +19,13 @@ public struct RecoveryAct: Hashable, Sendable {
     public let row: ItemID
     /// What it reaches: register, team and intake queue, in this order.
     public let wraps: [WrapEdge]
+    /// The proposal that it is made under, where it takes two people: that brought the row.
+    public let proposal: ProposalID?
 
     /// A recovery key of all these parts.
     public init(
-        identity: IdentityID, verifyingKey: [UInt8], threshold: UInt64, shares: [Digest], row: ItemID, wraps: [WrapEdge]
+        identity: IdentityID, verifyingKey: [UInt8], threshold: UInt64, shares: [Digest], row: ItemID,
+        wraps: [WrapEdge], under proposal: ProposalID? = nil
     ) {
         self.identity = identity
         self.verifyingKey = verifyingKey
@@ -30,14 +33,17 @@ public struct RecoveryAct: Hashable, Sendable {
         self.shares = shares
         self.row = row
         self.wraps = wraps
+        self.proposal = proposal
     }
 
     var encoded: [String: CanonicalValue] {
-        [
+        var object: [String: CanonicalValue] = [
             "identity": .string(identity.text), "verifying_key": .string(Base64.encode(verifyingKey)),
             "threshold": .integer(Int64(threshold)), "shares": .array(shares.map { .string($0.base64) }),
             "row": .string(row.text), "wraps": .array(wraps.map(\.encoded)),
         ]
+        if let proposal { object["proposal"] = .string(proposal.text) }
+        return object
     }
 
     init(parsing value: CanonicalValue) throws(StatementError) {
@@ -50,7 +56,8 @@ public struct RecoveryAct: Hashable, Sendable {
         self.init(
             identity: try reader.id("identity"), verifyingKey: try reader.bytes("verifying_key"),
             threshold: try reader.size("threshold"), shares: shares, row: try reader.id("row"),
-            wraps: try WrapEdge.list(reader.array("wraps")))
+            wraps: try WrapEdge.list(reader.array("wraps")),
+            under: try reader.has("proposal") ? try reader.id("proposal") : nil)
         try reader.end()
     }
 }

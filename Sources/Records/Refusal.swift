@@ -87,7 +87,7 @@ extension Refusal {
     public static let personIsLead = Refusal(
         code: "person.lead",
         message: "A safeguarding lead is suspended, restored or made to join again by another lead alone.",
-        hint: "Ask a safeguarding lead.")
+        hint: "Ask a safeguarding lead. Two of deputies and panel together can suspend one, too, as a proposal.")
     /// The authenticator is not set up yet.
     public static let enrolmentUnfinished = Refusal(
         code: "access.enrolment-unfinished", message: "Your first sign-in is not finished.",

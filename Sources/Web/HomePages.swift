@@ -33,6 +33,10 @@ struct HomePage {
     let chrome: Chrome
     /// What everyone is told for a while.
     let notice: String?
+    /// What leads, deputies and panel are told for a while.
+    let told: [String]
+    let isTold: Bool
+    let takesPart: Bool
     let missing: [Missing]
     let isMissing: Bool
     /// What somebody gave this person to read.
@@ -102,12 +106,14 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: (count == 1 ? "restricted document" : "restricted documents") + " you have not opened"))
         }
     }
-    waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting)
+    waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting) + proposalDuties(visit, acting)
+    let told = try visit.notices(acting)
     let missing = missing(visit, acting)
     return visit.page(
         .home,
         HomePage(
-            chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), missing: missing,
+            chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), told: told, isTold: !told.isEmpty,
+            takesPart: vault.takesPart(acting), missing: missing,
             isMissing: !missing.isEmpty,
             reading: acting.hasAccess(in: vault)
                 ? Link(href: "/reading", text: "What you may read") : nil, mayFile: mayFile,
@@ -116,7 +122,8 @@ private func showHome(_ visit: Visit) throws -> Reply {
             mayManagePeople: acting.may(.managePeople, in: vault),
             mayGiveAccess: acting.may(.giveAccess, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty,
-            hasDuties: [.read, .managePeople, .holdRestricted].contains { acting.may($0, in: vault) },
+            hasDuties: vault.takesPart(acting)
+                || [.read, .managePeople, .holdRestricted].contains { acting.may($0, in: vault) },
             waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,
             batch: mayFile
@@ -199,6 +206,7 @@ private func role(_ acting: Acting, _ vault: Vault) -> HomePage.Role {
         (.manageStations, "make scan stations and withdraw them", "make scan stations"),
     ]
     return HomePage.Role(
-        can: all.filter { acting.hasRole(for: $0.0, in: vault) }.map(\.can),
+        can: all.filter { acting.hasRole(for: $0.0, in: vault) }.map(\.can)
+            + (vault.takesPart(acting) ? ["propose, and agree to, what takes two people"] : []),
         cannot: all.filter { !acting.hasRole(for: $0.0, in: vault) }.map(\.cannot))
 }

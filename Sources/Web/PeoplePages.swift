@@ -72,6 +72,8 @@ struct InvitedPage {
     let path: String
     let isReader: Bool
     let isAgain: Bool
+    /// Who has to agree before the keys are given, where it takes two people.
+    let second: String?
 }
 
 private func invite(_ visit: Visit) throws -> Reply {
@@ -82,14 +84,16 @@ private func invite(_ visit: Visit) throws -> Reply {
     }
     do {
         let invitation = try visit.vault.invite(name: trimmed(visit.form["name"]), roles: roles, as: visit.acting)
-        return invitedPage(visit, invitation, roles, isAgain: false)
+        return try invitedPage(visit, invitation, roles, isAgain: false)
     } catch VaultError.refused(let refusal) where refusal != .notEntitled {
         return try showPeople(visit, refusal: refusal)
     }
 }
 
 /// What the person is given on paper.
-func invitedPage(_ visit: Visit, _ invitation: Invitation, _ roles: Set<Role>, isAgain: Bool) -> Reply {
+func invitedPage(
+    _ visit: Visit, _ invitation: Invitation, _ roles: Set<Role>, isAgain: Bool
+) throws -> Reply {
     visit.page(
         .invited,
         InvitedPage(
@@ -99,7 +103,7 @@ func invitedPage(_ visit: Visit, _ invitation: Invitation, _ roles: Set<Role>, i
             until: visit.words.moment(invitation.expires),
             address: "https://\(visit.request.head.authority ?? "")/join", path: "/people/\(invitation.person.text)",
             isReader: roles.contains { visit.vault.policies.access.roles[$0]?.contains(.read) == true },
-            isAgain: isAgain))
+            isAgain: isAgain, second: try visit.secondPerson(about: invitation.person)))
 }
 
 extension Visit {

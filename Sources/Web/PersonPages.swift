@@ -12,7 +12,7 @@ let personRoutes: [Route] = [
     Route(.post, "/people/{person}/reset", .managePeople, body: .form([]), asksForCode: true) { visit in
         let id: PersonID = try visit.id("person")
         let roles = try visit.vault.person(id, as: visit.acting).0.roles
-        return invitedPage(visit, try visit.vault.reset(id, as: visit.acting), roles, isAgain: true)
+        return try invitedPage(visit, visit.vault.reset(id, as: visit.acting), roles, isAgain: true)
     },
     Route(.post, "/people/{person}/suspend", .managePeople, body: .form([])) { visit in
         let id: PersonID = try visit.id("person")
@@ -32,6 +32,13 @@ struct PersonPage {
         let words: [String]
         let joined: String
         let error: String?
+        /// What stands in the way, or was agreed, where it takes two people.
+        let second: String?
+        /// What is proposed already, and waits.
+        let waits: String?
+        /// Whether one lead may alone, and only because nobody else could agree.
+        let isAlone: Bool
+        let asks: Bool
     }
     /// What their keys open.
     struct Opens {
@@ -58,6 +65,8 @@ struct PersonPage {
     let places: [PlaceRow]
     let isAway: Bool
     let objection: String?
+    /// Whether giving them keys again takes two people.
+    let isOfTwo: Bool
     let maySuspend: Bool
     let mayRestore: Bool
     let path: String
@@ -86,9 +95,8 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
             opens: mayGive && standing.isConfirmed ? try opens(visit, id) : nil, name: person.name,
             roles: visit.words.roles(person.roles), standing: visit.words.standing(standing, at: visit.now),
             suspended: person.suspended.map(visit.words.moment),
-            keys: words.map {
-                .init(words: $0, joined: $0.joined(separator: " "), error: place == "same" ? problem : nil)
-            }, needsLead: waitsForKeys && !mayGive, trained: standing.trained.map(visit.words.date),
+            keys: try words.map { try keys(visit, id, $0, error: place == "same" ? problem : nil) },
+            needsLead: waitsForKeys && !mayGive, trained: standing.trained.map(visit.words.date),
             trainingCounts: standing.trainedUntil.map { $0 > visit.now } ?? false,
             trainedUntil: standing.trainedUntil.map(visit.words.longDay) ?? "",
             day: Field(value: visit.form["day"], error: place == "day" ? problem : nil),
@@ -96,9 +104,33 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
             recoveryCodes: standing.isConfirmed ? visit.words.count(standing.recoveryCodesLeft, "recovery code") : nil,
             places: places.map { PlaceRow($0, visit) }, isAway: places.isEmpty,
             objection: objection.map { "\($0.message) \($0.hint)" },
+            isOfTwo: !person.roles.isDisjoint(with: Role.madeByLead)
+                && visit.vault.policies.access.twoPeople.contains(.joinAgain),
             maySuspend: objection == nil && !isSuspended, mayRestore: objection == nil && isSuspended,
             path: "/people/\(id.text)", csrf: visit.session?.csrf ?? ""),
         status: refusal == nil ? .ok : .unprocessableContent)
+}
+
+/// Keys that wait to be compared, and who has to agree before they are given.
+private func keys(_ visit: Visit, _ id: PersonID, _ words: [String], error: String?) throws -> PersonPage.Keys {
+    let acting = try visit.acting
+    let second = try visit.secondPerson(about: id)
+    let proposal =
+        try visit.vault.takesPart(acting)
+        ? visit.vault.proposals(as: acting).first { $0.person == id && [.waits, .agreed].contains($0.standing) } : nil
+    let waits = proposal.flatMap { one in
+        one.standing == .waits
+            ? "Proposed by \(one.proposedBy) on \(visit.words.moment(one.proposed)). It waits for a second person to agree."
+            : nil
+    }
+    let agreed = proposal.flatMap { one in
+        one.mayCarryOut ? one.agreedBy.map { "\($0) has agreed: you can give them their keys now." } : nil
+    }
+    let isLead = try visit.vault.person(id, as: acting).0.roles.contains(where: Role.madeByLead.contains)
+    return .init(
+        words: words, joined: words.joined(separator: " "), error: error, second: agreed ?? second, waits: waits,
+        isAlone: isLead && second == nil && agreed == nil && !visit.vault.policies.access.twoPeople.isEmpty,
+        asks: second != nil && agreed == nil)
 }
 
 /// What a person's keys open, in words and drawn.
@@ -142,9 +174,12 @@ private func giveKeys(_ visit: Visit) throws -> Reply {
                 code: "person.not-compared", message: "The words are not compared yet.",
                 hint: "Compare them with the person, then tick the box."), at: "same")
     }
+    let words = visit.form["words"].split(separator: " ").map(String.init)
     do {
-        try visit.vault.confirm(
-            visit.id("person"), words: visit.form["words"].split(separator: " ").map(String.init), as: visit.acting)
+        try visit.vault.confirm(visit.id("person"), words: words, as: visit.acting)
+    } catch VaultError.refused(.secondPersonNeeded) {
+        try visit.vault.proposeKeys(of: visit.id("person"), words: words, as: visit.acting)
+        return .redirect("/proposals")
     } catch VaultError.refused(let refusal) where refusal.code == "person.other-keys" {
         return try personPage(visit, refusal: refusal, at: "same")
     }

@@ -30,6 +30,8 @@ struct RecoveryPage {
     let key: Key?
     let holders: Field
     let threshold: Field
+    /// Who has to agree first, where it takes two people.
+    let second: String?
     let csrf: String
 }
 
@@ -57,7 +59,8 @@ private func recoveryPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Rep
                     mayDrill: state.standing != .used)
             }, holders: field("holders", visit.form["holders"]),
             threshold: field("threshold", refusal == nil ? "2" : visit.form["threshold"]),
-            csrf: visit.session?.csrf ?? ""), status: refusal == nil ? .ok : .unprocessableContent)
+            second: try visit.secondPerson(about: nil), csrf: visit.session?.csrf ?? ""),
+        status: refusal == nil ? .ok : .unprocessableContent)
 }
 
 struct RecoverySheetsPage {
@@ -80,16 +83,23 @@ private func makeSheets(_ visit: Visit) throws -> Reply {
     let holders = visit.form["holders"].split(whereSeparator: \.isNewline).map { trimmed(String($0)) }.filter {
         !$0.isEmpty
     }
-    let sheets: [RecoverySheet]
+    let threshold = Int(trimmed(visit.form["threshold"])) ?? 0
     do {
-        sheets = try visit.vault.setRecovery(
-            holders: holders, threshold: Int(trimmed(visit.form["threshold"])) ?? 0, as: visit.acting)
+        return sheetsPage(
+            visit, try visit.vault.setRecovery(holders: holders, threshold: threshold, as: visit.acting))
+    } catch VaultError.refused(.secondPersonNeeded) {
+        try visit.vault.proposeRecovery(holders: holders, threshold: threshold, as: visit.acting)
+        return .redirect("/proposals")
     } catch VaultError.refused(let refusal)
         where refusal.code.hasPrefix("recovery.") || refusal.code == "person.name"
     {
         return try recoveryPage(visit, refusal: refusal)
     }
-    return visit.page(
+}
+
+/// The sheets to be printed, shown once.
+func sheetsPage(_ visit: Visit, _ sheets: [RecoverySheet]) -> Reply {
+    visit.page(
         .recoverySheets,
         RecoverySheetsPage(
             chrome: visit.chrome("Recovery sheets"),
@@ -98,7 +108,7 @@ private func makeSheets(_ visit: Visit) throws -> Reply {
                 return .init(
                     number: sheet.number, holder: sheet.holder,
                     words: sheet.words.split(separator: " ").map(String.init), qrPath: qr?.path, qrSide: qr?.side ?? 0)
-            }, count: sheets.count, needed: Int(trimmed(visit.form["threshold"])) ?? 0,
+            }, count: sheets.count, needed: sheets.first?.threshold ?? 0,
             day: visit.words.longDay(visit.now),
             vault: visit.vault.foundingWords.joined(separator: " ")))
 }

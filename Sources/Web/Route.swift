@@ -35,6 +35,8 @@ package enum Access: String, Sendable, CaseIterable {
     case seeIntake
     /// Who holds the keys of restricted documents.
     case holdRestricted
+    /// Who has a part in what takes two people: leads, deputies and panel.
+    case takesPart
 }
 
 /// What a request may carry as its body.

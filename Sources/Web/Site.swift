@@ -34,7 +34,7 @@ package struct Site: HTTPResponder {
     package static let routes: [Route] =
         (signInRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
         + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
-        + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes + ledgerRoutes
+        + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes + ledgerRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
@@ -164,6 +164,8 @@ package struct Site: HTTPResponder {
         let abilities: [Ability] =
             switch route.access {
             case .anyone, .session, .signedIn: []
+            case .takesPart where vault.takesPart(acting): []
+            case .takesPart: throw refusing(acting)
             case .file, .upload: [.file]
             case .read: [.read]
             case .readShared: acting.hasAccess(in: vault) ? [] : [.read]
@@ -182,8 +184,13 @@ package struct Site: HTTPResponder {
             // Their role includes it; something that they have to do is missing.
             throw .vault(.refused(vault.objection(to: ability, by: acting)))
         }
-        do { try vault.noteRefusal(of: acting) } catch { throw .vault(error) }
-        throw .vault(.refused(.notEntitled))
+        throw refusing(acting)
+    }
+
+    /// Their role does not include it; that they asked is recorded.
+    private func refusing(_ acting: Acting) -> Fault {
+        do { try vault.noteRefusal(of: acting) } catch { return .vault(error) }
+        return .vault(.refused(.notEntitled))
     }
 
     private static func fault(_ error: any Error) -> Fault {

@@ -27,10 +27,12 @@ enum Template: String, CaseIterable {
     case recovery
     case recoverySheets = "recovery-sheets"
     case recoveryDrill = "recovery-drill"
+    case proposals
 
     var source: [UInt8] {
         switch self {
         case .layout: PackageResources.layout_mustache
+        case .proposals: PackageResources.proposals_mustache
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache

@@ -186,7 +186,7 @@ struct PersonCommand: ParsableCommand {
         var words: String?
 
         func run() throws {
-            try acting.acting { vault, acting in
+            let proposed: ProposalID? = try acting.acting { vault, acting in
                 let id = try somebody(named: person, vault, acting).id
                 guard let own = try vault.fingerprintWords(of: id, as: acting) else {
                     throw VaultError.refused(.invitationUnused)
@@ -198,8 +198,14 @@ struct PersonCommand: ParsableCommand {
                     let answer = try Terminal.ask("Are all eight the same? Type yes")
                     read = answer.lowercased() == "yes" ? own : []
                 }
-                try vault.confirm(id, words: read ?? [], as: acting)
+                do {
+                    try vault.confirm(id, words: read ?? [], as: acting)
+                    return nil
+                } catch VaultError.refused(.secondPersonNeeded) {
+                    return try vault.proposeKeys(of: id, words: read ?? [], as: acting)
+                }
             }
+            if let proposed { try ProposalCommand.wait(for: proposed) }
             Terminal.say("They have the keys that their role needs.")
         }
     }

@@ -22,41 +22,56 @@ struct RecoverCommand: ParsableCommand {
         var json = false
 
         func run() throws {
+            var proposed: ProposalID?
             let (sheets, vaultWords) = try acting.acting { vault, acting in
-                (try vault.setRecovery(holders: holders, threshold: threshold, as: acting), vault.foundingWords)
-            }
-            struct Answer: Encodable {
-                let number, threshold, count: Int
-                let holder, words: String
-                let vaultWords: [String]
-            }
-            for sheet in sheets {
-                if json {
-                    try Terminal.json(
-                        Answer(
-                            number: sheet.number, threshold: threshold, count: sheets.count, holder: sheet.holder,
-                            words: sheet.words, vaultWords: vaultWords))
-                    continue
+                do {
+                    return (
+                        try vault.setRecovery(holders: holders, threshold: threshold, as: acting), vault.foundingWords
+                    )
+                } catch VaultError.refused(.secondPersonNeeded) {
+                    proposed = try vault.proposeRecovery(holders: holders, threshold: threshold, as: acting)
+                    return ([], [])
                 }
-                Terminal.say("Sheet \(sheet.number) of \(sheets.count), for \(sheet.holder); \(threshold) are needed.")
-                let words = sheet.words.split(separator: " ")
-                for row in stride(from: 0, to: words.count, by: 5) {
-                    Terminal.say(
-                        (row..<min(row + 5, words.count)).map { place in
-                            "\(place < 9 ? " " : "")\(place + 1) "
-                                + String(words[place]).padding(toLength: 9, withPad: " ", startingAt: 0)
-                        }.joined(separator: " "))
-                }
-                Terminal.say("")
             }
-            guard !json else { return }
-            Terminal.say(
-                """
-                This vault: \(vaultWords.joined(separator: " "))
-                The words are shown only now. Write each sheet down for its holder, with the vault's words, and clear this
-                screen. On the page Recovery key the sheets can be printed. Then try them:  strongroom recover drill
-                """)
+            if let proposed { try ProposalCommand.wait(for: proposed) }
+            try RecoverCommand.show(sheets, vaultWords, json: json)
         }
+    }
+
+    /// The words of sheets, shown once.
+    static func show(_ sheets: [RecoverySheet], _ vaultWords: [String], json: Bool) throws {
+        struct Answer: Encodable {
+            let number, threshold, count: Int
+            let holder, words: String
+            let vaultWords: [String]
+        }
+        for sheet in sheets {
+            if json {
+                try Terminal.json(
+                    Answer(
+                        number: sheet.number, threshold: sheet.threshold, count: sheets.count, holder: sheet.holder,
+                        words: sheet.words, vaultWords: vaultWords))
+                continue
+            }
+            Terminal.say(
+                "Sheet \(sheet.number) of \(sheets.count), for \(sheet.holder); \(sheet.threshold) are needed.")
+            let words = sheet.words.split(separator: " ")
+            for row in stride(from: 0, to: words.count, by: 5) {
+                Terminal.say(
+                    (row..<min(row + 5, words.count)).map { place in
+                        "\(place < 9 ? " " : "")\(place + 1) "
+                            + String(words[place]).padding(toLength: 9, withPad: " ", startingAt: 0)
+                    }.joined(separator: " "))
+            }
+            Terminal.say("")
+        }
+        guard !json else { return }
+        Terminal.say(
+            """
+            This vault: \(vaultWords.joined(separator: " "))
+            The words are shown only now. Write each sheet down for its holder, with the vault's words, and clear this
+            screen. On the page Recovery key the sheets can be printed. Then try them:  strongroom recover drill
+            """)
     }
 
     struct Drill: ParsableCommand {

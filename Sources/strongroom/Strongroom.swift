@@ -14,7 +14,8 @@ struct Strongroom: AsyncParsableCommand {
             """,
         subcommands: [
             Initialise.self, Serve.self, Demo.self, Doctor.self, PersonCommand.self, PupilCommand.self,
-            PolicyCommand.self, AccessCommand.self, StationCommand.self, BatchCommand.self, FileCommand.self,
+            PolicyCommand.self, AccessCommand.self, ProposalCommand.self, StationCommand.self, BatchCommand.self,
+            FileCommand.self,
             UploadCommand.self,
             ChronologyCommand.self, EntryCommand.self, RestrictedCommand.self, Open.self, Verify.self,
             RecoverCommand.self,

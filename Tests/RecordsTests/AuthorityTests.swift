@@ -81,7 +81,7 @@ import Testing
         let manager = Author.person(try school.add([.accountManager]))
         for author in [deputy, manager] {
             #expect(
-                school.unlawful(.policyAdopted(school.abilities, acceptableUse: "2"), by: author)
+                school.unlawful(.policyAdopted(school.abilities, school.twoPeople, acceptableUse: "2"), by: author)
                     == "author may not give-access: access.not-entitled")
         }
     }
@@ -129,7 +129,8 @@ import Testing
         let people: [Act] = [
             .signedIn(.random()), .accessRefused(code: "c"), .registerRead(.random()), .chronologyRead(.random()),
             .documentOpened(.random(), .random(), .view), .uploadDiscarded(.random()),
-            .policyAdopted(school.abilities, acceptableUse: "2"), .policyAcknowledged(version: School.policyVersion),
+            .policyAdopted(school.abilities, school.twoPeople, acceptableUse: "2"),
+            .policyAcknowledged(version: School.policyVersion),
             .recoveryCodeUsed(number: 1), .personEnrolled(school.founder),
         ]
         for act in people {
@@ -158,7 +159,8 @@ import Testing
             school.unlawful(act, by: .person(school.founder), policy: other) == "policy is not the one in force")
         let fewer = Abilities(byRole: [.dsl: [.managePeople]])
         try school.say(
-            .policyAdopted(fewer, acceptableUse: School.policyVersion), by: .person(school.founder), policy: other)
+            .policyAdopted(fewer, school.twoPeople, acceptableUse: School.policyVersion), by: .person(school.founder),
+            policy: other)
         #expect(school.unlawful(act, by: .person(school.founder), policy: other) == nil)
         #expect(!school.may(.read, school.founder))
         #expect(
@@ -267,7 +269,8 @@ import Testing
             vault: founding.vault, origin: founding.origin, serviceKey: founding.serviceKey,
             checkpointKey: founding.checkpointKey, register: founding.register, team: founding.team,
             intake: founding.intake,
-            abilities: founding.abilities, acceptableUse: founding.acceptableUse, founder: act)
+            abilities: founding.abilities, acceptableUse: founding.acceptableUse, twoPeople: founding.twoPeople,
+            founder: act)
         let late = school.statement(.vaultFounded(other), by: .person(impostor))
         #expect(late.index > 0)
         #expect(school.authority.verifyingKey(for: late) == nil)

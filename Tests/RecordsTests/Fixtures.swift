@@ -35,6 +35,7 @@ struct School {
     var time: Int64 = 1_000
     let policy = digest("policy")
     let abilities: Abilities
+    let twoPeople: TwoPersonRule
     let vault = VaultID.random()
     let founder = PersonID.random()
     let register = IdentityID.random()
@@ -45,12 +46,14 @@ struct School {
     ///
     /// - Parameter isReady: whether the founder has acknowledged the policy and has a training that counts.
     init(isReady: Bool = true) throws {
-        abilities = try Policies(files: policyFiles()).access.abilities
+        let access = try Policies(files: policyFiles()).access
+        abilities = access.abilities
+        twoPeople = access.twoPersonRule
         let (act, items) = try Self.person(founder, roles: [.dsl])
         let founding = FoundingAct(
             vault: vault, origin: "strongroom.invalid/x", serviceKey: [UInt8](repeating: 1, count: 32),
             checkpointKey: [UInt8](repeating: 2, count: 32), register: register, team: team, intake: intake,
-            abilities: abilities, acceptableUse: Self.policyVersion, founder: act)
+            abilities: abilities, acceptableUse: Self.policyVersion, twoPeople: twoPeople, founder: act)
         try say(
             .vaultFounded(founding), by: founder, items: items + [register, team, intake].map { Self.recipient($0) })
         guard isReady else { return }

@@ -23,6 +23,8 @@ import Testing
         #expect(policies.access.roles[.accountManager] == [.managePeople])
         #expect(policies.acceptableUse.version == School.policyVersion && policies.acceptableUse.sections.count == 7)
         #expect(policies.access.abilities.allow(.read, to: [.deputy]))
+        #expect(
+            policies.access.twoPersonRule == TwoPersonRule(acts: Set(TwoPersonAct.allCases), newForDays: 7))
         #expect(!policies.access.abilities.allow(.read, to: [.admin, .staff, .panel, .accountManager]))
         #expect(policies.fileTypes.types.contains { $0.mediaType == "application/pdf" && $0.mostPages == 5_000 })
         #expect(policies.limits.keepFreeMiB == 1_024)
@@ -96,6 +98,8 @@ import Testing
     }
 
     @Test(arguments: [
+        ("access.yaml", "new-for-days: 7", "new-for-days: 0"), ("access.yaml", "new-for-days: 7", "new-for-days: 91"),
+        ("access.yaml", "join-again, make", "join-twice, make"), ("access.yaml", "new-for-days: 7", ""),
         ("limits.yaml", "keep-free-mib: 1024", "keep-free-mib: -1"),
         ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: 101"),
         ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: -5"),

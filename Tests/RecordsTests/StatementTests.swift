@@ -6,6 +6,7 @@ import Testing
 /// One act of every kind, and a second one where a part can be left out.
 private func everyAct() throws -> [Act] {
     let abilities = Abilities(byRole: [.dsl: [.file, .read], .panel: [], .accountManager: [.managePeople]])
+    let twoPeople = TwoPersonRule(acts: Set(TwoPersonAct.allCases), newForDays: 7)
     func edge() -> WrapEdge { WrapEdge(item: .random(), identity: .random(), holder: .random()) }
     let person = PersonAct(
         person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), nameTag: Randomness.bytes(32),
@@ -37,7 +38,7 @@ private func everyAct() throws -> [Act] {
             FoundingAct(
                 vault: .random(), origin: "strongroom.invalid/v", serviceKey: Randomness.bytes(32),
                 checkpointKey: Randomness.bytes(32), register: .random(), team: .random(), intake: .random(),
-                abilities: abilities, acceptableUse: "2026-09", founder: person)),
+                abilities: abilities, acceptableUse: "2026-09", twoPeople: twoPeople, founder: person)),
         .personInvited(
             InvitationAct(
                 person: .random(), nameTag: Randomness.bytes(32), roles: [.admin, .staff], row: .random(), code: code)),
@@ -48,6 +49,7 @@ private func everyAct() throws -> [Act] {
                 proof: Randomness.bytes(64))),
         .personEnrolled(.random()),
         .personConfirmed(ConfirmationAct(person: .random(), identity: .random(), wraps: [edge(), edge()])),
+        .personConfirmed(ConfirmationAct(person: .random(), identity: .random(), wraps: [], under: .random())),
         .policyAcknowledged(version: "2026-09"), .trainingRecorded(School.training(of: .random())),
         .recoveryCodeUsed(number: 10),
         .accessGiven(
@@ -59,12 +61,23 @@ private func everyAct() throws -> [Act] {
             RecoveryAct(
                 identity: .random(), verifyingKey: Randomness.bytes(32), threshold: 2,
                 shares: [digest("1"), digest("2"), digest("3")], row: .random(), wraps: [edge(), edge()])),
+        .recoverySet(
+            RecoveryAct(
+                identity: .random(), verifyingKey: Randomness.bytes(32), threshold: 2,
+                shares: [digest("1"), digest("2")], row: .random(), wraps: [], under: .random())),
         .recoveryDrilled(RecoveryDrillAct(recovery: .random(), shares: [1, 3])),
         used(.init(nameTag: Randomness.bytes(32), row: .random())), used(nil),
-        .personSuspended(.random()), .personRestored(.random()),
+        .personSuspended(.random()), .personRestored(.random()), .personSuspended(.random(), under: .random()),
+        .personRestored(.random(), under: .random()),
+        .proposalMade(ProposalAct(proposal: .random(), what: .keys(.random(), .random()))),
+        .proposalMade(
+            ProposalAct(proposal: .random(), what: .recoveryKey(.random(), row: .random(), threshold: 2, shares: 3))),
+        .proposalMade(ProposalAct(proposal: .random(), what: .suspension(.random()))),
+        .proposalMade(ProposalAct(proposal: .random(), what: .restoration(.random()))),
+        .proposalAgreed(.random()), .proposalWithdrawn(.random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
-        .policyAdopted(abilities, acceptableUse: "2026-09"), .signedIn(.random()), .signedOut(.random()),
+        .policyAdopted(abilities, twoPeople, acceptableUse: "2026-09"), .signedIn(.random()), .signedOut(.random()),
         .signInFailed(.random(), count: 3),
         .signInFailed(nil, count: 1), filing(nil, nil), filing("pdf.javascript", .random()),
         .batchOpened(.random()), .batchClosed(.random()),
@@ -130,9 +143,10 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             let mayLack: Set =
                 switch act.kind {
                 case .signInFailed: ["person"]
-                case .recoverySet, .recoveryDrilled: []
+                case .recoverySet: ["proposal"]
+                case .recoveryDrilled, .proposalMade, .proposalAgreed, .proposalWithdrawn: []
                 case .restrictedActed: ["document"]
-                default: ["quarantine", "batch", "shares", "newcomer"]
+                default: ["quarantine", "batch", "shares", "newcomer", "proposal"]
                 }
             for key in inner.keys where !mayLack.contains(key) {
                 #expect(throws: StatementError.self, "\(act.kind) without act.\(key)") {
@@ -170,15 +184,26 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
                 try parse(person.merging(["act": .object(act.merging(["roles": roles]) { $1 })]) { $1 })
             }
         }
-        let adopted = Act.policyAdopted(Abilities(byRole: [.dsl: [.file, .read]]), acceptableUse: "2")
+        let rule = TwoPersonRule(acts: [.makeLead, .suspendLead], newForDays: 7)
+        let adopted = Act.policyAdopted(Abilities(byRole: [.dsl: [.file, .read]]), rule, acceptableUse: "2")
         let policy = try object(CanonicalValue(parsing: statement(adopted, full: false).encoded()))
+        let whole = try object(policy["act"])
         for words in [["read", "file"], ["file", "file", "read"], ["file", "erase"]] {
             let abilities = CanonicalValue.object(["dsl": .array(words.map { .string($0) })])
             #expect(throws: StatementError.self) {
                 try parse(
-                    policy.merging([
-                        "act": .object(["abilities": abilities, "acceptable_use": .string("2")])
-                    ]) { $1 })
+                    policy.merging(["act": .object(whole.merging(["abilities": abilities]) { $1 })]) { $1 })
+            }
+        }
+        for (acts, days) in [
+            (["suspend-lead", "make-lead"], 7), (["make-lead", "make-lead"], 7), (["make-lead", "erase"], 7),
+            (["make-lead"], 0), (["make-lead"], 91), (["make-lead"], -7),
+        ] as [([String], Int64)] {
+            let rule = CanonicalValue.object([
+                "acts": .array(acts.map { .string($0) }), "new_for_days": .integer(days),
+            ])
+            #expect(throws: StatementError.self) {
+                try parse(policy.merging(["act": .object(whole.merging(["two_people": rule]) { $1 })]) { $1 })
             }
         }
     }

@@ -181,6 +181,8 @@ struct MatrixTests {
         let access = try vault.giveAccess(
             to: staff.person, of: pupil.pupilFile, documents: [first.document], until: tomorrow, reason: "Is needed",
             as: lead)
+        try school.giveCode(as: panel)
+        let proposal = try vault.propose(suspending: lead.person, true, as: panel).text
         let station = try vault.addStation(NewStation(name: "Office copier", intake: true), as: lead).station
         let (own, own2) = (try file(by: office), try file(by: other))
         let restricted = try file(by: office, about: StaffConcern(people: [deputy.person])).document.text
@@ -190,7 +192,7 @@ struct MatrixTests {
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
             .managePeople,
-            .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted,
+            .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted, .takesPart,
         ]
         let filer: Set<Access> = [.anyone, .session, .signedIn, .file, .upload, .seeRegister]
         let register = [(Ownership.own, pupil.reference), (.missing, "P-00000")]
@@ -199,6 +201,7 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
+                    "proposal": [(.others, proposal), missing],
                     "pupil": register, "document": [(.own, first.document.text), (.own, restricted), missing],
                     "documents": [
                         (.own, first.document.text), (.others, own.document.text), (.others, restricted), missing,
@@ -211,6 +214,7 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
+                    "proposal": [(.others, proposal), missing],
                     "pupil": register,
                     "document": [(.others, own.document.text), (.others, restricted), missing],
                     "documents": [
@@ -225,6 +229,7 @@ struct MatrixTests {
                 role: "nominated", visitor: try school.visitor(staff),
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
+                    "proposal": [(.others, proposal), missing],
                     "pupil": register,
                     "document": [
                         (.granted, first.document.text), (.expired, second.document.text),
@@ -239,9 +244,10 @@ struct MatrixTests {
             Asker(
                 role: "deputy", visitor: try school.visitor(deputy),
                 allowed: filer.union([
-                    .read, .readShared, .readDocument, .holdRestricted, .managePupils, .seeFigures,
+                    .read, .readShared, .readDocument, .holdRestricted, .managePupils, .seeFigures, .takesPart,
                 ]),
                 things: [
+                    "proposal": [(.own, proposal), missing],
                     "pupil": register, "document": [(.own, first.document.text), (.barred, restricted), missing],
                     "documents": [(.others, first.document.text), (.barred, restricted), missing],
                     "upload": [(.own, try pending(by: deputy)), (.others, try pending(by: office)), missing],
@@ -251,8 +257,9 @@ struct MatrixTests {
                 ]),
             Asker(
                 role: "panel", visitor: try school.visitor(panel),
-                allowed: [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted],
+                allowed: [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted, .takesPart],
                 things: [
+                    "proposal": [(.own, proposal), missing],
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
                     "document": [(.granted, restricted), (.others, first.document.text), missing],
                     "documents": [(.others, first.document.text), missing],

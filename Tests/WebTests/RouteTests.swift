@@ -72,6 +72,11 @@ private let table: [String: Access] = [
     "POST /recovery": .giveAccess,
     "GET /recovery/drill": .giveAccess,
     "POST /recovery/drill": .giveAccess,
+    "GET /proposals": .takesPart,
+    "POST /proposals": .takesPart,
+    "POST /proposals/{proposal}/agree": .takesPart,
+    "POST /proposals/{proposal}/withdraw": .takesPart,
+    "POST /proposals/{proposal}/sheets": .giveAccess,
     "POST /batches": .file,
     "GET /batches/{batch}": .file,
     "POST /batches/{batch}/close": .file,
@@ -98,7 +103,9 @@ private func filled(_ path: String, _ school: School) -> String {
         .replacing("{documents}", with: DocumentID.random().text).replacing(
             "{document}", with: DocumentID.random().text
         )
-        .replacing("{page}", with: "1").replacing("{index}", with: "0").replacing("{file}", with: "none.css")
+        .replacing("{proposal}", with: ProposalID.random().text).replacing("{page}", with: "1").replacing(
+            "{index}", with: "0"
+        ).replacing("{file}", with: "none.css")
 }
 
 @Suite("Who may ask for what")
@@ -120,7 +127,7 @@ struct RouteTests {
                 [
                     .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
                     .managePeople,
-                    .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted,
+                    .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted, .takesPart,
                 ]
             ),
             (
@@ -129,7 +136,7 @@ struct RouteTests {
             ),
             (
                 .panel, try school.visitor(school.add(.panel, name: "Ivo Castellane")),
-                [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted]
+                [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted, .takesPart]
             ),
             (
                 .accountManager, try school.visitor(school.add(.accountManager, name: "Nell Farrow")),

@@ -36,6 +36,8 @@ final class School: Sendable {
     let location: Vault.Location
     /// The secret of the lead's authenticator, BASE32.
     let leadAuthenticator: String
+    /// The secrets of everybody's authenticators, BASE32.
+    private let authenticators = Mutex<[PersonID: String]>([:])
 
     init() throws {
         directory = FileManager.default.temporaryDirectory.path + "/web-tests-" + DocumentID.random().text
@@ -62,6 +64,7 @@ final class School: Sendable {
         try Self.prepare(acting, in: vault, by: acting, clock)
         lead = acting
         leadAuthenticator = founded.authenticatorSecret
+        authenticators.withLock { $0[acting.person] = founded.authenticatorSecret }
         pupil = try vault.addPupil(NewPupil(name: "Abel Quillfeather", dateOfBirth: "2003-05-14"), as: acting)
         site = try Site(vault: vault, clock: clock)
     }
@@ -84,10 +87,18 @@ final class School: Sendable {
             let words = try vault.fingerprintWords(of: acting.person, as: lead)
         else { throw VaultError.signInFailed }
         try vault.enrol(acting, code: try Self.code(secret, at: clock.now()))
+        authenticators.withLock { $0[acting.person] = secret }
         clock.move(seconds: 30)
         try vault.confirm(acting.person, words: words, as: lead)
         try Self.prepare(acting, in: vault, by: lead, clock)
         return acting
+    }
+
+    /// Gives a fresh code of somebody's authenticator.
+    func giveCode(as acting: Acting) throws {
+        clock.move(seconds: 60)
+        let secret = authenticators.withLock { $0[acting.person] } ?? ""
+        try vault.giveCode(Self.code(secret, at: clock.now()), as: acting)
     }
 
     /// A person who has joined and not set up their authenticator.

@@ -219,6 +219,9 @@ def follows(saying: Saying, index: int) -> list:
             keys(act)
         case "person.confirmed":
             wraps(act)
+        case "recovery.set":
+            identity(act["identity"], "recovery")
+            wraps(act)
         case "station.added":
             person(act["station"])
             rows.append(("station", (id(act["station"]["person"]), act["expires"], int(act["intake"]), index)))

@@ -211,8 +211,30 @@ PERSON = {
     "person": is_id, "identity": is_id, "verifying_key": DIGEST, "name_tag": DIGEST,
     "roles": set_of(*ROLES, "scan-station"), "keybox": is_id, "row": is_id, "wraps": WRAPS,
 }  # fmt: skip
+TWO_PEOPLE_ACTS = ["join-again", "make-deputy", "make-lead", "make-panel", "make-recovery-key", "suspend-lead"]
+
+
+def is_days(value):
+    require(type(value) is int and 1 <= value <= 90, "no number of days")
+
+
+TWO_PEOPLE = object_of({"acts": set_of(*TWO_PEOPLE_ACTS), "new_for_days": is_days})
+PROPOSED = {
+    "give-keys": {"person": is_id, "identity": is_id},
+    "make-recovery-key": {"identity": is_id, "row": is_id, "threshold": is_count, "shares": is_count},
+    "suspend-lead": {"person": is_id}, "restore-lead": {"person": is_id},
+}  # fmt: skip
+
+
+def is_proposal(value):
+    require(isinstance(value, dict), "an object is missing")
+    one_of(*PROPOSED)(value.get("what"))
+    object_of({"proposal": is_id, "what": is_text, **PROPOSED[value["what"]]})(value)
+
+
 SESSION = object_of({"session": is_id})
 ONE_PERSON = object_of({"person": is_id})
+A_PROPOSAL = object_of({"proposal": is_id})
 CODE = object_of({"key": DIGEST, "expires": is_count})
 SHARES = list_of(object_of({"access": is_id, "document": is_id, "header": is_id, "row_key": is_id}))
 MOST_SHARES = 500
@@ -221,7 +243,7 @@ ACTS = {
     "vault.founded": object_of({
         "vault": is_id, "origin": is_text, "service_key": DIGEST, "checkpoint_key": DIGEST,
         "register": is_id, "team": is_id, "intake": is_id, "abilities": is_abilities, "acceptable_use": is_text,
-        "founder": object_of(PERSON),
+        "two_people": TWO_PEOPLE, "founder": object_of(PERSON),
     }),
     "person.invited": object_of({
         "person": is_id, "name_tag": DIGEST, "roles": set_of(*ROLES, "scan-station"), "row": is_id, "code": CODE,
@@ -231,15 +253,20 @@ ACTS = {
         "person": is_id, "identity": is_id, "verifying_key": DIGEST, "keybox": is_id, "proof": is_bytes(64),
     }),
     "person.enrolled": ONE_PERSON,
-    "person.confirmed": object_of({"person": is_id, "identity": is_id, "wraps": WRAPS}),
+    "person.confirmed": object_of(
+        {"person": is_id, "identity": is_id, "wraps": WRAPS, "proposal": is_id}, optional=["proposal"]),
     "policy.acknowledged": object_of({"version": is_text}),
     "training.recorded": object_of({"person": is_id, "completed": is_text, "expires": is_count}),
     "recovery-code.used": object_of({"number": is_count}),
-    "person.suspended": ONE_PERSON,
-    "person.restored": ONE_PERSON,
+    "person.suspended": object_of({"person": is_id, "proposal": is_id}, optional=["proposal"]),
+    "person.restored": object_of({"person": is_id, "proposal": is_id}, optional=["proposal"]),
+    "proposal.made": is_proposal,
+    "proposal.agreed": A_PROPOSAL,
+    "proposal.withdrawn": A_PROPOSAL,
     "pupil.registered": object_of(
         {"pupil": is_id, "reference": is_text, "identity": is_id, "row": is_id, "wraps": WRAPS}),
-    "policy.adopted": object_of({"abilities": is_abilities, "acceptable_use": is_text}),
+    "policy.adopted": object_of(
+        {"abilities": is_abilities, "acceptable_use": is_text, "two_people": TWO_PEOPLE}),
     "session.opened": SESSION,
     "session.closed": SESSION,
     "sign-in.failed": object_of({"person": is_id, "count": is_count}, optional=["person"]),
@@ -256,8 +283,8 @@ ACTS = {
     "access.ended": object_of({"access": is_id}),
     "recovery.set": object_of({
         "identity": is_id, "verifying_key": DIGEST, "threshold": is_count, "shares": list_of(DIGEST), "row": is_id,
-        "wraps": WRAPS,
-    }),
+        "wraps": WRAPS, "proposal": is_id,
+    }, optional=["proposal"]),
     "recovery.drilled": object_of({"recovery": is_id, "shares": rising(is_count)}),
     "recovery.used": object_of({
         "recovery": is_id, "person": is_id, "identity": is_id, "verifying_key": DIGEST, "keybox": is_id,
@@ -444,8 +471,7 @@ SERVICE_MAY = {
 BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
 BEFORE_KEYS = {*BEFORE_ENROLMENT, "policy.acknowledged", "recovery-code.used"}
 NEEDS = {
-    "person.invited": "manage-people", "person.reset": "manage-people", "person.suspended": "manage-people",
-    "person.restored": "manage-people", "training.recorded": "manage-people",
+    "person.invited": "manage-people", "person.reset": "manage-people", "training.recorded": "manage-people",
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
@@ -467,8 +493,10 @@ CHANGES_AUTHORITY = {
     "policy.acknowledged", "training.recorded", "recovery-code.used", "person.suspended", "person.restored",
     "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
-    "recovery.used",
+    "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn",
 }  # fmt: skip
+# For how long a proposal stands.
+WEEK = 7 * 86_400_000
 
 
 def invitation_key(code: bytes) -> SigningKey:
@@ -492,7 +520,7 @@ class Ledger:
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
-        self.recoveries = []
+        self.recoveries, self.proposals, self.two_people = [], {}, None
         self.accesses, self.shares, self.restricted = {}, {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
@@ -565,18 +593,19 @@ class Ledger:
         match statement.kind:
             case "vault.founded":
                 self.founding, self.abilities, self.policy = act, act["abilities"], policy
-                self.acceptable_use = act["acceptable_use"]
+                self.acceptable_use, self.two_people = act["acceptable_use"], act["two_people"]
                 self.add_identity(act["register"], "register")
                 self.add_identity(act["team"], "team")
                 self.add_identity(act["intake"], "intake")
                 self.add_person(act["founder"], statement.index)
+                self.people[act["founder"]["person"]]["since"] = statement.time
             case "person.invited":
                 self.invite(statement)
             case "person.reset":
                 self.check_change(statement)
                 key, expires = self.check_code(statement)
                 if person := self.people.get(act["person"]):
-                    person.update(enrolled=False, confirmed=False)
+                    person.update(enrolled=False, confirmed=False, out=person["out"] or statement.time)
                     known = {name: person[name] for name in ("roles", "row")}
                     self.invitations[act["person"]] = {**known, "key": key, "expires": expires, "suspended": False}
                 else:
@@ -643,13 +672,24 @@ class Ledger:
                 require(not self.people[act["person"]]["enrolled"], "enrolled twice")
                 self.people[act["person"]]["enrolled"] = True
             case "person.suspended" | "person.restored":
-                person = self.check_change(statement)
-                suspends = statement.kind == "person.suspended"
-                require(person["suspended"] != suspends, "suspended or restored twice")
-                person["suspended"] = suspends
+                self.suspend(statement)
+            case "proposal.made":
+                self.propose(statement)
+            case "proposal.agreed":
+                proposal = self.proposals.get(act["proposal"])
+                require(proposal and self.may_judge(statement.author, proposal, statement.time), "no second person")
+                require(proposal["author"] != statement.author and not proposal["second"], "agreed by its author, or twice")
+                self.check_open(proposal, statement.time)
+                proposal["second"] = statement.author
+            case "proposal.withdrawn":
+                proposal = self.proposals.get(act["proposal"])
+                own = proposal and proposal["author"] == statement.author and self.takes_part(statement.author)
+                require(proposal and self.stands(proposal, statement.time), "withdrawn, and over")
+                require(own or self.may_judge(statement.author, proposal, statement.time), "withdrawn by who may not")
+                proposal["ended"] = True
             case "policy.adopted":
                 self.abilities, self.policy = act["abilities"], policy
-                self.acceptable_use = act["acceptable_use"]
+                self.acceptable_use, self.two_people = act["acceptable_use"], act["two_people"]
             case "pupil.registered":
                 require(statement.pupil_file and statement.pupil_file not in self.pupils, "registered twice")
                 taken = {pupil["reference"] for pupil in self.pupils.values()}
@@ -833,7 +873,124 @@ class Ledger:
         require(ready and act["person"] not in self.invitations, "keys given to who has them, or is not ready for them")
         self.check_making(statement, person["roles"])
         self.give(act["wraps"], person)
-        person["confirmed"] = True
+        self.carry_out({"what": "give-keys", "person": act["person"], "identity": act["identity"]}, statement)
+        person.update(confirmed=True, since=statement.time, out=None)
+
+    # What takes two people
+
+    def takes_part(self, id) -> bool:
+        """A lead, deputy or panel member whose keys count."""
+        person = self.people.get(id)
+        return bool(person and MADE_BY_LEAD & set(person["roles"]) and self.is_ready(person))
+
+    def is_settled(self, person, time) -> bool:
+        """Whether they have had their keys for long enough to be a second person."""
+        return person["since"] is not None and time >= person["since"] + self.new_for
+
+    @property
+    def new_for(self) -> int:
+        return self.two_people["new_for_days"] * 86_400_000
+
+    def stands(self, proposal, time) -> bool:
+        return not proposal["ended"] and time < proposal["time"] + WEEK
+
+    def may_judge(self, id, proposal, time) -> bool:
+        """Whether somebody could be the second person to a proposal, or refuse it."""
+        if not self.stands(proposal, time) or not self.takes_part(id):
+            return False
+        return id != proposal["what"].get("person") and self.is_settled(self.people[id], time)
+
+    def named(self, what) -> set:
+        """As the policy names it."""
+        if what["what"] == "make-recovery-key":
+            return {"make-recovery-key"}
+        if what["what"] != "give-keys":
+            return {"suspend-lead"}
+        person = self.people.get(what["person"])
+        roles = MADE_BY_LEAD & set(person["roles"]) if person else set()
+        if roles and person["since"] is not None:
+            return {"join-again"}
+        return {{"dsl": "make-lead", "deputy": "make-deputy", "panel": "make-panel"}[role] for role in roles}
+
+    def check_possible(self, author, what, time):
+        """That it could be done, by this author, if somebody agrees."""
+        id = what.get("person")
+        require(id != author, "about themselves")
+        if what["what"] in ("suspend-lead", "restore-lead"):
+            lead = self.people.get(id)
+            require(lead and "dsl" in lead["roles"], "no lead")
+            require(bool(lead["suspended"]) == (what["what"] == "restore-lead"), "suspended or restored twice")
+            return
+        require(self.may("give-access", self.people[author], time), "proposed by who gives nobody keys")
+        if what["what"] == "make-recovery-key":
+            require(2 <= what["threshold"] <= what["shares"] <= 16, "too few or too many shares")
+            require(what["identity"] not in self.identities, "an identity is named twice")
+            return
+        person = self.people.get(id)
+        require(person and id not in self.stations and id not in self.invitations, "keys for nobody")
+        require(not MADE_BY_LEAD & set(person["roles"]) or "dsl" in self.people[author]["roles"], "a role that a lead gives")
+        require(person["identity"] == what["identity"], "other keys than those that count")
+        require(person["enrolled"] and not person["confirmed"] and not person["suspended"], "not ready for keys")
+
+    def check_open(self, proposal, time):
+        require(self.stands(proposal, time) and self.takes_part(proposal["author"]), "a proposal that is over")
+        self.check_possible(proposal["author"], proposal["what"], time)
+
+    def is_open(self, proposal, time) -> bool:
+        try:
+            self.check_open(proposal, time)
+        except Broken:
+            return False
+        return True
+
+    def propose(self, statement):
+        act, author = statement.act, statement.author
+        what = {key: value for key, value in act.items() if key != "proposal"}
+        require(act["proposal"] not in self.proposals, "proposed twice")
+        require(self.takes_part(author), "proposed by who has no part in it")
+        require(self.named(what) & set(self.two_people["acts"]), "proposed, and takes one person")
+        for other in self.proposals.values():
+            like = all(other["what"].get(key) == what.get(key) for key in ("what", "person"))
+            require(not like or not self.is_open(other, statement.time), "the same is proposed already")
+        self.check_possible(author, what, statement.time)
+        if "row" in what:
+            self.expect(what["row"], "person-row")
+        self.proposals[act["proposal"]] = {
+            "what": what, "author": author, "time": statement.time, "second": None, "ended": False,
+        }  # fmt: skip
+
+    def carry_out(self, what, statement):
+        """Under a proposal that two people stand by; or by one, where nobody else could agree."""
+        id, author, time = statement.act.get("proposal"), statement.author, statement.time
+        if id is not None:
+            proposal = self.proposals.get(id)
+            require(proposal and proposal["what"] == what and self.stands(proposal, time), "under no such proposal")
+            two = [proposal["author"], proposal["second"]]
+            require(author in two and all(self.takes_part(one) for one in two), "two people do not stand by it")
+            proposal["ended"] = True
+        elif self.named(what) & set(self.two_people["acts"]):
+            for other in self.people.values():
+                if other["id"] in (author, what.get("person")) or not MADE_BY_LEAD & set(other["roles"]):
+                    continue
+                if other["out"] is None:
+                    could = self.is_ready(other) and self.is_settled(other, time)
+                else:
+                    could = self.is_settled(other, other["out"]) and time < other["out"] + self.new_for
+                require(not could, "done by one person where it takes two")
+
+    def suspend(self, statement):
+        act, suspends = statement.act, statement.kind == "person.suspended"
+        if "proposal" in act:
+            self.carry_out({"what": "suspend-lead" if suspends else "restore-lead", "person": act["person"]}, statement)
+            person = self.people[act["person"]]
+        else:
+            require(self.may("manage-people", self.people[statement.author], statement.time), "the author may not manage-people")
+            person = self.check_change(statement)
+        require(person["suspended"] != suspends, "suspended or restored twice")
+        person["suspended"] = suspends
+        if "since" in person:
+            out = suspends or act["person"] in self.invitations or not person["confirmed"]
+            person["out"] = (person["out"] or statement.time) if out else None
 
     # The recovery key
 
@@ -853,6 +1010,8 @@ class Ledger:
         require([wrap["identity"] for wrap in act["wraps"]] == reached, "a recovery key that reaches more or less")
         require(all(wrap["holder"] == act["identity"] for wrap in act["wraps"]), "wrapped to another")
         self.add_wraps(act["wraps"])
+        made = {"identity": act["identity"], "row": act["row"], "threshold": act["threshold"], "shares": len(act["shares"])}
+        self.carry_out({"what": "make-recovery-key", **made}, statement)
         self.recoveries.append({
             "identity": act["identity"], "key": url64(act["verifying_key"]), "threshold": act["threshold"],
             "shares": act["shares"], "used": None,
@@ -885,7 +1044,7 @@ class Ledger:
         self.add_identity(act["identity"], "person")
         person.update(
             identity=act["identity"], key=url64(act["verifying_key"]), keybox=act["keybox"], enrolled=False,
-            confirmed=True, recovery_codes_used=set())  # fmt: skip
+            confirmed=True, recovery_codes_used=set(), since=statement.time, out=None)  # fmt: skip
         has = {ability for role in person["roles"] for ability in self.abilities.get(role, [])}
         needs = (("register", {"file", "read"}), ("team", {"read"}), ("intake", {"see-intake"}))
         wanted = [self.founding[name] for name, abilities in needs if has & abilities]
@@ -894,7 +1053,7 @@ class Ledger:
         for lead in leads:
             for held in (self.people, self.invitations):
                 if lead in held:
-                    held[lead]["suspended"] = True
+                    held[lead].update(suspended=True, out=None)
         person["suspended"] = False
         person["keys"].append((statement.index, person["key"]))
         self.people[id] = person
@@ -916,7 +1075,7 @@ class Ledger:
     def person(self, id, roles, row) -> dict:
         return {
             "id": id, "roles": roles, "row": row, "suspended": False, "acknowledged": None, "trained_until": 0,
-            "recovery_codes_used": set(), "keys": [],
+            "recovery_codes_used": set(), "keys": [], "since": None, "out": None,
         }  # fmt: skip
 
     def add_person(self, act, index):

@@ -38,6 +38,8 @@ PEOPLE_SAY = {
     "person.reset": {"person": "0" * 26, "code": {"key": url64(bytes(32)), "expires": 0}},
     "recovery-code.used": {"number": 1},
     "person.suspended": {"person": "0" * 26}, "person.restored": {"person": "0" * 26},
+    "proposal.made": {"proposal": "0" * 26, "what": "suspend-lead", "person": "0" * 26},
+    "proposal.agreed": {"proposal": "0" * 26}, "proposal.withdrawn": {"proposal": "0" * 26},
     "access.given": {
         "access": "0" * 26, "person": "0" * 26, "identity": "0" * 26, "whole": True, "expires": 0, "detail": "0" * 26,
         "detail_key": "0" * 26,
@@ -60,7 +62,7 @@ PEOPLE_SAY = {
         "key": "0" * 26,
     },
     "restricted.acted": {"record": "0" * 26, "detail": "0" * 26},
-    "policy.adopted": {"abilities": {}, "acceptable_use": "1"}, "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
+    "policy.adopted": {"abilities": {}, "acceptable_use": "1", "two_people": {"acts": [], "new_for_days": 7}}, "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
 }  # fmt: skip
 
 choice = random.Random(f"{size('SEED')} forged")
@@ -322,10 +324,12 @@ class Newcomer:
     def enrol(self) -> Saying:
         return self.say("person.enrolled", {"person": self.id})
 
-    def confirm(self, *wraps: str, holder: str | None = None, author: "str | Newcomer | None" = None) -> Saying:
+    def confirm(
+        self, *wraps: str, holder: str | None = None, author: "str | Newcomer | None" = None, under: str | None = None
+    ) -> Saying:
         """Gives the secrets of these identities."""
         edges = [{"item": new_id(), "identity": one, "holder": holder or self.identity} for one in wraps]
-        act = {"person": self.id, "identity": self.identity, "wraps": edges}
+        act = {"person": self.id, "identity": self.identity, "wraps": edges} | ({"proposal": under} if under else {})
         items = {one["item"]: ("wrap", choice.randbytes(1791)) for one in edges}
         if isinstance(author, Newcomer):
             return author.say("person.confirmed", act, items)
@@ -356,6 +360,14 @@ def confirmed(history: History, *roles: str) -> Newcomer:
 
 def by_lead(history: History, kind: str, **act) -> Saying:
     return history.say(history.people[DSL], kind, act)
+
+
+def adopt(history: History, abilities: dict | None = None, **rule) -> Saying:
+    """Policies that differ in what roles may, or in what takes two people."""
+    founding = history.founding
+    return by_lead(
+        history, "policy.adopted", abilities=abilities or founding["abilities"], acceptable_use=founding["acceptable_use"],
+        two_people={**founding["two_people"], **rule})  # fmt: skip
 
 
 def reset(history: History, person: str, author: str | None = None, hours: float = 24) -> Saying:
@@ -723,7 +735,7 @@ def _(history: History) -> Saying:
 def confirmed_by_manager(history: History, role: str) -> Saying:
     """By an account manager who may give access, as a school could have it."""
     abilities = {**history.founding["abilities"], "account-manager": ["give-access", "manage-people"]}
-    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"])
+    adopt(history, abilities)
     return enrolled(history, role).confirm(author=confirmed(history, "account-manager"))
 
 
@@ -877,7 +889,8 @@ def _(history: History) -> Saying:
 
 
 def new_policy(history: History, before: Saying) -> Saying:
-    act = {"abilities": history.founding["abilities"], "acceptable_use": "2999-01"}
+    founding = history.founding
+    act = {"abilities": founding["abilities"], "acceptable_use": "2999-01", "two_people": founding["two_people"]}
     return history.say(history.people[DSL], "policy.adopted", act, before=before)
 
 
@@ -1628,6 +1641,7 @@ for kind in ("header", "detail"):
 def office_loses_filing(history: History, before: Saying | None) -> Saying:
     act = {
         "abilities": {**history.founding["abilities"], "admin": []}, "acceptable_use": history.founding["acceptable_use"],
+        "two_people": history.founding["two_people"],
     }  # fmt: skip
     return history.say(history.people[DSL], "policy.adopted", act, before=before)
 
@@ -1741,6 +1755,348 @@ def _(history: History) -> Saying:
     said = filing(history)
     said.value["policy"] = url64(bytes(32))
     return said
+
+
+# What takes two people
+
+WEEK = 7 * 24 * HOUR
+BY_ONE = "done by one person where it takes two"
+UNDER_NONE = "carried out under no proposal that two people stand by"
+NOT_PROPOSED = "proposed by who may not, twice, or what cannot be done"
+NO_SECOND = "agreed to by who cannot be the second person, or what is over"
+NOT_WITHDRAWN = "withdrawn by who may not, or what is over"
+MAY_NOT_MANAGE = "author may not manage-people: access.not-entitled"
+
+
+def later(history: History, milliseconds: int) -> None:
+    """All that is said from here on is said so much later."""
+    time = history.sayings[-1].value["time"] + milliseconds
+    history.say(history.people[DSL], "access.refused", {"code": "access.no"}, time=time)
+
+
+class Two:
+    """A deputy and a panel member who have had their keys for a week, and a deputy to be."""
+
+    def __init__(self, history: History):
+        self.history, self.lead = history, history.people[DSL]
+        self.deputy, self.panel = confirmed(history, "deputy"), confirmed(history, "panel")
+        later(history, WEEK)
+        self.one = enrolled(history, "deputy")
+
+    @property
+    def keys(self) -> dict:
+        return {"what": "give-keys", "person": self.one.id, "identity": self.one.identity}
+
+    @property
+    def suspension(self) -> dict:
+        return {"what": "suspend-lead", "person": self.lead}
+
+    def say(self, author: "str | Newcomer", kind: str, act: dict, items: dict | None = None) -> Saying:
+        if isinstance(author, Newcomer):
+            return author.say(kind, act, items)
+        return self.history.say(author, kind, act, items)
+
+    def propose(self, what: dict, author: "str | Newcomer", items: dict | None = None) -> Saying:
+        return self.say(author, "proposal.made", {"proposal": new_id(), **what}, items)
+
+    def agree(self, said: Saying, author: "str | Newcomer") -> Saying:
+        return self.say(author, "proposal.agreed", {"proposal": said.act["proposal"]})
+
+    def withdraw(self, said: Saying, author: "str | Newcomer") -> Saying:
+        return self.say(author, "proposal.withdrawn", {"proposal": said.act["proposal"]})
+
+    def agreed(self, what: dict, author: "str | Newcomer", second: "str | Newcomer") -> str:
+        said = self.propose(what, author)
+        self.agree(said, second)
+        return said.act["proposal"]
+
+    def change(self, kind: str, author: "str | Newcomer", under: str | None) -> Saying:
+        return self.say(author, kind, {"person": self.lead} | ({"proposal": under} if under else {}))
+
+
+def made_by_two(history: History) -> Saying:
+    two = Two(history)
+    return two.one.confirm(under=two.agreed(two.keys, two.lead, two.panel))
+
+
+@unlawful("a deputy is made by one lead, where another person could agree", made_by_two, BY_ONE)
+def _(history: History) -> Saying:
+    return Two(history).one.confirm()
+
+
+@unlawful("a deputy is made under a proposal that nobody agreed to", made_by_two, UNDER_NONE)
+def _(history: History) -> Saying:
+    two = Two(history)
+    return two.one.confirm(under=two.propose(two.keys, two.lead).act["proposal"])
+
+
+@unlawful("a deputy is made under a proposal of another", made_by_two, UNDER_NONE)
+def _(history: History) -> Saying:
+    two = Two(history)
+    other = enrolled(history, "deputy")
+    return other.confirm(under=two.agreed(two.keys, two.lead, two.panel))
+
+
+def made_meanwhile(history: History, *kinds: str) -> Saying:
+    """The second person is suspended, or comes back, before it is carried out."""
+    two = Two(history)
+    under = two.agreed(two.keys, two.lead, two.panel)
+    for kind in kinds:
+        by_lead(history, kind, person=two.panel.id)
+    return two.one.confirm(under=under)
+
+
+@unlawful(
+    "a deputy is made when the second person is suspended",
+    lambda h: made_meanwhile(h, "person.suspended", "person.restored"),
+    UNDER_NONE,
+)
+def _(history: History) -> Saying:
+    return made_meanwhile(history, "person.suspended")
+
+
+def made_later(history: History, milliseconds: int) -> Saying:
+    two = Two(history)
+    under = two.agreed(two.keys, two.lead, two.panel)
+    later(history, milliseconds)
+    return two.one.confirm(under=under)
+
+
+@unlawful("a deputy is made when the proposal is over", lambda h: made_later(h, WEEK - 1), UNDER_NONE)
+def _(history: History) -> Saying:
+    return made_later(history, WEEK)
+
+
+def made_after_suspending(history: History, milliseconds: int) -> Saying:
+    two = Two(history)
+    for one in (two.deputy, two.panel):
+        by_lead(history, "person.suspended", person=one.id)
+    later(history, milliseconds)
+    return two.one.confirm()
+
+
+@unlawful("who suspended everyone else makes a deputy alone", lambda h: made_after_suspending(h, WEEK), BY_ONE)
+def _(history: History) -> Saying:
+    return made_after_suspending(history, WEEK - 1)
+
+
+def made_after_resetting(history: History, milliseconds: int) -> Saying:
+    two = Two(history)
+    for one in (two.deputy, two.panel):
+        reset(history, one.id)
+    later(history, milliseconds)
+    return two.one.confirm()
+
+
+@unlawful("who made everyone else join again makes a deputy alone", lambda h: made_after_resetting(h, WEEK), BY_ONE)
+def _(history: History) -> Saying:
+    return made_after_resetting(history, WEEK - 1)
+
+
+def joined_again_by(history: History, agreed: bool) -> Saying:
+    two = Two(history)
+    again(history, two.deputy).enrol()
+    what = {"what": "give-keys", "person": two.deputy.id, "identity": two.deputy.identity}
+    return two.deputy.confirm(under=two.agreed(what, two.lead, two.panel) if agreed else None)
+
+
+@unlawful("a deputy who joined again has keys from one", lambda h: joined_again_by(h, True), BY_ONE)
+def _(history: History) -> Saying:
+    return joined_again_by(history, False)
+
+
+def agreed_by(history: History, who: str) -> Saying:
+    two = Two(history)
+    fresh = enrolled(history, "panel")
+    what = {"what": "give-keys", "person": fresh.id, "identity": fresh.identity}
+    fresh.confirm(under=two.agreed(what, two.lead, two.deputy))
+    said = two.propose(two.keys, two.lead)
+    by = {"settled": two.deputy, "new": fresh, "lead": two.lead, "office": history.people[ADMIN]}
+    return two.agree(said, by[who])
+
+
+for who in ("new", "lead", "office"):
+
+    @unlawful(f"a proposal is agreed to by who cannot: {who}", lambda h: agreed_by(h, "settled"), NO_SECOND)
+    def _(history: History, who=who) -> Saying:
+        return agreed_by(history, who)
+
+
+def agreed_after(history: History, milliseconds: int = 1, withdrawn: bool = False, joins_again: bool = False) -> Saying:
+    two = Two(history)
+    said = two.propose(two.keys, two.lead)
+    if withdrawn:
+        two.withdraw(said, two.lead)
+    if joins_again:
+        again(history, two.one).enrol()
+    later(history, milliseconds)
+    return two.agree(said, two.panel)
+
+
+@unlawful("a proposal is agreed to when it is over", lambda h: agreed_after(h, WEEK - 1), NO_SECOND)
+def _(history: History) -> Saying:
+    return agreed_after(history, WEEK)
+
+
+@unlawful("a proposal is agreed to after it was withdrawn", agreed_after, NO_SECOND)
+def _(history: History) -> Saying:
+    return agreed_after(history, withdrawn=True)
+
+
+@unlawful("a proposal is agreed to when the keys are others", agreed_after, NO_SECOND)
+def _(history: History) -> Saying:
+    return agreed_after(history, joins_again=True)
+
+
+@unlawful("a proposal is agreed to twice", agreed_after, NO_SECOND)
+def _(history: History) -> Saying:
+    two = Two(history)
+    said = two.propose(two.keys, two.lead)
+    two.agree(said, two.panel)
+    return two.agree(said, two.deputy)
+
+
+def suspended_by_two(history: History) -> Saying:
+    two = Two(history)
+    return two.change("person.suspended", two.panel, two.agreed(two.suspension, two.deputy, two.panel))
+
+
+@unlawful("a deputy alone suspends the lead", suspended_by_two, MAY_NOT_MANAGE)
+def _(history: History) -> Saying:
+    two = Two(history)
+    return two.change("person.suspended", two.deputy, None)
+
+
+@unlawful("a deputy suspends the lead, and nobody agreed", suspended_by_two, UNDER_NONE)
+def _(history: History) -> Saying:
+    two = Two(history)
+    return two.change("person.suspended", two.deputy, two.propose(two.suspension, two.deputy).act["proposal"])
+
+
+@unlawful("the lead agrees to their own suspension", suspended_by_two, NO_SECOND)
+def _(history: History) -> Saying:
+    two = Two(history)
+    return two.agree(two.propose(two.suspension, two.deputy), two.lead)
+
+
+def withdrawn_by(history: History, who: str) -> Saying:
+    two = Two(history)
+    said = two.propose(two.suspension, two.deputy)
+    by = {"proposer": two.deputy, "second": two.panel, "lead": two.lead, "office": history.people[ADMIN]}
+    return two.withdraw(said, by[who])
+
+
+@unlawful("the lead stops their own suspension", lambda h: withdrawn_by(h, "proposer"), NOT_WITHDRAWN)
+def _(history: History) -> Saying:
+    return withdrawn_by(history, "lead")
+
+
+@unlawful("the office refuses a proposal", lambda h: withdrawn_by(h, "second"), NOT_WITHDRAWN)
+def _(history: History) -> Saying:
+    return withdrawn_by(history, "office")
+
+
+def suspended_again(history: History, anew: bool) -> Saying:
+    """The lead is let in by two, and suspended once more."""
+    two = Two(history)
+    under = two.agreed(two.suspension, two.deputy, two.panel)
+    two.change("person.suspended", two.panel, under)
+    back = two.agreed({"what": "restore-lead", "person": two.lead}, two.deputy, two.panel)
+    two.change("person.restored", two.deputy, back)
+    if anew:
+        under = two.agreed(two.suspension, two.panel, two.deputy)
+    return two.change("person.suspended", two.panel, under)
+
+
+@unlawful("a proposal is carried out twice", lambda h: suspended_again(h, anew=True), UNDER_NONE)
+def _(history: History) -> Saying:
+    return suspended_again(history, anew=False)
+
+
+def proposed_by(history: History, what: str, who: str) -> Saying:
+    two = Two(history)
+    by = {"lead": two.lead, "deputy": two.deputy, "office": history.people[ADMIN]}
+    return two.propose({"keys": two.keys, "suspension": two.suspension}[what], by[who])
+
+
+@unlawful("a deputy proposes to give keys", lambda h: proposed_by(h, "keys", "lead"), NOT_PROPOSED)
+def _(history: History) -> Saying:
+    return proposed_by(history, "keys", "deputy")
+
+
+@unlawful("the office proposes to suspend the lead", lambda h: proposed_by(h, "suspension", "deputy"), NOT_PROPOSED)
+def _(history: History) -> Saying:
+    return proposed_by(history, "suspension", "office")
+
+
+@unlawful("a deputy's suspension is proposed as a lead's", lambda h: proposed_by(h, "suspension", "deputy"), NOT_PROPOSED)
+def _(history: History) -> Saying:
+    two = Two(history)
+    return two.propose({"what": "suspend-lead", "person": two.deputy.id}, two.panel)
+
+
+@unlawful("the return of a lead who is in is proposed", nothing, NOT_PROPOSED)
+def _(history: History) -> Saying:
+    two = Two(history)
+    return two.propose({"what": "restore-lead", "person": two.lead}, two.panel)
+
+
+@unlawful("the same is proposed twice", lambda h: proposed_by(h, "keys", "lead"), NOT_PROPOSED)
+def _(history: History) -> Saying:
+    two = Two(history)
+    two.propose(two.keys, two.lead)
+    return two.propose(two.keys, two.lead)
+
+
+def proposed_under(history: History, *acts: str) -> Saying:
+    two = Two(history)
+    adopt(history, acts=sorted(acts))
+    return two.propose(two.suspension, two.deputy)
+
+
+@unlawful("what takes one person is proposed", lambda h: proposed_under(h, "make-lead", "suspend-lead"), NOT_PROPOSED)
+def _(history: History) -> Saying:
+    return proposed_under(history, "make-lead")
+
+
+def sheets(history: History, agreed: bool = True, other_row: bool = False, **but) -> Saying:
+    two = Two(history)
+    identity, row, own = new_id(), new_id(), new_id()
+    what = {"what": "make-recovery-key", "identity": identity, "row": row, "threshold": 2, "shares": 3}
+    said = two.propose(what, two.lead, {row: ("person-row", choice.randbytes(120))})
+    if agreed:
+        two.agree(said, two.panel)
+    founding = history.founding
+    edges = [{"item": new_id(), "identity": founding[one], "holder": identity} for one in ("register", "team", "intake")]
+    items = {identity: ("recipient", choice.randbytes(1216))} | {one["item"]: ("wrap", choice.randbytes(1791)) for one in edges}
+    if other_row:
+        items[own] = "person-row", choice.randbytes(120)
+    act = {
+        "identity": identity, "verifying_key": url64(SigningKey(choice.randbytes(32)).verify_key.encode()), "threshold": 2,
+        "shares": [url64(choice.randbytes(32)) for _ in range(3)], "row": own if other_row else row, "wraps": edges,
+        "proposal": said.act["proposal"], **but,
+    }  # fmt: skip
+    return two.say(two.lead, "recovery.set", {key: value for key, value in act.items() if value is not None}, items)
+
+
+@unlawful("recovery sheets are made before anybody agreed", sheets, UNDER_NONE)
+def _(history: History) -> Saying:
+    return sheets(history, agreed=False)
+
+
+@unlawful("recovery sheets are for others than was agreed", sheets, UNDER_NONE)
+def _(history: History) -> Saying:
+    return sheets(history, other_row=True)
+
+
+@unlawful("more recovery sheets are needed than was agreed", sheets, UNDER_NONE)
+def _(history: History) -> Saying:
+    return sheets(history, threshold=3)
+
+
+@unlawful("recovery sheets are made by one, where two are needed", sheets, BY_ONE)
+def _(history: History) -> Saying:
+    return sheets(history, proposal=None)
 
 
 # Something taken out of history, and what follows left as it was signed: no person's key is needed

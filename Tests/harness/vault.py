@@ -230,11 +230,21 @@ def found(folder: Path, offset: int = 0) -> Vault:
 
 def join(vault: Vault, name: str, invitation: str) -> None:
     """Somebody invited makes their own keys, which the lead compares with them and confirms."""
+    make_keys(vault, name, invitation)
+    give_keys(vault, name).ok()
+
+
+def give_keys(vault: Vault, name: str) -> Result:
+    """The lead compares somebody's words with them, and gives them their keys."""
+    return vault.run_as(DSL, "person", "keys", name, "--words", " ".join(vault.joined[name]["words"]))
+
+
+def make_keys(vault: Vault, name: str, invitation: str) -> None:
+    """Somebody invited makes their own keys. The code needs the secret that the same call shows."""
     line = json.dumps({"invitation": invitation, "password": PASSWORDS[name]}) + "\n"
     process, writer = vault.start("person", "join", "--name", name, "--json", secrets=line.encode(), keep_open=True)
     made = prove(vault, name, process, writer).lines[0]
     vault.joined = {**vault.joined, name: {"invitation": invitation, **made}}
-    vault.run_as(DSL, "person", "keys", name, "--words", " ".join(made["words"])).ok()
 
 
 def prove(vault: Vault, name: str, process: subprocess.Popen, writer: int) -> Result:
