@@ -37,6 +37,11 @@ private struct TakenOver: ~Copyable {
             """
         try Data(script.utf8).write(to: URL(filePath: path))
         chmod(path, 0o755)
+        // A child that another test starts at this moment has the file open for writing until it runs its own program; a read
+        // lease (F_SETLEASE) is given when nobody has.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        while fcntl(descriptor, 1024, Int32(F_RDLCK)) != 0 && errno == EAGAIN { usleep(1000) }
+        close(descriptor)
     }
 
     deinit { unlink(path) }

@@ -1492,7 +1492,7 @@ def _(history: History) -> Saying:
 def _(history: History) -> Saying:
     one = prepared(history, "panel")
     abilities = {**history.founding["abilities"], "panel": ["see-figures"]}
-    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"])
+    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"], two_people=history.founding["two_people"])
     return acts(history, one)
 
 
