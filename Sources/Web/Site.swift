@@ -34,7 +34,8 @@ package struct Site: HTTPResponder {
     package static let routes: [Route] =
         (signInRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
         + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
-        + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes + ledgerRoutes
+        + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
+        + ledgerRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 

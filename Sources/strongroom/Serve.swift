@@ -122,6 +122,7 @@ struct Doctor: ParsableCommand {
             defer { vault.shutdown() }
             checks.append(HealthCheck(name: "vault", isWell: true, words: "The vault opens, and its ledger agrees."))
             checks += vault.health()
+            checks.append(try Self.recovery(vault))
         } catch {
             checks.append(HealthCheck(name: "vault", isWell: false, words: error.refusal.message))
         }
@@ -138,5 +139,25 @@ struct Doctor: ParsableCommand {
             }
         }
         if checks.contains(where: { !$0.isWell }) { throw Stop.found }
+    }
+
+    /// Whether the vault can be opened when no lead can.
+    private static func recovery(_ vault: Vault) throws(VaultError) -> HealthCheck {
+        func check(_ isWell: Bool, _ words: String) -> HealthCheck {
+            HealthCheck(name: "recovery", isWell: isWell, words: words)
+        }
+        guard let key = try vault.recoveryState() else {
+            return check(
+                false,
+                "There is no recovery key: losing the lead's password loses what only the lead can read. Make it with strongroom recover set."
+            )
+        }
+        let sheets = "\(key.threshold) of \(key.holders.count) sheets open the vault."
+        switch key.standing {
+        case .proven: return check(true, sheets + " They were tried \(key.drilled?.iso8601.prefix(10) ?? "").")
+        case .untried: return check(false, sheets + " They were never tried: strongroom recover drill.")
+        case .overdue: return check(false, sheets + " They were tried too long ago: strongroom recover drill.")
+        case .used: return check(false, "The recovery key was used. Make new sheets with strongroom recover set.")
+        }
     }
 }

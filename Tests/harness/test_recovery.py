@@ -40,8 +40,20 @@ def drill(vault, *shares):
     return vault.run("recover", "drill", "--as", DSL, "--json", secrets=secrets)
 
 
+def doctor(vault) -> dict:
+    """What `doctor` says of the recovery key."""
+    (said,) = [line for line in vault.run("doctor", "--json").lines if line["check"] == "recovery"]
+    return said
+
+
+def test_doctor_says_that_there_is_none(template, tmp_path):
+    said = doctor(template.copy(tmp_path / "copy"))
+    assert not said["well"] and "There is no recovery key" in said["words"]
+
+
 def test_the_sheets_are_told_once_and_lie_nowhere(made):
     vault, _, sheets = made
+    assert not doctor(vault)["well"] and "never tried" in doctor(vault)["words"]
     assert len(sheets) == 3 and all(len(sheet.split()) == 33 for sheet in sheets)
     state = vault.run("recover", "state", "--json").ok().lines[0]
     assert state["holders"] == HOLDERS and state["threshold"] == 2
@@ -62,6 +74,7 @@ def test_a_drill_names_what_is_wrong_and_any_two_pass(made):
     for pair in ((0, 1), (0, 2), (2, 1)):
         passed = drill(vault, *(sheets[one] for one in pair)).ok().lines[0]
         assert passed["sheets"] == sorted(one + 1 for one in pair)
+    assert doctor(vault)["well"] and "2 of 3 sheets open the vault. They were tried 20" in doctor(vault)["words"]
     vault.assert_holds()
     assert reader.check(vault.path) == []
 
