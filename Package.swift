@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "Custody",
             dependencies: [
-                "CLinux", "Sealing", "Ledger", "Records", "Inspection", "Sandbox",
+                "CLinux", "Sealing", "Ledger", "WebAuthn", "Records", "Inspection", "Sandbox",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swift),
@@ -123,10 +123,18 @@ let package = Package(
         .testTarget(name: "SealingTests", dependencies: ["CZlib", "Sealing"], swiftSettings: swift),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(name: "MultipartTests", dependencies: ["Multipart"], swiftSettings: swift),
+        // An authenticator and its browser, for the tests alone.
+        .target(
+            name: "SoftwareAuthenticator",
+            dependencies: [
+                "WebAuthn", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            path: "Tests/SoftwareAuthenticator", swiftSettings: swift),
         .testTarget(
             name: "WebAuthnTests",
             dependencies: [
-                "WebAuthn", .product(name: "Crypto", package: "swift-crypto"),
+                "SoftwareAuthenticator", "WebAuthn", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: swift),
@@ -137,14 +145,14 @@ let package = Package(
         .testTarget(
             name: "CustodyTests",
             dependencies: [
-                "Custody", "Records", "Ledger", "Sealing", "strongroom-inspector",
+                "Custody", "Records", "Ledger", "Sealing", "SoftwareAuthenticator", "strongroom-inspector",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swift),
         .testTarget(
             name: "WebTests",
             dependencies: [
-                "Web", "Custody", "Records", "Sealing", "strongroom-inspector",
+                "Web", "Custody", "Records", "Sealing", "SoftwareAuthenticator", "strongroom-inspector",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

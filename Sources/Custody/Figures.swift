@@ -51,10 +51,11 @@ extension Vault {
         try rethrowing("policy") {
             let authority = try recorder.read(pool) { _, head in head.authority }
             // Not `decide`: it refuses to work under files that nobody has adopted yet.
-            guard authority.allows(.giveAccess, acting.person, at: clock.now()) else { throw Refusal.notEntitled }
+            guard authority.mayAdoptPolicies(acting.person, at: clock.now()) else { throw Refusal.notEntitled }
             try say(
                 .policyAdopted(
                     policies.access.abilities, policies.access.twoPersonRule,
+                    passkeyRoles: Set(policies.access.passkeyRequired),
                     acceptableUse: policies.acceptableUse.version),
                 .person(acting))
         }

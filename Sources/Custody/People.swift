@@ -50,7 +50,8 @@ struct Founding {
             serviceKey: secrets.service.verifyingKey.rawRepresentation,
             checkpointKey: secrets.checkpoint.verifyingKey.rawRepresentation, register: registerID, team: teamID,
             intake: intakeID, abilities: policies.access.abilities, acceptableUse: policies.acceptableUse.version,
-            twoPeople: policies.access.twoPersonRule, founder: new.act(wraps: wraps.map(\.0)))
+            twoPeople: policies.access.twoPersonRule, passkeyRoles: Set(policies.access.passkeyRequired),
+            founder: new.act(wraps: wraps.map(\.0)))
         let authenticator = Base32.encode(new.made.keys.authenticator)
         let person = new.person
         let acting = try new.acting()
@@ -136,6 +137,13 @@ struct MadeKeys: ~Copyable {
 extension Vault {
     // MARK: - Signing in
 
+    /// Signs a person in by name, password and a passkey; as ``signIn(name:password:code:from:)``.
+    public func signIn(
+        name: String, password: String, passkey: PasskeyAnswer, from origin: SignInOrigin
+    ) throws(VaultError) -> Acting {
+        try signIn(name: name, password: password, with: .passkey(passkey), from: origin)
+    }
+
     /// Signs a person in by name, password and authenticator code, or one of their recovery codes.
     ///
     /// An unknown name, a wrong password and a wrong code look and take the same. Recorded; durable on return. What the
@@ -143,8 +151,16 @@ extension Vault {
     /// - Parameters:
     ///   - code: six digits, or a recovery code; not looked at while the authenticator is not set up.
     ///   - origin: where it is tried from: failures slow that place, and others less.
+    /// - Throws: a refusal `passkey.needed` for a right code of somebody whose role signs in by passkey, and who has one; on
+    ///   the server itself a code still counts.
     public func signIn(
         name: String, password: String, code: String, from origin: SignInOrigin = .console
+    ) throws(VaultError) -> Acting {
+        try signIn(name: name, password: password, with: .code(code), from: origin)
+    }
+
+    private func signIn(
+        name: String, password: String, with factor: SecondFactor, from origin: SignInOrigin
     ) throws(VaultError) -> Acting {
         try rethrowing("sign-in") {
             let authority = try recorder.read(pool) { _, head in head.authority }
@@ -154,7 +170,8 @@ extension Vault {
             if let seconds = failures.wait(tag, from: origin, now: now) {
                 throw VaultError.tooManyTries(retryAfterSeconds: seconds)
             }
-            guard let acting = try open(person, password: password), let used = try use(code, acting) else {
+            guard let acting = try open(person, password: password), let used = try use(factor, acting, from: origin)
+            else {
                 failures.failed(tag, person?.id, from: origin, now: now)
                 flushFailures(force: false)
                 throw VaultError.signInFailed
@@ -206,20 +223,34 @@ extension Vault {
     /// - Throws: a refusal `code.wrong`; too many wrong ones slow the account as at sign-in.
     public func giveCode(_ code: String, as acting: Acting) throws(VaultError) {
         try rethrowing("code") {
-            if let refusal = ended(acting) { throw refusal }
-            let now = clock.monotonic()
-            let tag = recorder.authority.people[acting.person]?.nameTag ?? []
-            let origin = SignInOrigin.known(device: acting.session.bytes)
-            if let seconds = failures.wait(tag, from: origin, now: now) {
-                throw VaultError.tooManyTries(retryAfterSeconds: seconds)
-            }
-            guard try isCurrent(code, acting) else {
-                failures.failed(tag, acting.person, from: origin, now: now)
-                flushFailures(force: false)
-                throw Refusal.codeWrong
-            }
+            let now = try tryFactor(acting, otherwise: .codeWrong) { try isCurrent(code, acting) }
+            if signsInByPasskey(acting.person) { throw Refusal.passkeyNeeded }
             acting.memory.with { $0.codeGiven = now }
         }
+    }
+
+    /// When something that proves a signed-in person was found right; a wrong one counts as a failed sign-in of theirs, from
+    /// this session.
+    func tryFactor(_ acting: Acting, otherwise refusal: Refusal, _ isRight: () throws -> Bool) throws -> MonotonicTime {
+        if let refusal = ended(acting) { throw refusal }
+        let now = clock.monotonic()
+        let tag = recorder.authority.people[acting.person]?.nameTag ?? []
+        let origin = SignInOrigin.known(device: acting.session.bytes)
+        if let seconds = failures.wait(tag, from: origin, now: now) {
+            throw VaultError.tooManyTries(retryAfterSeconds: seconds)
+        }
+        guard try isRight() else {
+            failures.failed(tag, acting.person, from: origin, now: now)
+            flushFailures(force: false)
+            throw refusal
+        }
+        return now
+    }
+
+    /// Whether somebody's role signs in by passkey, and they have one.
+    private func signsInByPasskey(_ id: PersonID) -> Bool {
+        let authority = recorder.authority
+        return authority.people[id].map { !$0.passkeys.isEmpty && authority.requiresPasskey($0) } ?? false
     }
 
     func requireCode(_ acting: Acting) throws {
@@ -252,10 +283,15 @@ extension Vault {
                 flushFailures(force: false)
                 throw VaultError.signInFailed
             }
-            return acting.memory.with { memory in
-                defer { memory.hiddenAt = nil }
-                return memory.hiddenAt ?? "/"
-            }
+            return show(acting)
+        }
+    }
+
+    /// The page at which the session was hidden, which it no longer is.
+    func show(_ acting: Acting) -> String {
+        acting.memory.with { memory in
+            defer { memory.hiddenAt = nil }
+            return memory.hiddenAt ?? "/"
         }
     }
 
@@ -307,10 +343,18 @@ extension Vault {
 
     /// Nil for a wrong code, or one that was used. An authenticator's code is used up by this, durably; a recovery code by
     /// the statement that the caller makes.
-    private func use(_ code: String, _ acting: Acting) throws -> UsedCode? {
+    private func use(_ factor: SecondFactor, _ acting: Acting, from origin: SignInOrigin) throws -> UsedCode? {
         guard let person = recorder.authority.people[acting.person] else { return nil }
         if !person.enrolled { return UsedCode() }
-        if try isCurrent(code, acting) { return UsedCode() }
+        let code: String
+        switch factor {
+        case .passkey(let answer): return try isPasskey(answer, of: acting) ? UsedCode() : nil
+        case .code(let given): code = given
+        }
+        if try isCurrent(code, acting) {
+            guard origin == .console || !signsInByPasskey(acting.person) else { throw Refusal.passkeyNeeded }
+            return UsedCode()
+        }
         guard let number = try RecoveryCodes.number(of: code, acting.keys.authenticator),
             !person.recoveryCodesUsed.contains(number)
         else { return nil }

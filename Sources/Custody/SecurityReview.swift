@@ -60,7 +60,8 @@ extension SecurityReview.Series {
         case .documentOpened: self = .reads
         case .personInvited, .personReset, .personJoined, .personConfirmed, .personSuspended, .personRestored,
             .proposalMade, .proposalAgreed, .proposalWithdrawn,
-            .recoveryCodeUsed, .accessGiven, .accessEnded, .stationAdded, .stationWithdrawn, .policyAdopted:
+            .recoveryCodeUsed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded, .stationAdded,
+            .stationWithdrawn, .policyAdopted:
             self = .changes
         default: return nil
         }
@@ -160,6 +161,7 @@ extension Vault {
             case .signInFailed(let person, let count):
                 person == nil
                     ? "\(count) failed under names that are nobody’s" : "\(count) failed as \(try name(person))"
+            case .accessRefused(code: "passkey.copied"): "Refused: the passkey may have been copied (passkey.copied)"
             case .accessRefused(let code): "Refused (\(code))"
             case .uploadRefused(_, let code): "Upload refused (\(code))"
             case .documentOpened(let document, _, let manner):
@@ -176,6 +178,10 @@ extension Vault {
             case .proposalWithdrawn(let id):
                 "Withdrew: to " + (try authority.proposals[id]?.what.words { try name($0) } ?? "do something")
             case .recoveryCodeUsed: "Signed in with a recovery code"
+            case .passkeyAdded: "Added a passkey"
+            case .passkeyRemoved(_, let person):
+                statement.author == .person(person)
+                    ? "Removed a passkey of their own" : "Removed a passkey of \(try name(person))"
             case .accessGiven(let act):
                 "Gave \(try name(act.person)) access to \(act.whole ? "the file" : "documents") of \(reference(statement.pupilFile))"
             case .accessEnded(let id):

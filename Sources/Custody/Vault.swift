@@ -29,6 +29,7 @@ public final class Vault: Sendable {
     let inspector = Mutex<Inspector?>(nil)
     let hashGate: HashGate
     let failures: SignInFailures
+    let challenges: Challenges
     let filingTurns = FilingTurns()
     let arrivals = Arrivals()
     let stationMemories = StationMemories()
@@ -82,6 +83,7 @@ public final class Vault: Sendable {
             policy: policies.digest)
         budget = MemoryBudget(bytes: UInt64(policies.limits.inspectionMemoryMiB) << 20)
         hashGate = HashGate(atOnce: policies.sessions.hashesAtOnce, waiting: policies.sessions.hashesWaiting)
+        challenges = try rethrowing("vault.open") { try Challenges(clock: clock) }
         failures = SignInFailures(allowed: policies.sessions.failuresBeforeSlowing)
         sessions = Sessions(policy: policies.sessions, clock: clock)
         try rethrowing("vault.open") {

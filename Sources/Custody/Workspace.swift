@@ -3,7 +3,7 @@ import GRDB
 import Records
 
 /// What the service needs from day to day and no record rests on: uploads that wait to be filed, sealed to their
-/// uploaders, and the last authenticator step each person used. Not backed up; `secure_delete` on.
+/// uploaders, the last authenticator step each person used, and the last count of each passkey. Not backed up; `secure_delete` on.
 struct Workspace: Sendable {
     let queue: DatabaseQueue
 
@@ -20,6 +20,8 @@ struct Workspace: Sendable {
                 sql: """
                     CREATE TABLE IF NOT EXISTS authenticator_step (
                         person BLOB PRIMARY KEY NOT NULL, step INTEGER NOT NULL) STRICT;
+                    CREATE TABLE IF NOT EXISTS passkey_count (
+                        passkey BLOB PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT;
                     CREATE TABLE IF NOT EXISTS upload (
                         id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
                         owner BLOB NOT NULL CHECK (length(owner) = 16), blob BLOB NOT NULL CHECK (length(blob) = 16),
@@ -42,6 +44,28 @@ struct Workspace: Sendable {
                     INSERT INTO authenticator_step (person, step) VALUES (?, ?)
                     ON CONFLICT (person) DO UPDATE SET step = excluded.step WHERE excluded.step > authenticator_step.step
                     """, arguments: [Data(person.bytes), Int64(step)])
+            return db.changesCount == 1
+        }
+    }
+
+    /// The counter that a passkey's authenticator gave last; nil before its first answer.
+    func count(of passkey: PasskeyID) throws -> UInt32? {
+        try queue.read { db in
+            try Int64.fetchOne(
+                db, sql: "SELECT count FROM passkey_count WHERE passkey = ?", arguments: [Data(passkey.bytes)])
+        }.flatMap { UInt32(exactly: $0) }
+    }
+
+    /// Takes a passkey's counter: false where it, or a later one, was given before. An authenticator without a counter always
+    /// gives 0. Durable on return.
+    func use(count: UInt32, of passkey: PasskeyID) throws -> Bool {
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO passkey_count (passkey, count) VALUES (?, ?)
+                    ON CONFLICT (passkey) DO UPDATE SET count = excluded.count
+                    WHERE excluded.count > passkey_count.count OR (excluded.count = 0 AND passkey_count.count = 0)
+                    """, arguments: [Data(passkey.bytes), Int64(count)])
             return db.changesCount == 1
         }
     }

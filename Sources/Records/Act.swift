@@ -146,6 +146,8 @@ public struct FoundingAct: Hashable, Sendable {
     public let acceptableUse: String
     /// Which acts take two people from now on.
     public let twoPeople: TwoPersonRule
+    /// Which roles sign in by passkey from now on.
+    public let passkeyRoles: Set<Role>
     /// The founding lead.
     public let founder: PersonAct
 
@@ -153,7 +155,7 @@ public struct FoundingAct: Hashable, Sendable {
     public init(
         vault: VaultID, origin: String, serviceKey: [UInt8], checkpointKey: [UInt8], register: IdentityID,
         team: IdentityID, intake: IdentityID, abilities: Abilities, acceptableUse: String, twoPeople: TwoPersonRule,
-        founder: PersonAct
+        passkeyRoles: Set<Role>, founder: PersonAct
     ) {
         self.vault = vault
         self.origin = origin
@@ -165,6 +167,7 @@ public struct FoundingAct: Hashable, Sendable {
         self.abilities = abilities
         self.acceptableUse = acceptableUse
         self.twoPeople = twoPeople
+        self.passkeyRoles = passkeyRoles
         self.founder = founder
     }
 
@@ -174,6 +177,7 @@ public struct FoundingAct: Hashable, Sendable {
             "checkpoint_key": .string(Base64.encode(checkpointKey)), "register": .string(register.text),
             "team": .string(team.text), "intake": .string(intake.text), "abilities": abilities.encoded,
             "acceptable_use": .string(acceptableUse), "two_people": twoPeople.encoded,
+            "passkey_roles": .array(passkeyRoles.map(\.rawValue).sorted().map { .string($0) }),
             "founder": .object(founder.encoded),
         ]
     }
@@ -187,6 +191,7 @@ public struct FoundingAct: Hashable, Sendable {
             abilities: try Abilities(parsing: try reader.value("abilities")),
             acceptableUse: try reader.text("acceptable_use"),
             twoPeople: try TwoPersonRule(parsing: try reader.value("two_people")),
+            passkeyRoles: try reader.words("passkey_roles"),
             founder: try PersonAct(parsing: try reader.value("founder")))
         try reader.end()
     }
@@ -365,6 +370,10 @@ public enum Act: Hashable, Sendable {
     case trainingRecorded(TrainingAct)
     /// A person signed in with one of their ten recovery codes, 1 to 10, in place of the authenticator's.
     case recoveryCodeUsed(number: UInt64)
+    /// The author added a passkey of their own.
+    case passkeyAdded(PasskeyAct)
+    /// A passkey counts no more: removed by its person, or by who manages them.
+    case passkeyRemoved(PasskeyID, of: PersonID)
     /// A person may sign in and act no more, until they are restored. Their keys stay.
     /// A lead without another lead: under a proposal.
     case personSuspended(PersonID, under: ProposalID? = nil)
@@ -391,7 +400,7 @@ public enum Act: Hashable, Sendable {
     /// A pupil was put on the register.
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
-    case policyAdopted(Abilities, TwoPersonRule, acceptableUse: String)
+    case policyAdopted(Abilities, TwoPersonRule, passkeyRoles: Set<Role>, acceptableUse: String)
     /// A person signed in.
     case signedIn(SessionID)
     /// A session ended.
@@ -446,6 +455,8 @@ public enum Act: Hashable, Sendable {
         case policyAcknowledged = "policy.acknowledged"
         case trainingRecorded = "training.recorded"
         case recoveryCodeUsed = "recovery-code.used"
+        case passkeyAdded = "passkey.added"
+        case passkeyRemoved = "passkey.removed"
         case personSuspended = "person.suspended"
         case personRestored = "person.restored"
         case proposalMade = "proposal.made"
@@ -485,7 +496,8 @@ public enum Act: Hashable, Sendable {
         public var concernsAuthority: Bool {
             switch self {
             case .vaultFounded, .personInvited, .personReset, .personJoined, .personEnrolled, .personConfirmed,
-                .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .personSuspended, .personRestored,
+                .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .passkeyAdded, .passkeyRemoved,
+                .personSuspended, .personRestored,
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
@@ -516,6 +528,8 @@ public enum Act: Hashable, Sendable {
         case .policyAcknowledged: .policyAcknowledged
         case .trainingRecorded: .trainingRecorded
         case .recoveryCodeUsed: .recoveryCodeUsed
+        case .passkeyAdded: .passkeyAdded
+        case .passkeyRemoved: .passkeyRemoved
         case .personSuspended: .personSuspended
         case .personRestored: .personRestored
         case .proposalMade: .proposalMade
@@ -563,6 +577,9 @@ public enum Act: Hashable, Sendable {
         case .policyAcknowledged(let version): ["version": .string(version)]
         case .trainingRecorded(let act): act.encoded
         case .recoveryCodeUsed(let number): ["number": .integer(Int64(number))]
+        case .passkeyAdded(let act): act.encoded
+        case .passkeyRemoved(let passkey, let person):
+            ["passkey": .string(passkey.text), "person": .string(person.text)]
         case .personEnrolled(let person): ["person": .string(person.text)]
         case .personSuspended(let person, let proposal), .personRestored(let person, let proposal):
             ["person": .string(person.text)].merging(proposal.map { ["proposal": .string($0.text)] } ?? [:]) { $1 }
@@ -575,9 +592,10 @@ public enum Act: Hashable, Sendable {
         case .recoveryDrilled(let act): act.encoded
         case .recoveryUsed(let act): act.encoded
         case .pupilRegistered(let act): act.encoded
-        case .policyAdopted(let abilities, let twoPeople, let version):
+        case .policyAdopted(let abilities, let twoPeople, let passkeyRoles, let version):
             [
                 "abilities": abilities.encoded, "two_people": twoPeople.encoded,
+                "passkey_roles": .array(passkeyRoles.map(\.rawValue).sorted().map { .string($0) }),
                 "acceptable_use": .string(version),
             ]
         case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
@@ -626,6 +644,9 @@ public enum Act: Hashable, Sendable {
         case .trainingRecorded:
             self = .trainingRecorded(try TrainingAct(parsing: value))
             return
+        case .passkeyAdded:
+            self = .passkeyAdded(try PasskeyAct(parsing: value))
+            return
         case .accessGiven:
             self = .accessGiven(try AccessAct(parsing: value))
             return
@@ -662,7 +683,7 @@ public enum Act: Hashable, Sendable {
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived, .restrictedActed, .proposalMade:
+            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded:
             throw .malformed("kind")
         case .accessExtended: self = .accessExtended(try Share.list(reader.array("shares")))
         case .accessEnded: self = .accessEnded(try reader.id("access"))
@@ -677,6 +698,7 @@ public enum Act: Hashable, Sendable {
         case .personEnrolled: self = .personEnrolled(try reader.id("person"))
         case .policyAcknowledged: self = .policyAcknowledged(version: try reader.text("version"))
         case .recoveryCodeUsed: self = .recoveryCodeUsed(number: try reader.size("number"))
+        case .passkeyRemoved: self = .passkeyRemoved(try reader.id("passkey"), of: try reader.id("person"))
         case .personSuspended:
             self = .personSuspended(
                 try reader.id("person"), under: try reader.has("proposal") ? try reader.id("proposal") : nil)
@@ -689,6 +711,7 @@ public enum Act: Hashable, Sendable {
             self = .policyAdopted(
                 try Abilities(parsing: try reader.value("abilities")),
                 try TwoPersonRule(parsing: try reader.value("two_people")),
+                passkeyRoles: try reader.words("passkey_roles"),
                 acceptableUse: try reader.text("acceptable_use"))
         case .signedIn: self = .signedIn(try reader.id("session"))
         case .signedOut: self = .signedOut(try reader.id("session"))

@@ -42,6 +42,8 @@ public struct PersonState: Sendable {
     public fileprivate(set) var training: TrainingAct?
     /// The recovery codes of their present keys that were used.
     public fileprivate(set) var recoveryCodesUsed: Set<UInt64> = []
+    /// The passkeys of their present keys, oldest first.
+    public internal(set) var passkeys: [PasskeyState] = []
     /// Since when they may nothing, where they were suspended.
     public internal(set) var suspended: Timestamp?
     /// When they were last given the keys of their roles, also of keys that count no more.
@@ -184,6 +186,10 @@ public struct Authority: Sendable {
     public internal(set) var notices: [Notice] = []
     /// Which acts take two people now.
     public private(set) var twoPeople = TwoPersonRule(acts: [], newForDays: TwoPersonRule.days.lowerBound)
+    /// Which roles sign in by passkey now.
+    public private(set) var passkeyRoles: Set<Role> = []
+    /// Every credential that was ever added as a passkey.
+    var credentials: Set<Digest> = []
     /// What each role may do now.
     public private(set) var abilities = Abilities(byRole: [:])
     /// The policies in force.
@@ -215,6 +221,7 @@ public struct Authority: Sendable {
 
     func refusal(of ability: Ability, to person: PersonState, at time: Timestamp) -> Refusal? {
         if let refusal = hindrance(of: person) { return refusal }
+        if lacksPasskey(person) { return .passkeyMissing }
         if !abilities.allow(ability, to: person.roles) { return .notEntitled }
         guard ability.needsDuties else { return nil }
         let missing = steps(of: person, at: time)
@@ -227,6 +234,7 @@ public struct Authority: Sendable {
         EnrolmentStep.allCases.filter { step in
             switch step {
             case .authenticator: !person.enrolled
+            case .passkey: lacksPasskey(person)
             case .policy: person.acknowledged != acceptableUse
             case .keys: !person.confirmed
             case .training: person.training.map { $0.expires <= time } ?? true
@@ -395,8 +403,17 @@ public struct Authority: Sendable {
                 return
             }
             guard person.enrolled else { throw .unlawful("author not enrolled") }
-            if kind == .policyAcknowledged || kind == .recoveryCodeUsed { return }
+            if [.policyAcknowledged, .recoveryCodeUsed, .passkeyAdded, .passkeyRemoved].contains(kind) { return }
             guard person.confirmed else { throw .unlawful("author's keys were not compared") }
+            if lacksPasskey(person) {
+                switch kind {
+                // What they have open ends, and that they were refused is said.
+                case .documentClosed, .accessRefused: return
+                // Who cannot add one, since the policy is wrong, can put that right.
+                case .policyAdopted where mayAdoptPolicies(id, at: time): return
+                default: throw .unlawful("author has no passkey, which their role needs")
+                }
+            }
             func require(_ ability: Ability) throws(StatementError) {
                 if let refusal = refusal(of: ability, to: person, at: time) {
                     throw .unlawful("author may not \(ability.rawValue): \(refusal.code)")
@@ -433,6 +450,7 @@ public struct Authority: Sendable {
             abilities = act.abilities
             acceptableUse = act.acceptableUse
             twoPeople = act.twoPeople
+            passkeyRoles = act.passkeyRoles
             policy = statement.policy
             try addNode(act.register, .register)
             try addNode(act.team, .team)
@@ -460,6 +478,8 @@ public struct Authority: Sendable {
             guard case .person(let author) = statement.author, (1...10).contains(number),
                 people[author]?.recoveryCodesUsed.insert(number).inserted == true
             else { throw .unlawful("a recovery code used twice") }
+        case .passkeyAdded(let act): try addPasskey(act, statement)
+        case .passkeyRemoved(let id, let person): try removePasskey(id, of: person, statement)
         case .stationAdded(let act):
             guard act.party.roles == [.station], act.party.wraps.isEmpty else {
                 throw .unlawful("a station with another role, or with keys to something")
@@ -526,9 +546,10 @@ public struct Authority: Sendable {
             pupils[pupilFile] = PupilState(
                 id: act.pupil, pupilFile: pupilFile, reference: act.reference, identity: act.identity, row: act.row)
             pupilFilesByReference[act.reference] = pupilFile
-        case .policyAdopted(let abilities, let twoPeople, let version):
+        case .policyAdopted(let abilities, let twoPeople, let passkeyRoles, let version):
             self.abilities = abilities
             self.twoPeople = twoPeople
+            self.passkeyRoles = passkeyRoles
             acceptableUse = version
             policy = statement.policy
         default: break
@@ -635,6 +656,7 @@ public struct Authority: Sendable {
         person.verifyingKey = verifyingKey
         person.keybox = keybox
         person.recoveryCodesUsed = []
+        person.passkeys = []
         people[id] = person
     }
 

@@ -194,6 +194,8 @@ public struct TrainingAct: Hashable, Sendable {
 public enum EnrolmentStep: String, Hashable, Sendable, CaseIterable {
     /// Confirm a code of the authenticator.
     case authenticator
+    /// Add a passkey, where their role signs in by one.
+    case passkey
     /// Read and acknowledge the policy in force.
     case policy
     /// Compare the fingerprint of their keys with a lead, who then gives them the keys of their roles.

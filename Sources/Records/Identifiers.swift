@@ -80,6 +80,8 @@ public enum Kind {
     public enum Access {}
     /// A proposal of something that takes two people.
     public enum Proposal {}
+    /// A passkey that somebody signs in with.
+    public enum Passkey {}
 }
 
 /// A vault.
@@ -110,6 +112,8 @@ public typealias BatchID = Identifier<Kind.Batch>
 public typealias AccessID = Identifier<Kind.Access>
 /// A proposal of something that takes two people.
 public typealias ProposalID = Identifier<Kind.Proposal>
+/// A passkey that somebody signs in with.
+public typealias PasskeyID = Identifier<Kind.Passkey>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

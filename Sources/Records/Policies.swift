@@ -56,6 +56,9 @@ public struct Policies: Sendable {
         guard TwoPersonRule.days.contains(access.newForDays) else {
             throw .policyUnreadable("policies/access.yaml: somebody is new for 1 to 90 days")
         }
+        guard !access.passkeyRequired.contains(.station) else {
+            throw .policyUnreadable("policies/access.yaml: a scan station has no passkey")
+        }
         guard access.roles[.dsl].map({ Set($0).isSuperset(of: [.managePeople, .giveAccess]) }) == true else {
             throw .policyUnreadable("policies/access.yaml: the role dsl must be able to manage-people and give-access")
         }
@@ -116,10 +119,20 @@ public struct SchoolPolicy: Codable, Hashable, Sendable {
     public let contact: String
     /// Whom to turn to about a member of staff: the local authority's designated officer.
     public let lado: String
+    /// The host name at which people reach the vault: passkeys are made for it, and serve nowhere else.
+    public let site: String
 
     func check() throws(Refusal) {
         guard TimeZone(identifier: timezone) != nil else {
             throw .policyUnreadable("policies/school.yaml: there is no time zone \(timezone.prefix(40))")
+        }
+        let labels = site.split(separator: ".", omittingEmptySubsequences: false)
+        guard site.utf8.count <= 253,
+            labels.allSatisfy({ $0.wholeMatch(of: /[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/) != nil }),
+            labels.last?.contains(where: \.isLetter) == true
+        else {
+            throw .policyUnreadable(
+                "policies/school.yaml: site is a host name in small letters, such as vault.school.example")
         }
     }
 }
@@ -191,8 +204,10 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
     public let twoPeople: [TwoPersonAct]
     /// For how many days after they were given their keys somebody is no second person.
     public let newForDays: Int
+    /// Which roles sign in by passkey, and no longer by a code.
+    public let passkeyRequired: [Role]
 
-    /// Both, as a statement carries them.
+    /// Both of these, as a statement carries them.
     public var twoPersonRule: TwoPersonRule { TwoPersonRule(acts: Set(twoPeople), newForDays: newForDays) }
     /// As a statement carries them.
     public var abilities: Abilities { Abilities(byRole: roles.mapValues(Set.init)) }
@@ -212,6 +227,7 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         longestAccessDays = try container.decode(Int.self, forKey: .longestAccessDays)
         twoPeople = try container.decode([TwoPersonAct].self, forKey: .twoPeople)
         newForDays = try container.decode(Int.self, forKey: .newForDays)
+        passkeyRequired = try container.decode([Role].self, forKey: .passkeyRequired)
     }
 
     /// In the file's own words.
@@ -222,6 +238,7 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         try container.encode(longestAccessDays, forKey: .longestAccessDays)
         try container.encode(twoPeople, forKey: .twoPeople)
         try container.encode(newForDays, forKey: .newForDays)
+        try container.encode(passkeyRequired, forKey: .passkeyRequired)
     }
 
     private enum Keys: String, CodingKey {
@@ -229,6 +246,7 @@ public struct AccessPolicy: Codable, Hashable, Sendable {
         case longestAccessDays = "longest-access-days"
         case twoPeople = "two-people"
         case newForDays = "new-for-days"
+        case passkeyRequired = "passkey-required"
     }
 }
 

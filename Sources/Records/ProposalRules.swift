@@ -3,7 +3,8 @@ extension Authority {
     /// Why somebody has no part in what takes two people; nil for a lead, deputy or panel member whose keys count.
     public func refusal(toTakePart person: PersonID) -> Refusal? {
         guard let person = people[person] else { return .notEntitled }
-        return hindrance(of: person) ?? (person.roles.isDisjoint(with: Role.madeByLead) ? .notEntitled : nil)
+        return hindrance(of: person) ?? (lacksPasskey(person) ? .passkeyMissing : nil)
+            ?? (person.roles.isDisjoint(with: Role.madeByLead) ? .notEntitled : nil)
     }
 
     /// Why somebody may not propose something; nil where they may, and where it could be done.

@@ -92,6 +92,18 @@ extension Refusal {
     public static let enrolmentUnfinished = Refusal(
         code: "access.enrolment-unfinished", message: "Your first sign-in is not finished.",
         hint: "Set up your authenticator first.")
+    /// A role that signs in by passkey, of somebody who has none yet.
+    public static let passkeyMissing = Refusal(
+        code: "access.passkey-missing", message: "Your role signs in with a passkey, and you have none yet.",
+        hint: "Add one on the page Your passkeys, then go on.")
+    /// A code, of somebody whose role signs in by passkey.
+    public static let passkeyNeeded = Refusal(
+        code: "passkey.needed", message: "Your role signs in with a passkey, not with a code.",
+        hint: "Use your passkey or security key. Without it, one of your recovery codes signs you in.")
+    /// A passkey's answer that does not count.
+    public static let passkeyWrong = Refusal(
+        code: "passkey.wrong", message: "That passkey is none of yours here, or it took longer than five minutes.",
+        hint: "Try again, or type a code.")
     /// A lead has not compared the keys yet.
     public static let keysNotGiven = Refusal(
         code: "access.keys-not-given", message: "The safeguarding lead has not compared your keys with you yet.",

@@ -58,6 +58,10 @@ public enum ItemKind: String, Hashable, Sendable, CaseIterable {
     case registerRow = "register-row"
     /// A person's name.
     case personRow = "person-row"
+    /// The public half of a passkey.
+    case credential
+    /// The name that somebody gave a passkey.
+    case passkeyRow = "passkey-row"
 }
 
 /// A sealed item as its statement commits to it.

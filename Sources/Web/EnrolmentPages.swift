@@ -129,6 +129,7 @@ private func firstTimePage(_ visit: Visit, refusal: Refusal? = nil) throws -> Re
     let acting = try visit.acting
     let due = visit.vault.standing(of: acting).steps
     if due.contains(.authenticator) { return try authenticatorPage(visit, acting, refusal) }
+    if due.contains(.passkey) { return .redirect("/passkeys") }
     if due.contains(.policy) { return .redirect("/policy") }
     guard due.contains(.keys), let words = try visit.vault.fingerprintWords(of: acting.person, as: acting) else {
         return .redirect("/")

@@ -117,7 +117,8 @@ struct Problem {
         let refusal = error.refusal
         let status: HTTPResponse.Status =
             switch error {
-            case .refused(.notEntitled), .refused(.enrolmentUnfinished), .refused(.keysNotGiven),
+            case .refused(.notEntitled), .refused(.enrolmentUnfinished), .refused(.passkeyMissing),
+                .refused(.keysNotGiven),
                 .refused(.keysBeingReplaced), .refused(.policyNotAcknowledged), .refused(.trainingMissing),
                 .refused(.stationEnded), .refused(.suspended), .refused(.signedOut):
                 .forbidden

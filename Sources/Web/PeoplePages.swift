@@ -120,6 +120,7 @@ extension Wording {
             return until > now ? "Invited until \(moment(until))" : "Invitation too old"
         }
         if standing.steps.contains(.authenticator) { return "Has to set up the authenticator" }
+        if standing.steps.contains(.passkey) { return "Has to add a passkey" }
         if standing.steps.contains(.keys) { return "Waits for their keys" }
         if standing.steps.contains(.policy) { return "Has to read the policy" }
         return standing.steps.contains(.training) ? "No training that counts" : "Can work"

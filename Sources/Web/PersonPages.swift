@@ -62,6 +62,9 @@ struct PersonPage {
     let mayTrain: Bool
     let isInvited: Bool
     let recoveryCodes: String?
+    /// Nil for who has not joined.
+    let passkeys: [PasskeyRow]?
+    let noPasskeys: Bool
     let places: [PlaceRow]
     let isAway: Bool
     let objection: String?
@@ -80,6 +83,7 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
     let acting = try visit.acting
     let (person, objection) = try visit.vault.person(id, as: acting)
     let places = try visit.vault.places(of: id, as: acting)
+    let passkeys = try visit.vault.passkeys(of: id, as: acting)
     let isSuspended = person.suspended != nil
     let standing = person.standing
     let waitsForKeys = standing.steps.contains(.keys) && !standing.steps.contains(.authenticator) && !isSuspended
@@ -102,7 +106,9 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
             day: Field(value: visit.form["day"], error: place == "day" ? problem : nil),
             mayTrain: standing.invitedUntil == nil, isInvited: standing.invitedUntil != nil,
             recoveryCodes: standing.isConfirmed ? visit.words.count(standing.recoveryCodesLeft, "recovery code") : nil,
-            places: places.map { PlaceRow($0, visit) }, isAway: places.isEmpty,
+            passkeys: standing.invitedUntil == nil
+                ? passkeys.map { PasskeyRow($0, under: "/people/\(id.text)", visit) } : nil,
+            noPasskeys: passkeys.isEmpty, places: places.map { PlaceRow($0, visit) }, isAway: places.isEmpty,
             objection: objection.map { "\($0.message) \($0.hint)" },
             isOfTwo: !person.roles.isDisjoint(with: Role.madeByLead)
                 && visit.vault.policies.access.twoPeople.contains(.joinAgain),

@@ -117,10 +117,16 @@ package struct Route: Sendable {
 
 extension BodyRule {
     /// The field of a code that is asked for before the rest of the form counts.
-    static let codeField = "authenticator-code"
+    static let codeField = codePrefix + "code"
+    /// What the names of the fields begin with that prove anew who sends a form.
+    static let codePrefix = "authenticator-"
+    static let codeFields: Set = [
+        codeField, codePrefix + passkeyField, codePrefix + challengeField,
+    ]
 
     func withCode(_ asks: Bool) -> BodyRule {
         guard asks, case .form(let once, let many, let perUpload) = self else { return self }
-        return .form(once.union([Self.codeField]), many: many, perUpload: perUpload)
+        return .form(once.union([Self.codeField]), many: many, perUpload: perUpload).withPasskey(
+            prefix: Self.codePrefix)
     }
 }

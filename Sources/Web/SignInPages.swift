@@ -5,11 +5,13 @@ import Records
 
 let signInRoutes: [Route] = [
     Route(.get, "/sign-in", .anyone, handle: showSignIn),
-    Route(.post, "/sign-in", .anyone, body: .form(["name", "password", "code", "kept"]), hashes: true, handle: signIn),
+    Route(
+        .post, "/sign-in", .anyone, body: .form(["name", "password", "code", "kept"]).withPasskey(), hashes: true,
+        handle: signIn),
     Route(.post, "/sign-out", .session, body: .form([]), handle: signOut),
     Route(.get, "/hidden", .anyone) { visit in hiddenPage(visit) },
     Route(.post, "/hidden", .session, body: .form(["place"]), handle: hideScreen),
-    Route(.post, "/hidden/show", .session, body: .form(["password"]), hashes: true, handle: showScreen),
+    Route(.post, "/hidden/show", .session, body: .form(["password"]).withPasskey(), hashes: true, handle: showScreen),
 ]
 
 struct SignInPage {
@@ -19,12 +21,14 @@ struct SignInPage {
     let failed: String?
     /// A form that came too late, sealed to its sender.
     let kept: String?
+    let passkey: PasskeyButton
 }
 
 struct HiddenPage {
     let chrome: Chrome
     let isHidden: Bool
     let failed: String?
+    let passkey: PasskeyButton?
 }
 
 private func showSignIn(_ visit: Visit) throws -> Reply {
@@ -51,23 +55,30 @@ private func signInPage(
         .signIn,
         SignInPage(
             chrome: visit.chrome("Sign in", problems: failed.map { [ProblemLink(href: "#name", text: $0)] } ?? []),
-            token: token, name: name, failed: failed, kept: kept.isEmpty ? nil : kept),
+            token: token, name: name, failed: failed, kept: kept.isEmpty ? nil : kept,
+            passkey: PasskeyButton("Sign in with a passkey instead of the code", visit)),
         status: problem?.status ?? status)
 }
 
 private func signIn(_ visit: Visit) throws -> Reply {
+    let given = try visit.givenPasskey()
     do throws(VaultError) {
-        let acting = try visit.vault.signIn(
-            name: visit.form["name"], password: visit.form["password"], code: visit.form["code"],
-            from: visit.vault.origin(
-                deviceToken: visit.request.cookie(.device), name: visit.form["name"], address: visit.address))
+        let (name, password) = (visit.form["name"], visit.form["password"])
+        let origin = visit.vault.origin(
+            deviceToken: visit.request.cookie(.device), name: name, address: visit.address)
+        let acting =
+            if let passkey = given {
+                try visit.vault.signIn(name: name, password: password, passkey: passkey, from: origin)
+            } else {
+                try visit.vault.signIn(name: name, password: password, code: visit.form["code"], from: origin)
+            }
         let kept = Base64.decode(visit.form["kept"]).map { visit.vault.takeLateForm($0, as: acting) } ?? false
         return try visit.openSession(
             of: acting, then: !visit.vault.standing(of: acting).isConfirmed ? "/first-time" : kept ? "/late" : "/")
     } catch {
         switch error {
         case .signInFailed, .tooManyTries, .busy, .refused(.suspended),
-            .refused(.keysBeingReplaced):
+            .refused(.keysBeingReplaced), .refused(.passkeyNeeded):
             // The same page whatever was wrong; only how long to wait is said.
             let problem = Problem(.vault(error))
             return signInPage(
@@ -92,11 +103,15 @@ private func signOut(_ visit: Visit) throws -> Reply {
 
 private func hiddenPage(_ visit: Visit, problem: Problem? = nil) -> Reply {
     let isHidden = visit.session.map { visit.vault.hiddenPlace(of: $0.acting) != nil } ?? false
+    let hasPasskeys =
+        (try? visit.session.map { try visit.vault.passkeys(of: $0.acting.person, as: $0.acting) })??.isEmpty == false
     return visit.page(
         .hidden,
         HiddenPage(
             chrome: visit.chrome(visit.vault.policies.school.name), isHidden: isHidden,
-            failed: problem.map { "\($0.title) \($0.advice)" }), status: problem?.status ?? .ok)
+            failed: problem.map { "\($0.title) \($0.advice)" },
+            passkey: hasPasskeys ? PasskeyButton("Use a passkey instead", visit, isAlone: true) : nil),
+        status: problem?.status ?? .ok)
 }
 
 /// Hides the session, and not only what stands on the screen. The page to come back to is one of ours, or home.
@@ -109,8 +124,10 @@ private func hideScreen(_ visit: Visit) throws -> Reply {
 }
 
 private func showScreen(_ visit: Visit) throws -> Reply {
+    let given = try visit.givenPasskey()
     do throws(VaultError) {
         guard let acting = visit.session?.acting else { return .redirect("/sign-in") }
+        if let given { return .redirect(try visit.vault.reveal(acting, passkey: given)) }
         return .redirect(try visit.vault.reveal(acting, password: visit.form["password"]))
     } catch {
         switch error {
@@ -123,7 +140,7 @@ private func showScreen(_ visit: Visit) throws -> Reply {
                             Refusal(
                                 code: "reveal.failed", message: "That is not your password.", hint: "Type it again."))))
             )
-        case .tooManyTries, .busy: return hiddenPage(visit, problem: Problem(.vault(error)))
+        case .refused(.passkeyWrong), .tooManyTries, .busy: return hiddenPage(visit, problem: Problem(.vault(error)))
         default: throw error
         }
     }

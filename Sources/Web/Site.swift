@@ -32,7 +32,8 @@ package struct Site: HTTPResponder {
 
     /// Every address.
     package static let routes: [Route] =
-        (signInRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
+        (signInRoutes + passkeyRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes
+        + filingRoutes
         + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + ledgerRoutes
@@ -162,6 +163,10 @@ package struct Site: HTTPResponder {
             guard route.leadsToSignIn || !route.path.hasPrefix("/api/") else { throw .vault(.refused(.keysNotGiven)) }
             return .redirect("/first-time")
         }
+        if vault.standing(of: acting).steps.contains(.passkey) {
+            guard route.leadsToSignIn else { throw .vault(.refused(.passkeyMissing)) }
+            return .redirect("/passkeys")
+        }
         let abilities: [Ability] =
             switch route.access {
             case .anyone, .session, .signedIn: []
@@ -276,9 +281,7 @@ extension Problem {
 extension Visit {
     /// The token that this session's forms carry, or before there is a session, the one in the form's own cookie.
     func checkToken(_ given: String) throws(Fault) {
-        let expected = session?.csrf ?? request.cookie(.form) ?? ""
-        guard !expected.isEmpty else { throw .sessionEnded }
-        guard equalInConstantTime(given, expected) else { throw .forged }
+        guard equalInConstantTime(given, try formToken) else { throw .forged }
     }
 }
 

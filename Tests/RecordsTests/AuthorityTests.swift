@@ -81,7 +81,9 @@ import Testing
         let manager = Author.person(try school.add([.accountManager]))
         for author in [deputy, manager] {
             #expect(
-                school.unlawful(.policyAdopted(school.abilities, school.twoPeople, acceptableUse: "2"), by: author)
+                school.unlawful(
+                    .policyAdopted(school.abilities, school.twoPeople, passkeyRoles: [], acceptableUse: "2"), by: author
+                )
                     == "author may not give-access: access.not-entitled")
         }
     }
@@ -129,7 +131,7 @@ import Testing
         let people: [Act] = [
             .signedIn(.random()), .accessRefused(code: "c"), .registerRead(.random()), .chronologyRead(.random()),
             .documentOpened(.random(), .random(), .view), .uploadDiscarded(.random()),
-            .policyAdopted(school.abilities, school.twoPeople, acceptableUse: "2"),
+            .policyAdopted(school.abilities, school.twoPeople, passkeyRoles: [], acceptableUse: "2"),
             .policyAcknowledged(version: School.policyVersion),
             .recoveryCodeUsed(number: 1), .personEnrolled(school.founder),
         ]
@@ -159,7 +161,8 @@ import Testing
             school.unlawful(act, by: .person(school.founder), policy: other) == "policy is not the one in force")
         let fewer = Abilities(byRole: [.dsl: [.managePeople]])
         try school.say(
-            .policyAdopted(fewer, school.twoPeople, acceptableUse: School.policyVersion), by: .person(school.founder),
+            .policyAdopted(fewer, school.twoPeople, passkeyRoles: [], acceptableUse: School.policyVersion),
+            by: .person(school.founder),
             policy: other)
         #expect(school.unlawful(act, by: .person(school.founder), policy: other) == nil)
         #expect(!school.may(.read, school.founder))
@@ -270,6 +273,7 @@ import Testing
             checkpointKey: founding.checkpointKey, register: founding.register, team: founding.team,
             intake: founding.intake,
             abilities: founding.abilities, acceptableUse: founding.acceptableUse, twoPeople: founding.twoPeople,
+            passkeyRoles: [],
             founder: act)
         let late = school.statement(.vaultFounded(other), by: .person(impostor))
         #expect(late.index > 0)

@@ -106,7 +106,9 @@ import Testing
         var later = school
         later.time += 10
         #expect(why(later) == "author may not read: access.training-missing")
-        try school.say(.policyAdopted(school.abilities, school.twoPeople, acceptableUse: "2027-09"), by: school.founder)
+        try school.say(
+            .policyAdopted(school.abilities, school.twoPeople, passkeyRoles: [], acceptableUse: "2027-09"),
+            by: school.founder)
         #expect(why(school) == "author may not read: access.policy-not-acknowledged")
     }
 

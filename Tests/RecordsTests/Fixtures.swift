@@ -53,7 +53,8 @@ struct School {
         let founding = FoundingAct(
             vault: vault, origin: "strongroom.invalid/x", serviceKey: [UInt8](repeating: 1, count: 32),
             checkpointKey: [UInt8](repeating: 2, count: 32), register: register, team: team, intake: intake,
-            abilities: abilities, acceptableUse: Self.policyVersion, twoPeople: twoPeople, founder: act)
+            abilities: abilities, acceptableUse: Self.policyVersion, twoPeople: twoPeople, passkeyRoles: [],
+            founder: act)
         try say(
             .vaultFounded(founding), by: founder, items: items + [register, team, intake].map { Self.recipient($0) })
         guard isReady else { return }

@@ -254,7 +254,8 @@ import Testing
         // What the policy does not name takes no second person, and is not proposed.
         let fewer = TwoPersonRule(acts: [.makeLead], newForDays: 7)
         try settled.school.say(
-            .policyAdopted(settled.school.abilities, fewer, acceptableUse: School.policyVersion), by: settled.lead)
+            .policyAdopted(settled.school.abilities, fewer, passkeyRoles: [], acceptableUse: School.policyVersion),
+            by: settled.lead)
         #expect(settled.proposing(settled.keys(of: person), by: settled.lead) == Self.notProposed)
         #expect(settled.giving(person) == nil)
         #expect(settled.proposing(.suspension(settled.lead), by: settled.deputy) == Self.notProposed)

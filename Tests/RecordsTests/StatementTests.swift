@@ -38,7 +38,8 @@ private func everyAct() throws -> [Act] {
             FoundingAct(
                 vault: .random(), origin: "strongroom.invalid/v", serviceKey: Randomness.bytes(32),
                 checkpointKey: Randomness.bytes(32), register: .random(), team: .random(), intake: .random(),
-                abilities: abilities, acceptableUse: "2026-09", twoPeople: twoPeople, founder: person)),
+                abilities: abilities, acceptableUse: "2026-09", twoPeople: twoPeople, passkeyRoles: [], founder: person)
+        ),
         .personInvited(
             InvitationAct(
                 person: .random(), nameTag: Randomness.bytes(32), roles: [.admin, .staff], row: .random(), code: code)),
@@ -52,6 +53,9 @@ private func everyAct() throws -> [Act] {
         .personConfirmed(ConfirmationAct(person: .random(), identity: .random(), wraps: [], under: .random())),
         .policyAcknowledged(version: "2026-09"), .trainingRecorded(School.training(of: .random())),
         .recoveryCodeUsed(number: 10),
+        .passkeyAdded(
+            PasskeyAct(passkey: .random(), credential: .random(), credentialHash: digest("1"), row: .random())),
+        .passkeyRemoved(.random(), of: .random()),
         .accessGiven(
             AccessAct(
                 access: .random(), person: .random(), identity: .random(), whole: true,
@@ -77,7 +81,8 @@ private func everyAct() throws -> [Act] {
         .proposalAgreed(.random()), .proposalWithdrawn(.random()),
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
-        .policyAdopted(abilities, twoPeople, acceptableUse: "2026-09"), .signedIn(.random()), .signedOut(.random()),
+        .policyAdopted(abilities, twoPeople, passkeyRoles: [], acceptableUse: "2026-09"), .signedIn(.random()),
+        .signedOut(.random()),
         .signInFailed(.random(), count: 3),
         .signInFailed(nil, count: 1), filing(nil, nil), filing("pdf.javascript", .random()),
         .batchOpened(.random()), .batchClosed(.random()),
@@ -185,7 +190,8 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             }
         }
         let rule = TwoPersonRule(acts: [.makeLead, .suspendLead], newForDays: 7)
-        let adopted = Act.policyAdopted(Abilities(byRole: [.dsl: [.file, .read]]), rule, acceptableUse: "2")
+        let adopted = Act.policyAdopted(
+            Abilities(byRole: [.dsl: [.file, .read]]), rule, passkeyRoles: [.deputy, .dsl], acceptableUse: "2")
         let policy = try object(CanonicalValue(parsing: statement(adopted, full: false).encoded()))
         let whole = try object(policy["act"])
         for words in [["read", "file"], ["file", "file", "read"], ["file", "erase"]] {

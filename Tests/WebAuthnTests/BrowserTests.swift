@@ -1,4 +1,5 @@
 import Foundation
+import SoftwareAuthenticator
 import Testing
 import WebAuthn
 

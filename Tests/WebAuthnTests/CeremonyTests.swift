@@ -1,5 +1,6 @@
 import Crypto
 import CryptoExtras
+import SoftwareAuthenticator
 import Testing
 import WebAuthn
 

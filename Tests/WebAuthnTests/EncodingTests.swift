@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import Foundation
+import SoftwareAuthenticator
 import Testing
 import WebAuthn
 

@@ -1,3 +1,4 @@
+import SoftwareAuthenticator
 import Testing
 import WebAuthn
 

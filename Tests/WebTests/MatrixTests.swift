@@ -188,6 +188,10 @@ struct MatrixTests {
         let restricted = try file(by: office, about: StaffConcern(people: [deputy.person])).document.text
         let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
 
+        school.clock.move(seconds: 60)
+        for acting in [office, other, staff, panel, deputy, lead] { try school.giveCode(as: acting, after: 0) }
+        let (mine, theirs) = (try school.addPasskey(as: lead).id.text, try school.addPasskey(as: other).id.text)
+
         let missing = (Ownership.missing, DocumentID.random().text)
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
@@ -201,6 +205,7 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
+                    "passkey": [(.own, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "pupil": register, "document": [(.own, first.document.text), (.own, restricted), missing],
                     "documents": [
@@ -214,6 +219,7 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
+                    "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "pupil": register,
                     "document": [(.others, own.document.text), (.others, restricted), missing],
@@ -229,6 +235,7 @@ struct MatrixTests {
                 role: "nominated", visitor: try school.visitor(staff),
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
+                    "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "pupil": register,
                     "document": [
@@ -247,6 +254,7 @@ struct MatrixTests {
                     .read, .readShared, .readDocument, .holdRestricted, .managePupils, .seeFigures, .takesPart,
                 ]),
                 things: [
+                    "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "pupil": register, "document": [(.own, first.document.text), (.barred, restricted), missing],
                     "documents": [(.others, first.document.text), (.barred, restricted), missing],
@@ -259,6 +267,7 @@ struct MatrixTests {
                 role: "panel", visitor: try school.visitor(panel),
                 allowed: [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted, .takesPart],
                 things: [
+                    "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
                     "document": [(.granted, restricted), (.others, first.document.text), missing],

@@ -24,6 +24,12 @@ private let table: [String: Access] = [
     "POST /sign-out": .session,
     "GET /hidden": .anyone,
     "GET /late": .session,
+    "GET /passkeys": .session,
+    "POST /passkeys": .session,
+    "GET /passkeys/question": .anyone,
+    "GET /passkeys/new-question": .session,
+    "POST /passkeys/{passkey}/remove": .session,
+    "POST /people/{person}/passkeys/{passkey}/remove": .managePeople,
     "POST /hidden": .session,
     "POST /hidden/show": .session,
     "OPTIONS /api/v1/uploads": .anyone,
@@ -103,6 +109,7 @@ private func filled(_ path: String, _ school: School) -> String {
         .replacing("{documents}", with: DocumentID.random().text).replacing(
             "{document}", with: DocumentID.random().text
         )
+        .replacing("{passkey}", with: PasskeyID.random().text)
         .replacing("{proposal}", with: ProposalID.random().text).replacing("{page}", with: "1").replacing(
             "{index}", with: "0"
         ).replacing("{file}", with: "none.css")

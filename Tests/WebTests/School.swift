@@ -7,6 +7,7 @@ import Logging
 import NIOCore
 import Records
 import Sealing
+import SoftwareAuthenticator
 import Synchronization
 import Web
 
@@ -39,13 +40,15 @@ final class School: Sendable {
     /// The secrets of everybody's authenticators, BASE32.
     private let authenticators = Mutex<[PersonID: String]>([:])
 
-    init() throws {
+    /// - Parameter changes: to the policies: file, what it says, what it is to say.
+    init(_ changes: [(file: String, old: String, new: String)] = []) throws {
         directory = FileManager.default.temporaryDirectory.path + "/web-tests-" + DocumentID.random().text
         let policies = directory + "/policies"
         try FileManager.default.createDirectory(atPath: policies, withIntermediateDirectories: true)
         let source = URL(filePath: #filePath).deletingLastPathComponent().path + "/../../policies"
         for name in Policies.fileNames {
-            let text = try String(contentsOfFile: "\(source)/\(name)", encoding: .utf8)
+            var text = try String(contentsOfFile: "\(source)/\(name)", encoding: .utf8)
+            for (file, old, new) in changes where file == name { text = text.replacing(old, with: new) }
             // The lowest profile that C-06 allows: these tests are not about Argon2id.
             try text.replacing("argon2-memory-mib: 256", with: "argon2-memory-mib: 64")
                 .write(toFile: "\(policies)/\(name)", atomically: true, encoding: .utf8)
@@ -95,10 +98,22 @@ final class School: Sendable {
     }
 
     /// Gives a fresh code of somebody's authenticator.
-    func giveCode(as acting: Acting) throws {
-        clock.move(seconds: 60)
+    func giveCode(as acting: Acting, after seconds: Int64 = 60) throws {
+        clock.move(seconds: seconds)
         let secret = authenticators.withLock { $0[acting.person] } ?? ""
         try vault.giveCode(Self.code(secret, at: clock.now()), as: acting)
+    }
+
+    /// Adds a passkey of somebody's, who has given a code.
+    func addPasskey(as acting: Acting) throws -> (id: PasskeyID, passkey: SoftwarePasskey) {
+        var passkey = try SoftwarePasskey(at: "localhost")
+        let question = try vault.newPasskeyQuestion(for: "x", at: "localhost", as: acting)
+        let made = try passkey.make(question.options)
+        try vault.addPasskey(
+            PasskeyAnswer(json: made, challenge: question.challenge, binding: "x", site: "localhost"), name: "my phone",
+            as: acting)
+        guard let id = try vault.passkeys(of: acting.person, as: acting).last?.id else { throw VaultError.notFound }
+        return (id, passkey)
     }
 
     /// A person who has joined and not set up their authenticator.

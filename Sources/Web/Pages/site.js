@@ -33,6 +33,41 @@
     setTimeout(hide, seconds * 1000);
   }
 
+  // Passkeys: what the browser answers goes into the form's fields, and the form is sent. The button is there where the
+  // browser can, at the address that passkeys are made for.
+  const able = window.PublicKeyCredential
+    && PublicKeyCredential.parseRequestOptionsFromJSON && PublicKeyCredential.parseCreationOptionsFromJSON;
+  for (const part of document.querySelectorAll(".by-passkey")) {
+    const { site, question, makes, alone } = part.dataset;
+    const form = part.closest("form");
+    const said = part.querySelector(".error");
+    if (!able || location.hostname !== site) continue;
+    part.hidden = false;
+    for (const notice of form.querySelectorAll(".no-passkeys")) notice.hidden = true;
+    part.querySelector("button").addEventListener("click", async () => {
+      said.hidden = true;
+      // Whatever else the form needs comes first, but where a passkey stands for all of it.
+      if (!alone && !form.reportValidity()) return;
+      try {
+        const answer = await fetch(question);
+        const asked = await answer.json();
+        if (!answer.ok) throw new Error(asked.detail);
+        const credential = makes
+          ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(asked.options) })
+          : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(asked.options) });
+        part.querySelector("[data-answer]").value = JSON.stringify(credential.toJSON());
+        part.querySelector("[data-challenge]").value = asked.challenge;
+        form.submit();
+      } catch (error) {
+        const known = { InvalidStateError: "That one is added already. Choose another.",
+          NotAllowedError: makes ? "No passkey was made. Try again when you are ready."
+            : "No passkey answered. Try again, or type a code." };
+        said.textContent = known[error.name] || "That did not work here. Try again, or type a code.";
+        said.hidden = false;
+      }
+    });
+  }
+
   const drop = document.getElementById("drop");
   const files = document.getElementById("files");
   if (!drop || !files) return;
