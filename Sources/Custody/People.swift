@@ -181,7 +181,10 @@ extension Vault {
             // which takes long enough for somebody to be suspended meanwhile.
             if let refusal = ended(acting.person) { throw refusal }
             try recorder.record(
-                ((used.recoveryCode.map { [Act.recoveryCodeUsed(number: $0)] } ?? []) + [.signedIn(acting.session)])
+                raising(acting, password: password)
+                    + ((used.recoveryCode.map { [Act.recoveryCodeUsed(number: $0)] } ?? []) + [
+                        .signedIn(acting.session)
+                    ])
                     .map { Draft(signer: .person(acting), act: $0) }, in: pool)
             acting.memory.with { $0.codeGiven = now }
             return acting
@@ -303,7 +306,7 @@ extension Vault {
         }
     }
 
-    private func open(_ person: PersonState?, password: String) throws -> Acting? {
+    func open(_ person: PersonState?, password: String) throws -> Acting? {
         let hashing = policies.sessions.hashing
         guard let person else {
             // The same work as for a person, on a box that opens for nobody.

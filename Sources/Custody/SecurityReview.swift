@@ -60,7 +60,8 @@ extension SecurityReview.Series {
         case .documentOpened: self = .reads
         case .personInvited, .personReset, .personJoined, .personConfirmed, .personSuspended, .personRestored,
             .proposalMade, .proposalAgreed, .proposalWithdrawn,
-            .recoveryCodeUsed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded, .stationAdded,
+            .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded,
+            .stationAdded,
             .stationWithdrawn, .policyAdopted:
             self = .changes
         default: return nil
@@ -178,6 +179,7 @@ extension Vault {
             case .proposalWithdrawn(let id):
                 "Withdrew: to " + (try authority.proposals[id]?.what.words { try name($0) } ?? "do something")
             case .recoveryCodeUsed: "Signed in with a recovery code"
+            case .keyboxRenewed: "Changed their password, or had it hashed harder"
             case .passkeyAdded: "Added a passkey"
             case .passkeyRemoved(_, let person):
                 statement.author == .person(person)

@@ -370,6 +370,8 @@ public enum Act: Hashable, Sendable {
     case trainingRecorded(TrainingAct)
     /// A person signed in with one of their ten recovery codes, 1 to 10, in place of the authenticator's.
     case recoveryCodeUsed(number: UInt64)
+    /// The author's keys are in a new keybox, under another password or hashed harder.
+    case keyboxRenewed(ItemID)
     /// The author added a passkey of their own.
     case passkeyAdded(PasskeyAct)
     /// A passkey counts no more: removed by its person, or by who manages them.
@@ -455,6 +457,7 @@ public enum Act: Hashable, Sendable {
         case policyAcknowledged = "policy.acknowledged"
         case trainingRecorded = "training.recorded"
         case recoveryCodeUsed = "recovery-code.used"
+        case keyboxRenewed = "keybox.renewed"
         case passkeyAdded = "passkey.added"
         case passkeyRemoved = "passkey.removed"
         case personSuspended = "person.suspended"
@@ -496,7 +499,8 @@ public enum Act: Hashable, Sendable {
         public var concernsAuthority: Bool {
             switch self {
             case .vaultFounded, .personInvited, .personReset, .personJoined, .personEnrolled, .personConfirmed,
-                .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .passkeyAdded, .passkeyRemoved,
+                .policyAcknowledged, .trainingRecorded, .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded,
+                .passkeyRemoved,
                 .personSuspended, .personRestored,
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
@@ -528,6 +532,7 @@ public enum Act: Hashable, Sendable {
         case .policyAcknowledged: .policyAcknowledged
         case .trainingRecorded: .trainingRecorded
         case .recoveryCodeUsed: .recoveryCodeUsed
+        case .keyboxRenewed: .keyboxRenewed
         case .passkeyAdded: .passkeyAdded
         case .passkeyRemoved: .passkeyRemoved
         case .personSuspended: .personSuspended
@@ -577,6 +582,7 @@ public enum Act: Hashable, Sendable {
         case .policyAcknowledged(let version): ["version": .string(version)]
         case .trainingRecorded(let act): act.encoded
         case .recoveryCodeUsed(let number): ["number": .integer(Int64(number))]
+        case .keyboxRenewed(let keybox): ["keybox": .string(keybox.text)]
         case .passkeyAdded(let act): act.encoded
         case .passkeyRemoved(let passkey, let person):
             ["passkey": .string(passkey.text), "person": .string(person.text)]
@@ -698,6 +704,7 @@ public enum Act: Hashable, Sendable {
         case .personEnrolled: self = .personEnrolled(try reader.id("person"))
         case .policyAcknowledged: self = .policyAcknowledged(version: try reader.text("version"))
         case .recoveryCodeUsed: self = .recoveryCodeUsed(number: try reader.size("number"))
+        case .keyboxRenewed: self = .keyboxRenewed(try reader.id("keybox"))
         case .passkeyRemoved: self = .passkeyRemoved(try reader.id("passkey"), of: try reader.id("person"))
         case .personSuspended:
             self = .personSuspended(

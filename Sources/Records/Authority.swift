@@ -403,7 +403,10 @@ public struct Authority: Sendable {
                 return
             }
             guard person.enrolled else { throw .unlawful("author not enrolled") }
-            if [.policyAcknowledged, .recoveryCodeUsed, .passkeyAdded, .passkeyRemoved].contains(kind) { return }
+            let own: [Act.Kind] = [
+                .policyAcknowledged, .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved,
+            ]
+            if own.contains(kind) { return }
             guard person.confirmed else { throw .unlawful("author's keys were not compared") }
             if lacksPasskey(person) {
                 switch kind {
@@ -478,6 +481,10 @@ public struct Authority: Sendable {
             guard case .person(let author) = statement.author, (1...10).contains(number),
                 people[author]?.recoveryCodesUsed.insert(number).inserted == true
             else { throw .unlawful("a recovery code used twice") }
+        case .keyboxRenewed(let keybox):
+            guard case .person(let author) = statement.author else { throw .unlawful("a keybox of nobody") }
+            try expect(keybox, .keybox)
+            people[author]?.keybox = keybox
         case .passkeyAdded(let act): try addPasskey(act, statement)
         case .passkeyRemoved(let id, let person): try removePasskey(id, of: person, statement)
         case .stationAdded(let act):

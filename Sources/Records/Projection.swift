@@ -114,6 +114,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .personJoined(let act):
             add(act.person, identity: act.identity, verifyingKey: act.verifyingKey, keybox: act.keybox)
         case .personConfirmed(let act): add(act.wraps)
+        case .keyboxRenewed(let keybox): add(.keybox, .blob(keybox.bytes), author, index)
         case .recoverySet(let act):
             add(.identity, .blob(act.identity.bytes), .text(IdentityKind.recovery.rawValue), .null, index)
             add(act.wraps)

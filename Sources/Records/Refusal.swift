@@ -100,6 +100,9 @@ extension Refusal {
     public static let passkeyNeeded = Refusal(
         code: "passkey.needed", message: "Your role signs in with a passkey, not with a code.",
         hint: "Use your passkey or security key. Without it, one of your recovery codes signs you in.")
+    /// A password that is not the present one.
+    public static let passwordWrong = Refusal(
+        code: "password.wrong", message: "That is not your present password.", hint: "Type it again.")
     /// A passkey's answer that does not count.
     public static let passkeyWrong = Refusal(
         code: "passkey.wrong", message: "That passkey is none of yours here, or it took longer than five minutes.",

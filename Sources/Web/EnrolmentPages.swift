@@ -82,12 +82,7 @@ private func join(_ visit: Visit) throws -> Reply {
     guard visit.form["password"] == visit.form["again"] else {
         return joinPage(
             visit, token: token,
-            problem: Problem(
-                .vault(
-                    .refused(
-                        Refusal(
-                            code: "password.differs", message: "The two passwords are not the same.",
-                            hint: "Type both again.")))))
+            problem: Problem(.vault(.refused(.passwordsDiffer))))
     }
     do throws(VaultError) {
         let acting = try visit.vault.join(

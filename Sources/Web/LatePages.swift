@@ -37,9 +37,11 @@ private func showLate(_ visit: Visit) throws -> Reply {
 
 extension Route {
     /// Whether what was filled in is kept for its sender where it came too late: all forms but those of uploads, which are
-    /// staged, and of what a session alone is about.
+    /// staged, of passwords and passkeys, and of what a session alone is about.
     fileprivate var keepsForms: Bool {
-        guard case .form = body else { return false }
+        guard case .form(let fields, _, _) = body, !hashes, !fields.contains(BodyRule.passkeyField) else {
+            return false
+        }
         return access != .anyone && !isForHidden
     }
 }
@@ -55,7 +57,7 @@ extension Visit {
         else { return nil }
         let form = try await request.form(route.body.withCode(route.asksForCode))
         guard equalInConstantTime(form["csrf"], csrf) else { throw Fault.forged }
-        let fields = form.fields.filter { !["csrf", BodyRule.codeField].contains($0.name) }
+        let fields = form.fields.filter { $0.name != "csrf" && !BodyRule.codeFields.contains($0.name) }
         guard fields.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count }) <= mostKept else { return nil }
         let sealed = try vault.seal(
             LateForm(

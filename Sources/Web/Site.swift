@@ -32,7 +32,8 @@ package struct Site: HTTPResponder {
 
     /// Every address.
     package static let routes: [Route] =
-        (signInRoutes + passkeyRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes
+        (signInRoutes + passkeyRoutes + passwordRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes
+        + programRoutes
         + filingRoutes
         + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes

@@ -28,12 +28,13 @@ enum Template: String, CaseIterable {
     case recoverySheets = "recovery-sheets"
     case recoveryDrill = "recovery-drill"
     case proposals
-    case passkey, passkeys
+    case passkey, passkeys, password
 
     var source: [UInt8] {
         switch self {
         case .layout: PackageResources.layout_mustache
         case .passkey: PackageResources.passkey_mustache
+        case .password: PackageResources.password_mustache
         case .passkeys: PackageResources.passkeys_mustache
         case .proposals: PackageResources.proposals_mustache
         case .problem: PackageResources.problem_mustache

@@ -81,6 +81,22 @@ import Testing
         #expect(school.authority.people[id]?.passkeys.isEmpty == true)
     }
 
+    @Test func `Somebody's keybox is renewed by themselves alone, and counts from then on`() throws {
+        var school = try School()
+        let id = try school.add([.staff], enrolled: false)
+        let box = Item(id: .random(), kind: .keybox, digest: digest("new"))
+        let renewed = Act.keyboxRenewed(box.id)
+        #expect(school.unlawful(renewed, by: .person(id), items: [box]) == "author not enrolled")
+        try school.say(.personEnrolled(id), by: id)
+        #expect(school.unlawful(renewed, by: .person(id)) == "no keybox committed")
+        #expect(
+            school.unlawful(renewed, by: .person(id), items: [Item(id: box.id, kind: .wrap, digest: box.digest)])
+                == "no keybox committed")
+        #expect(school.unlawful(renewed, by: .service, items: [box]) == "the service may not say keybox.renewed")
+        try school.say(renewed, by: id, items: [box])
+        #expect(school.authority.people[id]?.keybox == box.id)
+    }
+
     @Test func `Who joins again has none of the passkeys they had`() throws {
         var school = try School()
         let id = try school.add([.admin])

@@ -55,7 +55,7 @@ private func everyAct() throws -> [Act] {
         .recoveryCodeUsed(number: 10),
         .passkeyAdded(
             PasskeyAct(passkey: .random(), credential: .random(), credentialHash: digest("1"), row: .random())),
-        .passkeyRemoved(.random(), of: .random()),
+        .passkeyRemoved(.random(), of: .random()), .keyboxRenewed(.random()),
         .accessGiven(
             AccessAct(
                 access: .random(), person: .random(), identity: .random(), whole: true,

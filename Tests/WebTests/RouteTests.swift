@@ -24,6 +24,8 @@ private let table: [String: Access] = [
     "POST /sign-out": .session,
     "GET /hidden": .anyone,
     "GET /late": .session,
+    "GET /password": .signedIn,
+    "POST /password": .signedIn,
     "GET /passkeys": .session,
     "POST /passkeys": .session,
     "GET /passkeys/question": .anyone,
