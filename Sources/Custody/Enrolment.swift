@@ -38,7 +38,10 @@ public struct Standing: Hashable, Sendable {
         let person = authority.people[id]
         let invitation = authority.invitations[id]
         invitedUntil = invitation?.expires
-        steps = invitation != nil ? EnrolmentStep.allCases : person.map { authority.steps(of: $0, at: now) } ?? []
+        steps =
+            invitation.map { invitation in
+                EnrolmentStep.allCases.filter { $0 != .passkey || authority.requiresPasskey(invitation.roles) }
+            } ?? person.map { authority.steps(of: $0, at: now) } ?? []
         isConfirmed = invitation == nil && person?.confirmed == true && person?.enrolled == true
         trained = person?.training?.completed
         trainedUntil = person?.training?.expires
@@ -88,11 +91,7 @@ extension Vault {
             _ = try decide(.managePeople, acting)
             try requireCode(acting)
             let name = try Self.checkedName(name)
-            guard !roles.isEmpty, !roles.contains(.station) else {
-                throw Refusal(
-                    code: "person.no-role", message: "A person needs at least one role.",
-                    hint: "Choose one of: \(Role.ofPeople.map(\.rawValue).joined(separator: ", ")).")
-            }
+            try Self.checkRoles(roles)
             let authority = recorder.authority
             if let objection = authority.objection(to: acting.person, making: roles) { throw objection }
             let tag = KeyedHash.tag(Self.signInName(name), key: secrets.tags)
@@ -114,23 +113,38 @@ extension Vault {
     /// it; or gives a fresh code to who has not joined yet. Their sessions end, the keys they had count no more, and what
     /// they uploaded and did not file is given up. Recorded; durable on return.
     ///
+    /// - Parameter roles: what they are from then on; nil for what they are now. Keys follow roles, so others need other keys.
     /// - Throws: a refusal `person.…` for who may not be made to by this person.
-    public func reset(_ person: PersonID, as acting: Acting) throws(VaultError) -> Invitation {
+    public func reset(_ person: PersonID, to roles: Set<Role>? = nil, as acting: Acting) throws(VaultError)
+        -> Invitation
+    {
         try rethrowing("person-reset") {
             _ = try decide(.managePeople, acting)
             try requireCode(acting)
             let authority = try recorder.read(pool) { _, head in head.authority }
             if let objection = authority.objection(to: acting.person, changing: person) { throw objection }
+            if let roles {
+                try Self.checkRoles(roles)
+                if let objection = authority.objection(to: acting.person, making: roles) { throw objection }
+            }
             guard let row = authority.people[person]?.row ?? authority.invitations[person]?.row else {
                 throw Refusal.personUnknown
             }
             let known = try pool.read { db in try self.name(of: person, row, db) }
             let invitation = try give(person, known) { (code: InvitationCode) -> Draft in
-                Draft(signer: .person(acting), act: .personReset(person, code))
+                Draft(signer: .person(acting), act: .personReset(person, code, roles: roles))
             }
             try endSessions(.of(person, except: nil))
             try giveUpUploads(of: person)
             return invitation
+        }
+    }
+
+    private static func checkRoles(_ roles: Set<Role>) throws {
+        guard !roles.isEmpty, !roles.contains(.station) else {
+            throw Refusal(
+                code: "person.no-role", message: "A person needs at least one role.",
+                hint: "Choose one of: \(Role.ofPeople.map(\.rawValue).joined(separator: ", ")).")
         }
     }
 

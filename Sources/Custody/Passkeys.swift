@@ -175,7 +175,7 @@ extension Vault {
     /// Whether somebody's role signs in by passkey.
     public func requiresPasskey(_ acting: Acting) -> Bool {
         let authority = recorder.authority
-        return authority.people[acting.person].map(authority.requiresPasskey) ?? false
+        return authority.people[acting.person].map { authority.requiresPasskey($0.roles) } ?? false
     }
 
     private func mayAddPasskey(_ acting: Acting) throws -> PersonState {

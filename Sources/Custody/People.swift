@@ -253,7 +253,7 @@ extension Vault {
     /// Whether somebody's role signs in by passkey, and they have one.
     private func signsInByPasskey(_ id: PersonID) -> Bool {
         let authority = recorder.authority
-        return authority.people[id].map { !$0.passkeys.isEmpty && authority.requiresPasskey($0) } ?? false
+        return authority.people[id].map { !$0.passkeys.isEmpty && authority.requiresPasskey($0.roles) } ?? false
     }
 
     func requireCode(_ acting: Acting) throws {
@@ -396,7 +396,9 @@ extension Vault {
                 let authority = head.authority
                 let joined = authority.people.values.filter { authority.stations[$0.id] == nil }
                 let invited = authority.invitations.values.filter { authority.people[$0.person] == nil }
-                let all = joined.map { ($0.id, $0.row, $0.roles) } + invited.map { ($0.person, $0.row, $0.roles) }
+                let all =
+                    joined.map { ($0.id, $0.row, authority.invitations[$0.id]?.roles ?? $0.roles) }
+                    + invited.map { ($0.person, $0.row, $0.roles) }
                 return try all.map { id, row, roles in
                     PersonListing(
                         id: id, name: try name(of: id, row, db), roles: roles,

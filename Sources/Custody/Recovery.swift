@@ -237,7 +237,7 @@ extension Vault {
             try Self.checkPassword(password, name: name, policies: policies)
             let tag = KeyedHash.tag(Self.signInName(name), key: secrets.tags)
             let person = authority.peopleByTag[tag]
-            let roles = person.flatMap { authority.people[$0]?.roles ?? authority.invitations[$0]?.roles } ?? [.dsl]
+            let roles = person.flatMap { authority.invitations[$0]?.roles ?? authority.people[$0]?.roles } ?? [.dsl]
             guard roles.contains(.dsl), let vault = recorder.vault else { throw Refusal.recoveryNameTaken }
             let id = person ?? .random()
             let row = person == nil ? try Self.sealedName(name, of: id, vault, secrets) : nil

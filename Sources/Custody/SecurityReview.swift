@@ -168,7 +168,9 @@ extension Vault {
             case .documentOpened(let document, _, let manner):
                 "\(manner == .view ? "Looked at" : "Took a copy of") \(document.reference) of \(reference(statement.pupilFile))"
             case .personInvited(let act): "Invited \(try name(act.person))"
-            case .personReset(let person, _): "Made \(try name(person)) join again"
+            case .personReset(let person, _, let roles):
+                "Made \(try name(person)) join again"
+                    + (roles.map { " as " + $0.map(\.title).sorted().joined(separator: ", ") } ?? "")
             case .personJoined: "Joined with an invitation"
             case .personConfirmed(let act): "Compared keys with \(try name(act.person)) and gave them theirs"
             case .personSuspended(let person, _): "Suspended \(try name(person))"

@@ -357,7 +357,7 @@ public enum Act: Hashable, Sendable {
     /// Somebody was invited by name and role.
     case personInvited(InvitationAct)
     /// A person has to join again with a fresh code and fresh keys; those they had count no more.
-    case personReset(PersonID, InvitationCode)
+    case personReset(PersonID, InvitationCode, roles: Set<Role>? = nil)
     /// An invited person made their keys, under a password of their own.
     case personJoined(JoiningAct)
     /// A person who joined set up their authenticator: it gave a code.
@@ -576,7 +576,10 @@ public enum Act: Hashable, Sendable {
         switch self {
         case .vaultFounded(let act): act.encoded
         case .personInvited(let act): act.encoded
-        case .personReset(let person, let code): ["person": .string(person.text), "code": code.encoded]
+        case .personReset(let person, let code, let roles):
+            ["person": .string(person.text), "code": code.encoded].merging(
+                roles.map { ["roles": .array($0.map(\.rawValue).sorted().map { .string($0) })] } ?? [:]
+            ) { $1 }
         case .personJoined(let act): act.encoded
         case .personConfirmed(let act): act.encoded
         case .policyAcknowledged(let version): ["version": .string(version)]
@@ -700,7 +703,8 @@ public enum Act: Hashable, Sendable {
         case .intakeRead: self = .intakeRead(try reader.id("session"))
         case .personReset:
             self = .personReset(
-                try reader.id("person"), try InvitationCode(parsing: try reader.value("code")))
+                try reader.id("person"), try InvitationCode(parsing: try reader.value("code")),
+                roles: try reader.has("roles") ? try reader.words("roles") : nil)
         case .personEnrolled: self = .personEnrolled(try reader.id("person"))
         case .policyAcknowledged: self = .policyAcknowledged(version: try reader.text("version"))
         case .recoveryCodeUsed: self = .recoveryCodeUsed(number: try reader.size("number"))

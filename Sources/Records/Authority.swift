@@ -26,8 +26,8 @@ public struct PersonState: Sendable {
     public fileprivate(set) var verifyingKey: VerifyingKey
     /// Their keyed sign-in name.
     public let nameTag: [UInt8]
-    /// Their roles.
-    public let roles: Set<Role>
+    /// Their roles; others come with other keys.
+    public fileprivate(set) var roles: Set<Role>
     /// Their sealed name.
     public let row: ItemID
     /// Their current keybox.
@@ -48,6 +48,8 @@ public struct PersonState: Sendable {
     public internal(set) var suspended: Timestamp?
     /// When they were last given the keys of their roles, also of keys that count no more.
     public internal(set) var confirmedSince: Timestamp?
+    /// The roles that these were the keys of.
+    public internal(set) var confirmedRoles: Set<Role> = []
     /// Since when somebody's hand keeps them from what takes two people: suspended, or made to join again.
     public internal(set) var outSince: Timestamp?
     /// The signing keys they had before, and from which statement on each counted.
@@ -87,7 +89,7 @@ public struct InvitationState: Hashable, Sendable {
     /// Their keyed sign-in name.
     public let nameTag: [UInt8]
     /// Their roles.
-    public let roles: Set<Role>
+    public fileprivate(set) var roles: Set<Role>
     /// Their sealed name.
     public let row: ItemID
     /// The key that the code gives.
@@ -248,9 +250,8 @@ public struct Authority: Sendable {
     /// Nobody does it to themselves; who leads safeguarding is suspended and restored by another lead alone, so that an
     /// active lead always remains.
     public func objection(to author: PersonID, changing person: PersonID) -> Refusal? {
-        guard let roles = people[person]?.roles ?? invitations[person]?.roles, stations[person] == nil else {
-            return .personUnknown
-        }
+        let roles = (people[person]?.roles ?? []).union(invitations[person]?.roles ?? [])
+        guard !roles.isEmpty, stations[person] == nil else { return .personUnknown }
         guard author != person else { return .personIsYourself }
         guard !roles.contains(.dsl) || people[author]?.roles.contains(.dsl) == true else { return .personIsLead }
         return nil
@@ -460,8 +461,9 @@ public struct Authority: Sendable {
             try addNode(act.intake, .intake)
             try add(act.founder, at: statement.index)
             people[act.founder.person]?.confirmedSince = statement.time
+            people[act.founder.person]?.confirmedRoles = act.founder.roles
         case .personInvited(let act): try invite(act, statement)
-        case .personReset(let id, let code): try reset(id, code, statement)
+        case .personReset(let id, let code, let roles): try reset(id, code, roles, statement)
         case .personJoined(let act): try join(act, statement)
         case .personEnrolled(let id):
             guard statement.author == .person(id), people[id]?.enrolled == false else {
@@ -596,10 +598,15 @@ public struct Authority: Sendable {
     }
 
     private mutating func reset(
-        _ id: PersonID, _ code: InvitationCode, _ statement: Statement
+        _ id: PersonID, _ code: InvitationCode, _ roles: Set<Role>?, _ statement: Statement
     ) throws(StatementError) {
         guard case .person(let author) = statement.author, objection(to: author, changing: id) == nil else {
             throw .unlawful("made to join again by who may not")
+        }
+        if let roles {
+            guard objection(to: author, making: roles) == nil, !roles.isEmpty, !roles.contains(.station) else {
+                throw .unlawful("made to join again by who may not, or as nothing")
+            }
         }
         let key = try key(of: code, statement)
         if let person = people[id] {
@@ -607,10 +614,11 @@ public struct Authority: Sendable {
             people[id]?.confirmed = false
             people[id]?.outSince = person.outSince ?? statement.time
             invitations[id] = InvitationState(
-                person: id, nameTag: person.nameTag, roles: person.roles, row: person.row, key: key,
-                expires: code.expires)
+                person: id, nameTag: person.nameTag, roles: roles ?? invitations[id]?.roles ?? person.roles,
+                row: person.row, key: key, expires: code.expires)
         } else {
             invitations[id]?.key = key
+            if let roles { invitations[id]?.roles = roles }
             invitations[id]?.expires = code.expires
         }
     }
@@ -662,6 +670,7 @@ public struct Authority: Sendable {
         person.identity = identity
         person.verifyingKey = verifyingKey
         person.keybox = keybox
+        person.roles = named.roles
         person.recoveryCodesUsed = []
         person.passkeys = []
         people[id] = person
@@ -741,7 +750,7 @@ public struct Authority: Sendable {
             try expect(newcomer.row, .personRow)
             named = (newcomer.nameTag, [.dsl], newcomer.row)
         } else if let known = people[act.person] {
-            named = (known.nameTag, known.roles, known.row)
+            named = (known.nameTag, invitations[act.person]?.roles ?? known.roles, known.row)
         } else if let invitation = invitations[act.person] {
             named = (invitation.nameTag, invitation.roles, invitation.row)
         } else {
@@ -765,6 +774,7 @@ public struct Authority: Sendable {
         people[act.person]?.enrolled = false
         people[act.person]?.confirmed = true
         people[act.person]?.confirmedSince = statement.time
+        people[act.person]?.confirmedRoles = named.roles
         people[act.person]?.suspended = nil
         people[act.person]?.outSince = nil
         recoveries[recoveries.count - 1].used = .init(

@@ -57,11 +57,11 @@ public struct PasskeyState: Hashable, Sendable {
 }
 
 extension Authority {
-    /// Whether a person's role signs in by passkey, and no longer by a code of the authenticator app.
-    public func requiresPasskey(_ person: PersonState) -> Bool { !person.roles.isDisjoint(with: passkeyRoles) }
+    /// Whether one of these roles signs in by passkey, and no longer by a code of the authenticator app.
+    public func requiresPasskey(_ roles: Set<Role>) -> Bool { !roles.isDisjoint(with: passkeyRoles) }
 
     /// Whether a person has to add a passkey before they may anything else.
-    func lacksPasskey(_ person: PersonState) -> Bool { person.passkeys.isEmpty && requiresPasskey(person) }
+    func lacksPasskey(_ person: PersonState) -> Bool { person.passkeys.isEmpty && requiresPasskey(person.roles) }
 
     /// Whether a person may put changed policies into force: who gives access, also while they lack a passkey, so that a
     /// policy under which nobody can add one is not for ever.

@@ -89,9 +89,10 @@ extension Authority {
     private func words(for what: Proposed) -> Set<TwoPersonAct> {
         switch what {
         case .keys(let id, _):
-            let roles = (people[id]?.roles ?? invitations[id]?.roles ?? []).intersection(Role.madeByLead)
-            return people[id]?.confirmedSince == nil || roles.isEmpty
-                ? Set(roles.map { TwoPersonAct(making: $0) }) : [.joinAgain]
+            let roles = (invitations[id]?.roles ?? people[id]?.roles ?? []).intersection(Role.madeByLead)
+            let known = people[id]?.confirmedRoles ?? []
+            let made = Set(roles.subtracting(known).map { TwoPersonAct(making: $0) })
+            return roles.isDisjoint(with: known) ? made : made.union([.joinAgain])
         case .recoveryKey: return [.makeRecoveryKey]
         case .suspension, .restoration: return [.suspendLead]
         }
@@ -178,8 +179,11 @@ extension Authority {
         let isTold = !person.roles.isDisjoint(with: Role.madeByLead)
         try carryOut(
             .keys(act.person, act.identity), under: act.proposal,
-            telling: isTold ? person.confirmedSince == nil ? .made : .joinedAgain : nil, statement)
+            telling: isTold
+                ? person.roles.intersection(Role.madeByLead).isSubset(of: person.confirmedRoles) ? .joinedAgain : .made
+                : nil, statement)
         people[act.person]?.confirmedSince = statement.time
+        people[act.person]?.confirmedRoles = person.roles
         people[act.person]?.outSince = nil
     }
 

@@ -41,7 +41,7 @@ private func purpose(of role: Role) -> String {
 private func showPeople(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
     let words = refusal.map { "\($0.message) \($0.hint)" }
     let isRole = refusal?.code == "person.no-role" || refusal == .roleIsLeads
-    let chosen = visit.form.all("role")
+    let chosen = try visit.chosenRoles
     return visit.page(
         .people,
         PeoplePage(
@@ -55,11 +55,8 @@ private func showPeople(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
                     canWork: person.standing.steps.isEmpty, isSuspended: person.suspended != nil,
                     href: "/people/\(person.id.text)")
             }, csrf: visit.session?.csrf ?? "", name: Field(value: visit.form["name"], error: isRole ? nil : words),
-            roles: Role.ofPeople.filter { visit.mayMake($0) }.map { role in
-                Choice(
-                    value: role.rawValue, title: "\(role.title): \(purpose(of: role))",
-                    chosen: chosen.contains(role.rawValue))
-            }, rolesError: isRole ? words : nil), status: refusal == nil ? .ok : .unprocessableContent)
+            roles: visit.rolesToChoose(chosen: chosen), rolesError: isRole ? words : nil),
+        status: refusal == nil ? .ok : .unprocessableContent)
 }
 
 struct InvitedPage {
@@ -77,11 +74,7 @@ struct InvitedPage {
 }
 
 private func invite(_ visit: Visit) throws -> Reply {
-    var roles: Set<Role> = []
-    for word in visit.form.all("role") {
-        guard let role = Role(rawValue: word) else { throw Fault.unknownField }
-        roles.insert(role)
-    }
+    let roles = try visit.chosenRoles
     do {
         let invitation = try visit.vault.invite(name: trimmed(visit.form["name"]), roles: roles, as: visit.acting)
         return try invitedPage(visit, invitation, roles, isAgain: false)
@@ -107,6 +100,26 @@ func invitedPage(
 }
 
 extension Visit {
+    /// The roles that a form says.
+    var chosenRoles: Set<Role> {
+        get throws(Fault) {
+            var roles: Set<Role> = []
+            for word in form.all("role") {
+                guard let role = Role(rawValue: word) else { throw .unknownField }
+                roles.insert(role)
+            }
+            return roles
+        }
+    }
+
+    /// The roles that who acts may give.
+    func rolesToChoose(chosen: Set<Role>) -> [Choice] {
+        Role.ofPeople.filter(mayMake).map { role in
+            Choice(
+                value: role.rawValue, title: "\(role.title): \(purpose(of: role))", chosen: chosen.contains(role))
+        }
+    }
+
     /// Whether who acts may invite somebody of this role.
     func mayMake(_ role: Role) -> Bool {
         !Role.madeByLead.contains(role) || session?.acting.roles.contains(.dsl) == true

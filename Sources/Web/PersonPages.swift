@@ -14,6 +14,9 @@ let personRoutes: [Route] = [
         let roles = try visit.vault.person(id, as: visit.acting).0.roles
         return try invitedPage(visit, visit.vault.reset(id, as: visit.acting), roles, isAgain: true)
     },
+    Route(
+        .post, "/people/{person}/role", .managePeople, body: .form([], many: ["role"]), asksForCode: true,
+        handle: changeRole),
     Route(.post, "/people/{person}/suspend", .managePeople, body: .form([])) { visit in
         let id: PersonID = try visit.id("person")
         try visit.vault.suspend(id, as: visit.acting)
@@ -70,6 +73,9 @@ struct PersonPage {
     let objection: String?
     /// Whether giving them keys again takes two people.
     let isOfTwo: Bool
+    /// The roles that they could be given.
+    let newRoles: [Choice]
+    let rolesError: String?
     let maySuspend: Bool
     let mayRestore: Bool
     let path: String
@@ -112,7 +118,9 @@ private func personPage(_ visit: Visit, refusal: Refusal? = nil, at place: Strin
             objection: objection.map { "\($0.message) \($0.hint)" },
             isOfTwo: !person.roles.isDisjoint(with: Role.madeByLead)
                 && visit.vault.policies.access.twoPeople.contains(.joinAgain),
-            maySuspend: objection == nil && !isSuspended, mayRestore: objection == nil && isSuspended,
+            newRoles: visit.rolesToChoose(chosen: place == "roles" ? try visit.chosenRoles : person.roles),
+            rolesError: place == "roles" ? problem : nil, maySuspend: objection == nil && !isSuspended,
+            mayRestore: objection == nil && isSuspended,
             path: "/people/\(id.text)", csrf: visit.session?.csrf ?? ""),
         status: refusal == nil ? .ok : .unprocessableContent)
 }
@@ -190,6 +198,25 @@ private func giveKeys(_ visit: Visit) throws -> Reply {
         return try personPage(visit, refusal: refusal, at: "same")
     }
     return .redirect("/people/\(try visit.parameter("person"))")
+}
+
+private func changeRole(_ visit: Visit) throws -> Reply {
+    let id: PersonID = try visit.id("person")
+    let (person, _) = try visit.vault.person(id, as: visit.acting)
+    let roles = try visit.chosenRoles
+    do {
+        guard roles != person.roles else {
+            throw VaultError.refused(
+                Refusal(
+                    code: "person.same-role", message: "That is the role they have now.",
+                    hint: "Tick what they are from now on, or go back."))
+        }
+        return try invitedPage(visit, visit.vault.reset(id, to: roles, as: visit.acting), roles, isAgain: true)
+    } catch VaultError.refused(let refusal)
+        where ["person.same-role", "person.no-role", "person.role-of-lead"].contains(refusal.code)
+    {
+        return try personPage(visit, refusal: refusal, at: "roles")
+    }
 }
 
 private func recordTraining(_ visit: Visit) throws -> Reply {

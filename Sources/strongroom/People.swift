@@ -73,14 +73,9 @@ struct PersonCommand: ParsableCommand {
         var json = false
 
         func run() throws {
-            let roles = try role.map { name in
-                guard let role = Role(rawValue: name) else {
-                    throw ValidationError("There is no role \(name): \(Role.ofPeople.map(\.rawValue)).")
-                }
-                return role
-            }
+            let roles = try PersonCommand.roles(role)
             let invitation = try acting.acting { vault, acting in
-                try vault.invite(name: newName, roles: Set(roles), as: acting)
+                try vault.invite(name: newName, roles: roles, as: acting)
             }
             try PersonCommand.show(invitation, json: json)
         }
@@ -91,16 +86,29 @@ struct PersonCommand: ParsableCommand {
             abstract: "Make a person join again with fresh keys, or give a fresh code to who has not joined yet.")
         @Argument(help: "The person's name.")
         var person: String
+        @Option(help: "What they are from then on; may be repeated (default: what they are now).")
+        var role: [String] = []
         @OptionGroup var acting: ActingOptions
         @Flag(help: "Answer as JSON.")
         var json = false
 
         func run() throws {
+            let roles = try role.isEmpty ? nil : PersonCommand.roles(role)
             let invitation = try acting.acting { vault, acting in
-                try vault.reset(somebody(named: person, vault, acting).id, as: acting)
+                try vault.reset(somebody(named: person, vault, acting).id, to: roles, as: acting)
             }
             try PersonCommand.show(invitation, json: json)
         }
+    }
+
+    private static func roles(_ names: [String]) throws -> Set<Role> {
+        Set(
+            try names.map { name in
+                guard let role = Role(rawValue: name) else {
+                    throw ValidationError("There is no role \(name): \(Role.ofPeople.map(\.rawValue)).")
+                }
+                return role
+            })
     }
 
     private static func show(_ invitation: Invitation, json: Bool) throws {

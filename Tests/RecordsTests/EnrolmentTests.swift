@@ -149,6 +149,67 @@ import Testing
         #expect(school.may(.file, id), "policy and training stay theirs")
     }
 
+    @Test func `A role changes with the keys: whoever has another joins again, and is given what it needs alone`()
+        throws
+    {
+        var school = try School()
+        let (id, second) = (try school.add([.deputy]), try school.add([.dsl]))
+        let manager = try school.add([.accountManager])
+        let refused = "made to join again by who may not, or as nothing"
+        func change(_ id: PersonID, _ roles: Set<Role>, _ school: School, by author: PersonID) throws -> String? {
+            school.unlawful(.personReset(id, try school.code().0, roles: roles), by: .person(author))
+        }
+        for roles: Set<Role> in [[], [.station], [.dsl], [.panel, .staff]] {
+            #expect(try change(id, roles, school, by: manager) == refused)
+        }
+        #expect(try change(second, [.staff], school, by: manager) == "made to join again by who may not")
+        #expect(try change(second, [.staff], school, by: school.founder) == nil)
+        #expect(try change(id, [.staff], school, by: manager) == nil)
+        let (code, seed) = try school.code()
+        try school.say(.personReset(id, code, roles: [.staff]), by: school.founder)
+        // Made to join once more meanwhile, they stay what they were to be.
+        let (next, nextSeed) = try school.code()
+        try school.say(.personReset(id, next), by: manager)
+        _ = seed
+        let (joining, items) = try school.joining(id, nextSeed)
+        try school.say(.personJoined(joining), by: id, items: items)
+        #expect(school.authority.people[id]?.roles == [.staff])
+        try school.say(.personEnrolled(id), by: id)
+        let wrap = Item(id: .random(), kind: .wrap, digest: digest("w"))
+        let edge = WrapEdge(item: wrap.id, identity: school.team, holder: joining.identity)
+        #expect(
+            school.unlawful(school.confirmation(of: id, wraps: [edge]), by: .person(school.founder), items: [wrap])
+                == "a key that the person's roles do not need")
+        try school.say(school.confirmation(of: id), by: school.founder)
+        #expect(school.may(.file, id) && !school.may(.read, id))
+        // Who is to be a lead is a lead's alone to change, from the invitation on.
+        try school.say(.personReset(id, try school.code().0, roles: [.dsl]), by: school.founder)
+        #expect(try change(id, [.staff], school, by: manager) == "made to join again by who may not")
+    }
+
+    @Test func `Somebody who becomes a lead is made one, and has not merely joined again`() throws {
+        var school = try School()
+        let (deputy, staff) = (try school.add([.deputy]), try school.add([.staff]))
+        school.time += Int64(school.twoPeople.newForDays) * 86_400_000
+        let (code, seed) = try school.code()
+        try school.say(.personReset(staff, code, roles: [.dsl]), by: school.founder)
+        let (joining, items) = try school.joining(staff, seed)
+        try school.say(.personJoined(joining), by: staff, items: items)
+        try school.say(.personEnrolled(staff), by: staff)
+        func needs(_ acts: Set<TwoPersonAct>) throws -> Bool {
+            var copy = school
+            try copy.say(
+                .policyAdopted(
+                    copy.abilities, TwoPersonRule(acts: acts, newForDays: 7), passkeyRoles: [],
+                    acceptableUse: School.policyVersion), by: copy.founder)
+            return copy.authority.needsSecond(
+                for: .keys(staff, joining.identity), by: copy.founder, at: Timestamp(milliseconds: copy.time))
+        }
+        #expect(try needs([.makeLead]))
+        #expect(try !needs([.joinAgain, .makeDeputy]))
+        _ = deputy
+    }
+
     @Test func `Who confirms gives keys to that person alone, and those that the roles need`() throws {
         var school = try School()
         let manager = try school.add([.accountManager])

@@ -43,7 +43,7 @@ private func everyAct() throws -> [Act] {
         .personInvited(
             InvitationAct(
                 person: .random(), nameTag: Randomness.bytes(32), roles: [.admin, .staff], row: .random(), code: code)),
-        .personReset(.random(), code),
+        .personReset(.random(), code), .personReset(.random(), code, roles: [.staff, .deputy]),
         .personJoined(
             JoiningAct(
                 person: .random(), identity: .random(), verifyingKey: Randomness.bytes(32), keybox: .random(),
@@ -149,6 +149,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
                 switch act.kind {
                 case .signInFailed: ["person"]
                 case .recoverySet: ["proposal"]
+                case .personReset: ["roles"]
                 case .recoveryDrilled, .proposalMade, .proposalAgreed, .proposalWithdrawn: []
                 case .restrictedActed: ["document"]
                 default: ["quarantine", "batch", "shares", "newcomer", "proposal"]

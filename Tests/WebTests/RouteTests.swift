@@ -94,6 +94,7 @@ private let table: [String: Access] = [
     "POST /people/{person}/keys": .giveAccess,
     "POST /people/{person}/training": .managePeople,
     "POST /people/{person}/reset": .managePeople,
+    "POST /people/{person}/role": .managePeople,
     "POST /people/{person}/suspend": .managePeople,
     "POST /people/{person}/restore": .managePeople,
     "GET /people": .managePeople,
