@@ -219,6 +219,8 @@ def follows(saying: Saying, index: int) -> list:
             keys(act)
         case "person.confirmed":
             wraps(act)
+        case "keybox.renewed":
+            rows.append(("keybox", (id(act["keybox"]), id(author), index)))
         case "recovery.set":
             identity(act["identity"], "recovery")
             wraps(act)

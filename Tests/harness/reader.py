@@ -196,6 +196,7 @@ ABILITIES = [
 ]  # fmt: skip
 ITEM_KINDS = [
     "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "row-key", "register-row", "person-row",
+    "credential", "passkey-row",
 ]  # fmt: skip
 DIGEST = is_bytes(32)
 
@@ -243,12 +244,13 @@ ACTS = {
     "vault.founded": object_of({
         "vault": is_id, "origin": is_text, "service_key": DIGEST, "checkpoint_key": DIGEST,
         "register": is_id, "team": is_id, "intake": is_id, "abilities": is_abilities, "acceptable_use": is_text,
-        "two_people": TWO_PEOPLE, "founder": object_of(PERSON),
+        "two_people": TWO_PEOPLE, "passkey_roles": set_of(*ROLES), "founder": object_of(PERSON),
     }),
     "person.invited": object_of({
         "person": is_id, "name_tag": DIGEST, "roles": set_of(*ROLES, "scan-station"), "row": is_id, "code": CODE,
     }),
-    "person.reset": object_of({"person": is_id, "code": CODE}),
+    "person.reset": object_of(
+        {"person": is_id, "code": CODE, "roles": set_of(*ROLES, "scan-station")}, optional=["roles"]),
     "person.joined": object_of({
         "person": is_id, "identity": is_id, "verifying_key": DIGEST, "keybox": is_id, "proof": is_bytes(64),
     }),
@@ -258,6 +260,9 @@ ACTS = {
     "policy.acknowledged": object_of({"version": is_text}),
     "training.recorded": object_of({"person": is_id, "completed": is_text, "expires": is_count}),
     "recovery-code.used": object_of({"number": is_count}),
+    "keybox.renewed": object_of({"keybox": is_id}),
+    "passkey.added": object_of({"passkey": is_id, "credential": is_id, "credential_hash": DIGEST, "row": is_id}),
+    "passkey.removed": object_of({"passkey": is_id, "person": is_id}),
     "person.suspended": object_of({"person": is_id, "proposal": is_id}, optional=["proposal"]),
     "person.restored": object_of({"person": is_id, "proposal": is_id}, optional=["proposal"]),
     "proposal.made": is_proposal,
@@ -266,7 +271,7 @@ ACTS = {
     "pupil.registered": object_of(
         {"pupil": is_id, "reference": is_text, "identity": is_id, "row": is_id, "wraps": WRAPS}),
     "policy.adopted": object_of(
-        {"abilities": is_abilities, "acceptable_use": is_text, "two_people": TWO_PEOPLE}),
+        {"abilities": is_abilities, "acceptable_use": is_text, "two_people": TWO_PEOPLE, "passkey_roles": set_of(*ROLES)}),
     "session.opened": SESSION,
     "session.closed": SESSION,
     "sign-in.failed": object_of({"person": is_id, "count": is_count}, optional=["person"]),
@@ -469,7 +474,15 @@ SERVICE_MAY = {
     "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed", "document.closed",
 }  # fmt: skip
 BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
-BEFORE_KEYS = {*BEFORE_ENROLMENT, "policy.acknowledged", "recovery-code.used"}
+BEFORE_KEYS = {
+    *BEFORE_ENROLMENT, "policy.acknowledged", "recovery-code.used", "keybox.renewed", "passkey.added", "passkey.removed",
+}  # fmt: skip
+# What somebody says too whose role signs in by passkey, and who has none.
+BEFORE_PASSKEY = {*BEFORE_KEYS, "document.closed", "access.refused"}
+MOST_PASSKEYS = 10
+CREDENTIAL = {
+    "id", "public_key", "algorithm", "sign_count", "backup_eligible", "backed_up", "user_verified", "site",
+}  # fmt: skip
 NEEDS = {
     "person.invited": "manage-people", "person.reset": "manage-people", "training.recorded": "manage-people",
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
@@ -490,7 +503,8 @@ MADE_BY_LEAD = {"dsl", "deputy", "panel"}
 STATION_MAY = {"document.filed", "upload.refused", "upload.waiting", "upload.discarded", "access.refused"}  # fmt: skip
 CHANGES_AUTHORITY = {
     "vault.founded", "person.invited", "person.reset", "person.joined", "person.enrolled", "person.confirmed",
-    "policy.acknowledged", "training.recorded", "recovery-code.used", "person.suspended", "person.restored",
+    "policy.acknowledged", "training.recorded", "recovery-code.used", "keybox.renewed", "passkey.added",
+    "passkey.removed", "person.suspended", "person.restored",
     "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn",
@@ -521,6 +535,7 @@ class Ledger:
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
         self.recoveries, self.proposals, self.two_people = [], {}, None
+        self.passkey_roles, self.credentials = [], set()
         self.accesses, self.shares, self.restricted = {}, {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
@@ -581,6 +596,12 @@ class Ledger:
                 return
             require(person["enrolled"] or kind in BEFORE_ENROLMENT, "the author is not enrolled")
             require(person["confirmed"] or kind in BEFORE_KEYS, "the author's keys were not compared")
+            if kind == "policy.adopted" and self.is_ready(person):
+                # Also of who lacks a passkey: so a policy under which nobody can add one is not for ever.
+                has = any("give-access" in self.abilities.get(role, []) for role in person["roles"])
+                require(has, "the author may not give-access")
+                return
+            require(kind in BEFORE_PASSKEY or not self.lacks_passkey(person), "the author has no passkey, and needs one")
             if kind in READING and self.may_read(statement.pupil_file, person, statement.time):
                 return
             if kind == "restricted.acted" and not self.may("hold-restricted", person, statement.time):
@@ -594,11 +615,13 @@ class Ledger:
             case "vault.founded":
                 self.founding, self.abilities, self.policy = act, act["abilities"], policy
                 self.acceptable_use, self.two_people = act["acceptable_use"], act["two_people"]
+                self.passkey_roles = act["passkey_roles"]
                 self.add_identity(act["register"], "register")
                 self.add_identity(act["team"], "team")
                 self.add_identity(act["intake"], "intake")
                 self.add_person(act["founder"], statement.index)
-                self.people[act["founder"]["person"]]["since"] = statement.time
+                founder = self.people[act["founder"]["person"]]
+                founder.update(since=statement.time, given=founder["roles"])
             case "person.invited":
                 self.invite(statement)
             case "person.reset":
@@ -606,10 +629,16 @@ class Ledger:
                 key, expires = self.check_code(statement)
                 if person := self.people.get(act["person"]):
                     person.update(enrolled=False, confirmed=False, out=person["out"] or statement.time)
-                    known = {name: person[name] for name in ("roles", "row")}
-                    self.invitations[act["person"]] = {**known, "key": key, "expires": expires, "suspended": False}
+                    waiting = self.invitations.get(act["person"], person)
+                    self.invitations[act["person"]] = {
+                        "roles": waiting["roles"], "row": person["row"], "key": key, "expires": expires, "suspended": False,
+                    }  # fmt: skip
                 else:
                     self.invitations[act["person"]].update(key=key, expires=expires)
+                if "roles" in act:
+                    self.check_making(statement, act["roles"])
+                    require(act["roles"] and "scan-station" not in act["roles"], "made to join again as nothing")
+                    self.invitations[act["person"]]["roles"] = act["roles"]
             case "person.joined":
                 self.join(statement)
             case "person.confirmed":
@@ -624,6 +653,24 @@ class Ledger:
                 used = self.people[statement.author]["recovery_codes_used"]
                 require(1 <= act["number"] <= 10 and act["number"] not in used, "no recovery code, or used twice")
                 used.add(act["number"])
+            case "keybox.renewed":
+                self.expect(act["keybox"], "keybox")
+                self.people[statement.author]["keybox"] = act["keybox"]
+            case "passkey.added":
+                mine = self.people[statement.author]["passkeys"]
+                require(len(mine) < MOST_PASSKEYS, "one passkey too many")
+                self.expect(act["credential"], "credential")
+                self.expect(act["row"], "passkey-row")
+                require(act["credential_hash"] not in self.credentials and act["passkey"] not in mine, "a passkey added twice")
+                self.credentials.add(act["credential_hash"])
+                mine[act["passkey"]] = act
+            case "passkey.removed":
+                if statement.author != act["person"]:
+                    self.check_change(statement)
+                    require(self.may("manage-people", self.people[statement.author], statement.time), "removed by who may not")
+                person = self.people.get(act["person"])
+                require(person and act["passkey"] in person["passkeys"], "no such passkey")
+                del person["passkeys"][act["passkey"]]
             case "station.added":
                 party = act["station"]
                 require(party["roles"] == ["scan-station"] and not party["wraps"], "a station with more than its role")
@@ -690,6 +737,7 @@ class Ledger:
             case "policy.adopted":
                 self.abilities, self.policy = act["abilities"], policy
                 self.acceptable_use, self.two_people = act["acceptable_use"], act["two_people"]
+                self.passkey_roles = act["passkey_roles"]
             case "pupil.registered":
                 require(statement.pupil_file and statement.pupil_file not in self.pupils, "registered twice")
                 taken = {pupil["reference"] for pupil in self.pupils.values()}
@@ -746,13 +794,18 @@ class Ledger:
     def may(self, ability, person, time):
         """Whether somebody's roles include an ability, and nothing is missing that it needs."""
         has = any(ability in self.abilities.get(role, []) for role in person["roles"])
-        return has and self.is_ready(person) and (ability not in NEEDS_DUTIES or self.has_done_duties(person, time))
+        ready = self.is_ready(person) and not self.lacks_passkey(person)
+        return has and ready and (ability not in NEEDS_DUTIES or self.has_done_duties(person, time))
 
     def is_ready(self, person):
         """Whether their keys count, and were looked at with them."""
         if person["suspended"] or person["id"] in self.invitations:
             return False
         return person["enrolled"] and person["confirmed"]
+
+    def lacks_passkey(self, person):
+        """Whether their role signs in by passkey, and they have none."""
+        return bool(set(person["roles"]) & set(self.passkey_roles)) and not person["passkeys"]
 
     def has_just_recovered(self, person):
         """Whether the last recovery key made them lead, with the keys that count now, and they did not finish their first
@@ -766,7 +819,8 @@ class Ledger:
     def may_read(self, file, person, time):
         """Whether somebody may read something of a pupil file because they have access to it, whatever their role."""
         has = any(access["file"] == file for access in self.active_accesses(person["id"], time))
-        return has and self.is_ready(person) and self.has_done_duties(person, time)
+        ready = self.is_ready(person) and not self.lacks_passkey(person)
+        return has and ready and self.has_done_duties(person, time)
 
     # Access for who reads nothing by role
 
@@ -819,7 +873,8 @@ class Ledger:
         person = self.people.get(id) or self.invitations.get(id)
         require(person and id not in self.stations, "no such person")
         require(id != statement.author, "changed by themselves")
-        require("dsl" not in person["roles"] or "dsl" in author["roles"], "a lead, by who is none")
+        roles = {*person["roles"], *self.invitations.get(id, person)["roles"]}
+        require("dsl" not in roles or "dsl" in author["roles"], "a lead, by who is none")
         return person
 
     def check_making(self, statement, roles):
@@ -861,7 +916,7 @@ class Ledger:
         # Statements before were checked with the key before: policy, training and roles stay, all else is anew.
         person.update(
             identity=act["identity"], key=url64(act["verifying_key"]), keybox=act["keybox"], enrolled=False,
-            confirmed=False, recovery_codes_used=set())  # fmt: skip
+            confirmed=False, recovery_codes_used=set(), passkeys={}, roles=invitation["roles"])  # fmt: skip
         person["keys"].append((statement.index, person["key"]))
         self.people[id] = person
 
@@ -874,14 +929,15 @@ class Ledger:
         self.check_making(statement, person["roles"])
         self.give(act["wraps"], person)
         self.carry_out({"what": "give-keys", "person": act["person"], "identity": act["identity"]}, statement)
-        person.update(confirmed=True, since=statement.time, out=None)
+        person.update(confirmed=True, since=statement.time, given=person["roles"], out=None)
 
     # What takes two people
 
     def takes_part(self, id) -> bool:
         """A lead, deputy or panel member whose keys count."""
         person = self.people.get(id)
-        return bool(person and MADE_BY_LEAD & set(person["roles"]) and self.is_ready(person))
+        ready = person and self.is_ready(person) and not self.lacks_passkey(person)
+        return bool(ready and MADE_BY_LEAD & set(person["roles"]))
 
     def is_settled(self, person, time) -> bool:
         """Whether they have had their keys for long enough to be a second person."""
@@ -907,10 +963,10 @@ class Ledger:
         if what["what"] != "give-keys":
             return {"suspend-lead"}
         person = self.people.get(what["person"])
-        roles = MADE_BY_LEAD & set(person["roles"]) if person else set()
-        if roles and person["since"] is not None:
-            return {"join-again"}
-        return {{"dsl": "make-lead", "deputy": "make-deputy", "panel": "make-panel"}[role] for role in roles}
+        roles = MADE_BY_LEAD & set(self.invitations.get(what["person"], person)["roles"]) if person else set()
+        given = set(person["given"]) if person else set()
+        made = {{"dsl": "make-lead", "deputy": "make-deputy", "panel": "make-panel"}[role] for role in roles - given}
+        return made | ({"join-again"} if roles & given else set())
 
     def check_possible(self, author, what, time):
         """That it could be done, by this author, if somebody agrees."""
@@ -1028,7 +1084,8 @@ class Ledger:
             VerifyKey(key["key"]).verify(text, url64(act["proof"]))
         except (BadSignatureError, ValueError):
             raise Broken("keys that the recovery key did not sign for") from None
-        known = {**self.invitations, **self.people}
+        known = {**self.people, **self.invitations}
+        known = {one: {**known[one], "suspended": self.people.get(one, known[one])["suspended"]} for one in known}
         leads = [one for one in sorted(known) if "dsl" in known[one]["roles"] and not known[one]["suspended"] and one != id]
         require(act["suspended"] == leads, "a lead who is not suspended")
         if newcomer := act.get("newcomer"):
@@ -1039,12 +1096,14 @@ class Ledger:
         else:
             require(id in known, "nobody becomes lead")
             person = self.people.get(id) or self.person(id, known[id]["roles"], known[id]["row"])
+            person["roles"] = known[id]["roles"]
         require("dsl" in person["roles"], "somebody becomes lead who was none")
         self.expect(act["keybox"], "keybox")
         self.add_identity(act["identity"], "person")
         person.update(
             identity=act["identity"], key=url64(act["verifying_key"]), keybox=act["keybox"], enrolled=False,
-            confirmed=True, recovery_codes_used=set(), since=statement.time, out=None)  # fmt: skip
+            confirmed=True, recovery_codes_used=set(), passkeys={}, since=statement.time, given=person["roles"],
+            out=None)  # fmt: skip
         has = {ability for role in person["roles"] for ability in self.abilities.get(role, [])}
         needs = (("register", {"file", "read"}), ("team", {"read"}), ("intake", {"see-intake"}))
         wanted = [self.founding[name] for name, abilities in needs if has & abilities]
@@ -1075,7 +1134,7 @@ class Ledger:
     def person(self, id, roles, row) -> dict:
         return {
             "id": id, "roles": roles, "row": row, "suspended": False, "acknowledged": None, "trained_until": 0,
-            "recovery_codes_used": set(), "keys": [], "since": None, "out": None,
+            "recovery_codes_used": set(), "passkeys": {}, "keys": [], "since": None, "given": [], "out": None,
         }  # fmt: skip
 
     def add_person(self, act, index):
@@ -1471,6 +1530,19 @@ class Person:
         self.identities = {}
         self.identities[self.state["identity"]] = self.committed(self.state["identity"], keys[:32])
         self.seeds = {self.state["identity"]: keys[:32]}
+
+    def passkeys(self, secrets) -> list:
+        """The names that this person gave their passkeys, oldest first; each credential is one that its statement names."""
+        names = []
+        for id, act in self.state["passkeys"].items():
+            credential = json.loads(self.vault.item(act["credential"], "credential"))
+            require(set(credential) == CREDENTIAL, "a credential of other parts")
+            require(sha256(url64(credential["id"])) == url64(act["credential_hash"]), "another credential than the statement's")
+            row = open_row(
+                self.vault.item(act["row"], "passkey-row"), (Path(secrets) / "directory-key").read_bytes(), id_bytes(act["row"]),
+                self.vault.context("passkey-row", id))  # fmt: skip
+            names.append(parse_detail(row)["name"][1].decode())
+        return names
 
     def recovery_codes(self) -> list:
         """The ten that sign in in place of the authenticator, as they are shown."""

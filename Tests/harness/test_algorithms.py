@@ -6,6 +6,7 @@ What is found is found by opening it: with the reader of docs/format.md, which s
 import base64
 import hashlib
 import hmac
+import json
 import os
 import re
 import socket
@@ -29,11 +30,13 @@ from forge import edit, query
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import VerifyKey
+from passkeys import ALGORITHMS, add_passkeys
 from service import PASSWORD, Service
 from stations import fill_intake
 from tls import certificate
 from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, SCANS, STAFF, Vault
 
+PASSKEY = "the key on the blue ribbon"
 PLACES = {"vault", "copies", "sign-in", "uploads", "network", "demo"}
 # What the table has and nobody can find by looking, and why.
 NOT_FOUND_ANYWHERE = {
@@ -104,7 +107,7 @@ class Opened:
     """A vault with everything in it that these people can open."""
 
     def __init__(self, path: Path, secrets: Path, passwords: dict, token: str | None = None):
-        self.vault = reader.Vault(path)
+        self.vault, self.secrets = reader.Vault(path), secrets
         self.station = reader.Station(self.vault, secrets, token) if token else None
         self.people = {}
         for name, password in passwords.items():
@@ -161,7 +164,11 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
                     # It opened, with the password.
                     reader.require(id in kept, "nobody's keybox")
                     found.add("vault", place, "Argon2id", "XChaCha20-Poly1305", "HKDF-SHA-256")
-            case "person-row" | "register-row" | "detail":
+            case "credential":
+                # Public, and in clear: a key of another's making, that this vault signs nothing with.
+                with found.opening("vault", place):
+                    reader.require(json.loads(data)["algorithm"] in (-7, -8, -257), "a key of another kind")
+            case "person-row" | "passkey-row" | "register-row" | "detail":
                 with found.opening("vault", place, "XChaCha20-Poly1305", "BLAKE2b-256"):
                     look_at_row(opened, id, kind, data)
             case _:
@@ -240,6 +247,8 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
         case "register-row":
             (pupil_file,) = (pupil_file for pupil_file, pupil in ledger.pupils.items() if pupil["row"] == id)
             lead.pupil(pupil_file)
+        case "passkey-row":
+            reader.require(opened.lead.passkeys(opened.secrets) == [PASSKEY], "a passkey of another name")
         case "person-row":
             known = [*opened.people.values(), *([opened.station] if opened.station else [])]
             reader.require(any(one.name and one.state["row"] == id for one in known), "nobody's row")
@@ -253,6 +262,7 @@ def filled(template, tmp_path_factory) -> tuple:
     folder = tmp_path_factory.mktemp("filled")
     vault = template.copy(folder / "copy")
     token, _ = fill_intake(vault, folder / "tls", b"Whose is this?\n")
+    assert add_passkeys(vault, DSL, folder / "passkey", PASSKEY, "Ed25519")
     samples = [*[path for path in SCANS if path.suffix in (".txt", ".jpg", ".docx")], FIXTURES / "hostile/javascript.pdf"]
     lines = vault.file(*samples, details={path.name: {"summary": path.stem[::-1]} for path in samples}).ok().lines
     assert [line["quarantined"] for line in lines].count(True) == 1
@@ -330,8 +340,8 @@ def look_at_copies(found: Finds, copies: dict) -> None:
 # MARK: what is not at rest
 
 
-def look_at_sign_in(found: Finds, vault: Vault) -> None:
-    """Which codes are taken."""
+def look_at_sign_in(found: Finds, vault: Vault, folder: Path) -> None:
+    """Which codes are taken, and passkeys of which kinds."""
     for algorithm in ("sha1", "sha256", "sha512"):
         if vault.run_as(DSL, "pupil", "list", code=vault.code(DSL, algorithm)).code == 0:
             found.add("sign-in", "authenticator codes", f"HMAC-SHA-{algorithm[3:]}")
@@ -341,6 +351,7 @@ def look_at_sign_in(found: Finds, vault: Vault) -> None:
     own.close()
     if vault.run_as(DSL, "pupil", "list", code=codes[0]).code == 0 and vault.run_as(DSL, "pupil", "list", code=codes[0]).code == 3:
         found.add("sign-in", "recovery codes", "BLAKE2b-256")
+    found.add("sign-in", "passkeys", *add_passkeys(vault, DSL, folder, PASSKEY, *ALGORITHMS))
 
 
 PIECE = 70_001  # a chunk, and some bytes that are kept apart until the next is whole
@@ -456,7 +467,7 @@ def found(filled, opened, service, tmp_path_factory) -> Finds:
     found = Finds()
     look_at_vault(found, opened, vault.joined)
     look_at_copies(found, copies)
-    look_at_sign_in(found, vault)
+    look_at_sign_in(found, vault, tmp_path_factory.mktemp("passkeys") / "served")
     look_at_uploads(found, service)
     look_at_network(found, service.port)
     look_at_workspace(found, service)
@@ -592,8 +603,8 @@ ANY_CALL = re.compile(
 
 def test_every_call_of_a_library_is_listed_as_its_own():
     sources = {path: path.read_text() for path in (CHECKOUT / "Sources").rglob("*.swift")}
-    # Passkeys are a leaf of its own that no program has yet: when one has, its row says where they are found.
-    assert not [path for path, text in sources.items() if re.search(r"import WebAuthn\b", text)]
+    # Passkeys are a leaf of its own, whose row names swift-crypto's signatures.
+    assert {path.parent.name for path, text in sources.items() if re.search(r"import WebAuthn\b", text)} == {"Custody"}
     sources = {path: text for path, text in sources.items() if path.parent.name != "WebAuthn"}
     called = {(call, path.name) for path, text in sources.items() for call in ANY_CALL.findall(text)}
     listed = {(name, by) for _, cell, by, _ in rows_of(SECURITY) for name in re.findall("`([^`]+)`", cell)}

@@ -62,7 +62,10 @@ PEOPLE_SAY = {
         "key": "0" * 26,
     },
     "restricted.acted": {"record": "0" * 26, "detail": "0" * 26},
-    "policy.adopted": {"abilities": {}, "acceptable_use": "1", "two_people": {"acts": [], "new_for_days": 7}}, "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
+    "policy.adopted": {"abilities": {}, "acceptable_use": "1", "two_people": {"acts": [], "new_for_days": 7}, "passkey_roles": []},
+    "keybox.renewed": {"keybox": "0" * 26}, "passkey.removed": {"passkey": "0" * 26, "person": "0" * 26},
+    "passkey.added": {"passkey": "0" * 26, "credential": "0" * 26, "credential_hash": url64(bytes(32)), "row": "0" * 26},
+    "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
 }  # fmt: skip
 
 choice = random.Random(f"{size('SEED')} forged")
@@ -362,12 +365,12 @@ def by_lead(history: History, kind: str, **act) -> Saying:
     return history.say(history.people[DSL], kind, act)
 
 
-def adopt(history: History, abilities: dict | None = None, **rule) -> Saying:
-    """Policies that differ in what roles may, or in what takes two people."""
+def adopt(history: History, abilities: dict | None = None, passkeys: tuple = (), **rule) -> Saying:
+    """Policies that differ in what roles may, in which sign in by passkey, or in what takes two people."""
     founding = history.founding
     return by_lead(
         history, "policy.adopted", abilities=abilities or founding["abilities"], acceptable_use=founding["acceptable_use"],
-        two_people={**founding["two_people"], **rule})  # fmt: skip
+        two_people={**founding["two_people"], **rule}, passkey_roles=sorted(passkeys))  # fmt: skip
 
 
 def reset(history: History, person: str, author: str | None = None, hours: float = 24) -> Saying:
@@ -890,7 +893,8 @@ def _(history: History) -> Saying:
 
 def new_policy(history: History, before: Saying) -> Saying:
     founding = history.founding
-    act = {"abilities": founding["abilities"], "acceptable_use": "2999-01", "two_people": founding["two_people"]}
+    act = {"abilities": founding["abilities"], "acceptable_use": "2999-01", "two_people": founding["two_people"],
+        "passkey_roles": []}  # fmt: skip
     return history.say(history.people[DSL], "policy.adopted", act, before=before)
 
 
@@ -998,6 +1002,173 @@ for number in (0, 11):
     @unlawful(f"a recovery code {number}", nothing, ONE_TO_TEN)
     def _(history: History, number: int = number) -> Saying:
         return recovery(history, number)
+
+
+# Passkeys, a renewed keybox, another role
+
+
+def passkey(one: Newcomer, id: str = "", credential: str = "", without: str = "") -> Saying:
+    """Somebody adds a passkey; without: an item that is not brought."""
+    key, row = new_id(), new_id()
+    act = {"passkey": id or new_id(), "credential": key, "credential_hash": credential or url64(choice.randbytes(32)), "row": row}
+    items = {key: ("credential", choice.randbytes(300)), row: ("passkey-row", choice.randbytes(96))}
+    return one.say("passkey.added", act, {id: item for id, item in items.items() if item[0] != without})
+
+
+def removed(history: History, one: Newcomer, author: "str | Newcomer") -> Saying:
+    act = {"passkey": passkey(one).act["passkey"], "person": one.id}
+    return author.say("passkey.removed", act) if isinstance(author, Newcomer) else history.say(author, "passkey.removed", act)
+
+
+ADDED_TWICE = "a passkey added twice"
+
+
+def same_credential(history: History, same: bool) -> Saying:
+    added = passkey(confirmed(history, "staff")).act["credential_hash"]
+    return passkey(confirmed(history, "admin"), credential=added if same else "")
+
+
+@unlawful("two people add the same passkey", lambda h: same_credential(h, same=False), ADDED_TWICE)
+def _(history: History) -> Saying:
+    return same_credential(history, same=True)
+
+
+@unlawful("a passkey's id is taken by another", lambda h: [passkey(confirmed(h, "staff")) for _ in range(2)], ADDED_TWICE)
+def _(history: History) -> Saying:
+    one = confirmed(history, "staff")
+    return passkey(one, id=passkey(one).act["passkey"])
+
+
+def many(history: History, count: int) -> Saying:
+    one = confirmed(history, "staff")
+    return [passkey(one) for _ in range(count)][-1]
+
+
+@unlawful("an eleventh passkey", lambda h: many(h, 10), "a passkey of nobody, or one too many")
+def _(history: History) -> Saying:
+    return many(history, 11)
+
+
+for missing in ("credential", "passkey-row"):
+
+    @unlawful(f"a passkey without its {missing}", lambda h: passkey(enrolled(h, "staff")), f"no {missing} committed")
+    def _(history: History, missing: str = missing) -> Saying:
+        return passkey(confirmed(history, "staff"), without=missing)
+
+
+@unlawful("a passkey of who has not enrolled", lambda h: passkey(enrolled(h, "staff")), "author not enrolled")
+def _(history: History) -> Saying:
+    return passkey(joined(history, "staff"))
+
+
+NOT_TO_REMOVE = "a passkey removed by who may not"
+
+
+@unlawful(
+    "the office removes another's passkey", lambda h: removed(h, confirmed(h, "staff"), h.people[DSL]), NOT_TO_REMOVE)  # fmt: skip
+def _(history: History) -> Saying:
+    return removed(history, confirmed(history, "staff"), history.people[ADMIN])
+
+
+@unlawful(
+    "an account manager removes a lead's passkey",
+    lambda h: removed(h, confirmed(h, "staff"), confirmed(h, "account-manager")), NOT_TO_REMOVE)  # fmt: skip
+def _(history: History) -> Saying:
+    return removed(history, confirmed(history, "dsl"), confirmed(history, "account-manager"))
+
+
+def removed_after(history: History, joins_again: bool) -> Saying:
+    one = confirmed(history, "staff")
+    said = passkey(one).act
+    if joins_again:
+        again(history, one).enrol()
+    return one.say("passkey.removed", {"passkey": said["passkey"], "person": one.id})
+
+
+@unlawful("a passkey from before joining again", lambda h: removed_after(h, joins_again=False), "no such passkey")
+def _(history: History) -> Saying:
+    return removed_after(history, joins_again=True)
+
+
+def without_passkey(history: History, adds: bool, kind: str = "register.read") -> Saying:
+    adopt(history, passkeys=("deputy",), acts=[])
+    one = confirmed(history, "deputy")
+    if adds:
+        passkey(one)
+    return one.say(kind, {"session": new_id()})
+
+
+LACKS = "author has no passkey, which their role needs"
+
+
+@unlawful("a deputy without the passkey that the role needs", lambda h: without_passkey(h, adds=True), LACKS)
+def _(history: History) -> Saying:
+    return without_passkey(history, adds=False)
+
+
+@unlawful(
+    "a lead without the passkey that the role needs trains somebody",
+    lambda h: (adopt(h, passkeys=("dsl",)), adopt(h)), LACKS)  # fmt: skip
+def _(history: History) -> Saying:
+    adopt(history, passkeys=("dsl",))
+    return training(history, history.people[ADMIN])
+
+
+def renewed(one: Newcomer, kind: str = "keybox") -> Saying:
+    box = new_id()
+    return one.say("keybox.renewed", {"keybox": box}, {box: (kind, choice.randbytes(149))})
+
+
+@unlawful("a renewed keybox that is none", lambda h: renewed(confirmed(h, "staff")), "no keybox committed")
+def _(history: History) -> Saying:
+    return renewed(confirmed(history, "staff"), kind="wrap")
+
+
+@unlawful("a renewed keybox of who has not enrolled", lambda h: renewed(enrolled(h, "staff")), "author not enrolled")
+def _(history: History) -> Saying:
+    return renewed(joined(history, "staff"))
+
+
+def other_role(history: History, roles: list, author: "str | Newcomer | None" = None) -> Saying:
+    act = {"person": confirmed(history, "staff").id, "roles": roles}
+    if isinstance(author, Newcomer):
+        said = author.say("person.reset", act)
+    else:
+        said = history.say(author or history.people[DSL], "person.reset", act)
+    said.act["code"] = code(said, 24)
+    return said
+
+
+NOT_THEIRS_TO_GIVE = "made to join again by who may not, or as nothing"
+
+
+@unlawful(
+    "an account manager makes somebody deputy by another role",
+    lambda h: other_role(h, ["admin"], confirmed(h, "account-manager")), NOT_THEIRS_TO_GIVE)  # fmt: skip
+def _(history: History) -> Saying:
+    return other_role(history, ["deputy"], confirmed(history, "account-manager"))
+
+
+for roles in ([], ["scan-station"]):
+
+    @unlawful(f"joined again as {roles}", lambda h: other_role(h, ["deputy"]), NOT_THEIRS_TO_GIVE)
+    def _(history: History, roles: list = roles) -> Saying:
+        return other_role(history, roles)
+
+
+def keys_of_another_role(history: History, roles: list) -> Saying:
+    one = confirmed(history, "deputy")
+    said = history.say(history.people[DSL], "person.reset", {"person": one.id, "roles": roles})
+    said.act["code"] = code(said, 24)
+    one.key = SigningKey(choice.randbytes(32))
+    one.join()
+    one.enrol()
+    return one.confirm(team(history))
+
+
+@unlawful("who was a deputy keeps the team's key", lambda h: keys_of_another_role(h, ["deputy"]), NOT_NEEDED)
+def _(history: History) -> Saying:
+    return keys_of_another_role(history, ["staff"])
 
 
 def recovery_after(history: History, joins_again: bool) -> Saying:
@@ -1492,7 +1663,7 @@ def _(history: History) -> Saying:
 def _(history: History) -> Saying:
     one = prepared(history, "panel")
     abilities = {**history.founding["abilities"], "panel": ["see-figures"]}
-    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"], two_people=history.founding["two_people"])
+    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=history.founding["acceptable_use"], two_people=history.founding["two_people"], passkey_roles=[])
     return acts(history, one)
 
 
@@ -1641,7 +1812,7 @@ for kind in ("header", "detail"):
 def office_loses_filing(history: History, before: Saying | None) -> Saying:
     act = {
         "abilities": {**history.founding["abilities"], "admin": []}, "acceptable_use": history.founding["acceptable_use"],
-        "two_people": history.founding["two_people"],
+        "two_people": history.founding["two_people"], "passkey_roles": [],
     }  # fmt: skip
     return history.say(history.people[DSL], "policy.adopted", act, before=before)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import reader
 import vault as vaults
+from passkeys import add_passkeys
 from stations import fill_intake
 from vault import ADMIN, DEPUTY, DSL, PASSWORDS, SCANS, STAFF, join
 
 PROGRAM = Path(reader.__file__)
+PASSKEY = "a key \u2014 blue"
 NOTE = "A note that nobody knows \u2014 yet.\n".encode()
 # One of a single chunk, one of several.
 SAMPLES = [
@@ -34,6 +36,7 @@ def filed(template, tmp_path_factory):
     said = {name: {"summary": summary, "signed": "yes", "signed_by": "A. Nurse"} for name, summary in SUMMARIES.items()}
     lines = vault.file(*SAMPLES, details=said).ok().lines
     vault.scanned = fill_intake(vault, folder / "tls", NOTE, summary="Found in a drawer")
+    add_passkeys(vault, DSL, folder / "passkey", PASSKEY, "Ed25519")
     vaults.invite(vault, STAFF, "staff")
     documents = {line["file"]: line["document"] for line in lines}
     vault.access = vault.give_access(STAFF, documents[SAMPLES[0].name], reason="Prepares the talk \u2014 alone")
@@ -47,6 +50,10 @@ def lead(filed):
     opened = reader.Vault(vault.path)
     yield reader.Person(opened, vault.secrets, DSL, PASSWORDS[DSL])
     opened.close()
+
+
+def test_a_passkey_is_its_persons_and_named_by_them(filed, lead, staff):
+    assert lead.passkeys(filed[0].secrets) == [PASSKEY] and staff.passkeys(filed[0].secrets) == []
 
 
 @pytest.fixture(scope="module")
