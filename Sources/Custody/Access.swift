@@ -210,7 +210,11 @@ extension Vault {
     /// The filings of the chosen documents, or of all that are not quarantined, oldest first.
     private func indices(of documents: [DocumentID]?, in pupilFile: PupilFileID, _ db: Database) throws -> [UInt64] {
         let all = try Row.fetchAll(
-            db, sql: "SELECT id, idx FROM document WHERE pupil_file = ? AND quarantine IS NULL ORDER BY idx",
+            db,
+            sql: """
+                SELECT id, idx FROM document WHERE pupil_file = ? AND quarantine IS NULL
+                AND id NOT IN (SELECT document FROM moved) ORDER BY idx
+                """,
             arguments: [Data(pupilFile.bytes)])
         guard let documents else { return try all.map { try $0.index("idx") } }
         let wanted = Set(documents.map { Data($0.bytes) })
@@ -331,7 +335,7 @@ extension Vault {
                             SELECT share.document FROM share JOIN document ON document.id = share.document
                             WHERE share.access = ? ORDER BY document.idx DESC
                             """, arguments: [Data(access.id.bytes)]
-                    ).compactMap { DocumentID($0) }
+                    ).compactMap { DocumentID($0) }.filter { !recorder.isMoved($0) }
                     return (
                         try pupil(state, register, db), try listing(access, reason: "", db),
                         try documents.map { document in
@@ -350,7 +354,9 @@ extension Vault {
             throw VaultError.tampered(code: "author.unknown")
         }
         let count = try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM share WHERE access = ?", arguments: [Data(access.id.bytes)])
+            db,
+            sql: "SELECT count(*) FROM share WHERE access = ? AND document NOT IN (SELECT document FROM moved)",
+            arguments: [Data(access.id.bytes)])
         return AccessListing(
             id: access.id, person: access.person, name: try name(of: person, db), pupilFile: access.pupilFile,
             whole: access.whole, documents: count ?? 0, reason: reason, givenBy: try name(of: giver, db),

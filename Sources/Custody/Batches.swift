@@ -72,9 +72,10 @@ extension Vault {
             _ = try decide(.keepBatch, acting)
             guard recorder.authority.batches[id]?.operator == acting.person else { throw VaultError.notFound }
             let lines = try recorder.read(pool) { db, _ in
-                try UInt64.fetchIndices(
-                    db, sql: "SELECT idx FROM document WHERE batch = ? ORDER BY idx", arguments: [Data(id.bytes)]
-                ).map { try filedLine($0, db) }
+                try filedLines(
+                    UInt64.fetchIndices(
+                        db, sql: "SELECT idx FROM document WHERE batch = ? ORDER BY idx", arguments: [Data(id.bytes)]),
+                    db)
             }
             return (try batch(id), lines)
         }
@@ -84,7 +85,9 @@ extension Vault {
         try recorder.read(pool) { db, head in
             guard let state = head.authority.batches[id] else { throw VaultError.notFound }
             let count = try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM document WHERE batch = ?", arguments: [Data(id.bytes)])
+                db,
+                sql: "SELECT count(*) FROM document WHERE batch = ? AND id NOT IN (SELECT document FROM moved)",
+                arguments: [Data(id.bytes)])
             return Batch(
                 id: id, number: state.number, opened: state.opened, closed: state.closed, documents: count ?? 0)
         }

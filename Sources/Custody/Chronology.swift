@@ -75,6 +75,8 @@ struct ChronologyOrder: Sendable {
         static func < (left: Place, right: Place) -> Bool { (left.day, left.index) < (right.day, right.index) }
     }
     var acts = 0
+    /// How many documents had been moved out of the file.
+    var moved = 0
     var places: [Place] = []
 }
 
@@ -120,9 +122,9 @@ extension Vault {
         try rethrowing("entry") {
             try requireReading(acting)
             let pupilFile = try recorder.read(pool) { db, head in
-                guard index < head.size, let file = try recorder.statement(index, db).statement.pupilFile else {
-                    throw VaultError.notFound
-                }
+                guard index < head.size, let file = try recorder.statement(index, db).statement.pupilFile,
+                    !recorder.isHidden(index, about: file)
+                else { throw VaultError.notFound }
                 return file
             }
             _ = try decide(.readChronology(pupilFile), acting)
@@ -146,7 +148,11 @@ extension Vault {
             try requireReading(acting)
             let found = try recorder.read(pool) { db, _ in
                 let rows = try Row.fetchAll(
-                    db, sql: "SELECT idx FROM document WHERE quarantine IS NOT NULL ORDER BY idx DESC LIMIT 500")
+                    db,
+                    sql: """
+                        SELECT idx FROM document WHERE quarantine IS NOT NULL AND id NOT IN (SELECT document FROM moved)
+                        ORDER BY idx DESC LIMIT 500
+                        """)
                 return try rows.compactMap { row -> (UInt64, PupilState)? in
                     let index = try row.index("idx")
                     let pupilFile = try recorder.statement(index, db).statement.pupilFile
@@ -176,7 +182,8 @@ extension Vault {
         let acts = recorder.acts(about: pupilFile, below: size)
         var order = acting.memory.with { $0.orders[pupilFile] } ?? ChronologyOrder()
         // Another request of the session may have read further than this snapshot goes.
-        if order.acts > acts.indices.count { order = ChronologyOrder() }
+        if order.acts > acts.indices.count || order.moved != acts.moved.count { order = ChronologyOrder() }
+        order.moved = acts.moved.count
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
         let days = try documentDays(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
@@ -356,7 +363,9 @@ extension Vault {
                 "Access given",
                 "\(name) may read \(access.whole ? "this file" : "documents of this file") until \(last): \(try reason(of: access, acting, db))"
             )
-        case .accessExtended(let shares): return ("Access given", "\(shares.count) documents were opened to \(name).")
+        case .accessExtended(let shares):
+            let count = shares.count { authority.moved[$0.document] == nil }
+            return ("Access given", "\(count == 0 ? "Documents" : "\(count) documents") were opened to \(name).")
         default: return ("Access ended", "\(name) may read no more of this file.")
         }
     }

@@ -31,10 +31,12 @@ extension Vault {
 
     /// The same for whoever runs the machine.
     func figures() throws -> Figures {
+        let unmoved = "WHERE id NOT IN (SELECT document FROM moved)"
         let (documents, quarantined, head) = try recorder.read(pool) { db, head in
             (
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM document") ?? 0,
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM document WHERE quarantine IS NOT NULL") ?? 0, head
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM document \(unmoved)") ?? 0,
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM document \(unmoved) AND quarantine IS NOT NULL") ?? 0,
+                head
             )
         }
         let authority = head.authority

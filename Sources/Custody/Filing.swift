@@ -287,9 +287,14 @@ extension Vault {
 
     /// The first filing of a content that stands before an index.
     func earlier(_ tag: [UInt8], before end: UInt64, _ db: Database) throws -> EarlierFiling? {
+        // What was moved out of the file since is told of to nobody.
         guard
             let index = try UInt64.fetchIndex(
-                db, sql: "SELECT idx FROM document WHERE content_tag = ? ORDER BY idx LIMIT 1", arguments: [Data(tag)]),
+                db,
+                sql: """
+                    SELECT idx FROM document WHERE content_tag = ? AND id NOT IN (SELECT document FROM moved)
+                    ORDER BY idx LIMIT 1
+                    """, arguments: [Data(tag)]),
             index < end
         else { return nil }
         let statement = try recorder.statement(index, db).statement

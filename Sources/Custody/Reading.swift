@@ -95,7 +95,7 @@ public final class DocumentReading: Sendable {
     ) throws(VaultError) {
         try rethrowing("read") {
             func give(_ plaintext: UnsafeRawBufferPointer) throws {
-                try vault.requireActive(acting)
+                try goOn()
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try body(plaintext)
             }
@@ -107,11 +107,18 @@ public final class DocumentReading: Sendable {
         }
     }
 
-    /// Refuses to go on once the session has ended, or its person may nothing any more, as far as this process has heard:
-    /// asked before each part of a piece is sent.
+    /// Refuses to go on once the session has ended, its person may nothing any more, or the document was moved out of the
+    /// pupil file, as far as this process has heard: asked before each part of a piece is sent.
     public func requireActive() throws(VaultError) {
         if acting.memory.isEnded { throw .refused(.signedOut) }
         if let refusal = vault.ended(acting) { throw .refused(refusal) }
+        if vault.recorder.isMoved(facts.id) { throw .notFound }
+    }
+
+    /// The same, as the catalogue has it now.
+    private func goOn() throws {
+        try vault.requireActive(acting)
+        if vault.recorder.isMoved(facts.id) { throw VaultError.notFound }
     }
 
     /// The next piece from an offset, at most 1 MiB; empty at the end.
@@ -206,7 +213,7 @@ public final class DocumentReading: Sendable {
             var writer = try EnvelopeWriter(fileKey: key, nonce: .random())
             try Header.seal(key, to: [reader]).bytes.withUnsafeBytes(body)
             let digest = try payload.readAll { plaintext in
-                try vault.requireActive(acting)
+                try goOn()
                 progress.withLock { $0.bytes += UInt64(plaintext.count) }
                 try writer.write(plaintext, to: body)
             }
@@ -246,6 +253,7 @@ public final class DocumentReading: Sendable {
             try copy.append(plaintext)
         }
         try copy.seal()
+        try goOn()
         return try body(copy.memory)
     }
 }
@@ -318,6 +326,14 @@ extension Vault {
         _ id: DocumentID, _ manner: ReadingManner, _ acting: Acting
     ) throws -> (Grant, CheckedDocument, PupilFileID?) {
         if let restricted = try restricted(id, acting) { return (try decide(.holdRestricted, acting), restricted, nil) }
+        let (grant, checked, pupilFile) = try grantedOfFile(id, manner, acting)
+        return (grant, checked, pupilFile)
+    }
+
+    /// The same of a document of a pupil file.
+    func grantedOfFile(
+        _ id: DocumentID, _ manner: ReadingManner, _ acting: Acting
+    ) throws -> (Grant, CheckedDocument, PupilFileID) {
         let (statement, act) = try filing(of: id, acting)
         guard let pupilFile = statement.pupilFile else { throw VaultError.notFound }
         let grant = try decide(.readDocument(id, in: pupilFile, manner), acting)
@@ -344,8 +360,9 @@ extension Vault {
     /// there were none, and that they asked is recorded.
     func filing(of id: DocumentID, _ acting: Acting) throws -> (Statement, FilingAct) {
         try requireReading(acting, orAccess: true)
-        let found = try recorder.read(pool) { db, _ -> (Statement, FilingAct)? in
-            guard try Bool.fetchOne(db, sql: "SELECT 1 FROM document WHERE id = ?", arguments: [Data(id.bytes)]) == true
+        let found = try recorder.read(pool) { db, head -> (Statement, FilingAct)? in
+            guard head.authority.moved[id] == nil,
+                try Bool.fetchOne(db, sql: "SELECT 1 FROM document WHERE id = ?", arguments: [Data(id.bytes)]) == true
             else { return nil }
             let (statement, act) = try filing(at: id, db)
             guard try readsByRole(acting) || isShared(act, statement, acting, db) else { return nil }

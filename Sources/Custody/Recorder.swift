@@ -64,14 +64,48 @@ final class Recorder: Sendable {
         private(set) var documents: [UInt32] = []
         /// What each of the documents' filings commits its detail to.
         private var details: [Digest?] = []
+        /// The document that each statement files, opens or closes, by the statement's place here.
+        private var subjects: [DocumentID?] = []
+        /// The documents that were moved out of the file, and all that was said of them: it stands here no more.
+        private(set) var moved: Set<DocumentID> = []
+        private(set) var hidden: Set<UInt32> = []
 
-        /// - Parameter detail: of a filing, the digest of its detail, where it has one, as it should.
-        mutating func add(_ index: UInt64, _ kind: Act.Kind, at time: Timestamp, detail: Digest?) {
+        /// - Parameters:
+        ///   - document: the document that it files, opens, closes or moves.
+        ///   - detail: of a filing, the digest of its detail, where it has one, as it should.
+        mutating func add(
+            _ index: UInt64, _ kind: Act.Kind, at time: Timestamp, of document: DocumentID?, detail: Digest?
+        ) {
+            if kind == .documentMoved, let document { hide(document) }
+            if let document, moved.contains(document) {
+                hidden.insert(UInt32(index))
+                return
+            }
             indices.append(UInt32(index))
             times.append(time)
+            subjects.append(document)
             guard kind == .documentFiled else { return }
             documents.append(UInt32(index))
             details.append(detail)
+        }
+
+        private mutating func hide(_ document: DocumentID) {
+            moved.insert(document)
+            let places = subjects.indices.filter { subjects[$0] == document }
+            for place in places.reversed() {
+                let index = indices.remove(at: place)
+                times.remove(at: place)
+                subjects.remove(at: place)
+                hidden.insert(index)
+                guard let filed = documents.firstIndex(of: index) else { continue }
+                documents.remove(at: filed)
+                details.remove(at: filed)
+            }
+        }
+
+        /// The statements that file, open or close a document of the file, oldest first.
+        func indices(of document: DocumentID) -> [UInt64] {
+            indices.indices.filter { subjects[$0] == document }.map { UInt64(indices[$0]) }
         }
 
         /// The digest that a filing commits its detail to; nil where this index filed no document of the pupil file.
@@ -90,6 +124,7 @@ final class Recorder: Sendable {
             while let last = acts.indices.last, UInt64(last) >= size {
                 acts.indices.removeLast()
                 acts.times.removeLast()
+                acts.subjects.removeLast()
             }
             while let last = acts.documents.last, UInt64(last) >= size {
                 acts.documents.removeLast()
@@ -214,10 +249,14 @@ final class Recorder: Sendable {
             if mark.author != .service { newest = (index, leaf, before) }
             if let file = mark.pupilFile {
                 next.acts[file, default: FileActs()].add(
-                    index, mark.kind, at: mark.time, detail: mark.detail)
+                    index, mark.kind, at: mark.time, of: mark.document, detail: mark.detail)
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
                 try next.authority.pass(mark.kind, by: mark.author, at: mark.time, about: mark.pupilFile)
+                if mark.kind == .documentOpened, let document = mark.document {
+                    try next.authority.checkOpening(of: document)
+                }
+                if let record = mark.brought { next.authority.learn(brought: record, by: mark.author, at: index) }
                 if mark.bringsDetailKey {
                     try next.authority.learnDetailKeys(of: Statement(parsing: SignedStatement(leaf: leaf).statement))
                 }
@@ -253,6 +292,10 @@ final class Recorder: Sendable {
         let author: Author
         let time: Timestamp
         let pupilFile: PupilFileID?
+        /// The document that it files, opens, closes or moves.
+        let document: DocumentID?
+        /// Of a restricted record that brings a document, the record.
+        let brought: DocumentID?
         /// Of a filing, the digest of its detail.
         let detail: Digest?
         let bringsDetailKey: Bool
@@ -273,27 +316,42 @@ final class Recorder: Sendable {
             let detail =
                 isFiling
                 ? lastValue(of: "\"kind\":\"detail\",\"sha256\":\"", in: statement).flatMap { Digest(base64: $0) } : nil
+            var document: DocumentID?
+            var brought: DocumentID?
+            switch kind {
+            // The act stands first, and has the key once or, where a filing shares its document, always of the same.
+            case .documentFiled, .documentOpened, .documentClosed, .documentMoved:
+                document = firstValue(of: "\"document\":\"", in: statement).flatMap { DocumentID(text: $0) }
+            case .restrictedActed where firstValue(of: "\"document\":{", in: statement) != nil:
+                brought = firstValue(of: "\"record\":\"", in: statement).flatMap { DocumentID(text: $0) }
+            default: break
+            }
             return Mark(
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
-                detail: detail,
+                document: document, brought: brought, detail: detail,
                 bringsDetailKey: isFiling && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
         }
     }
 
     private static func lastValue(of key: StaticString, in statement: UnsafeRawBufferPointer) -> String? {
+        value(of: key, in: statement, stride(from: statement.count - key.utf8CodeUnitCount, through: 0, by: -1))
+    }
+
+    private static func firstValue(of key: StaticString, in statement: UnsafeRawBufferPointer) -> String? {
+        value(of: key, in: statement, stride(from: 0, through: statement.count - key.utf8CodeUnitCount, by: 1))
+    }
+
+    private static func value(
+        of key: StaticString, in statement: UnsafeRawBufferPointer, _ places: StrideThrough<Int>
+    ) -> String? {
         let mark = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
-        var at = statement.count - mark.count
-        while at >= 0 {
-            if statement[at] == mark[0],
-                UnsafeRawBufferPointer(rebasing: statement[at..<at + mark.count]).elementsEqual(mark)
-            {
-                let word = statement[(at + mark.count)...].prefix {
-                    $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",")
-                }
-                return String(decoding: word, as: UTF8.self)
-            }
-            at -= 1
+        for at in places
+        where statement[at] == mark[0]
+            && UnsafeRawBufferPointer(rebasing: statement[at..<at + mark.count]).elementsEqual(mark)
+        {
+            let word = statement[(at + mark.count)...].prefix { $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") }
+            return String(decoding: word, as: UTF8.self)
         }
         return nil
     }
@@ -301,6 +359,20 @@ final class Recorder: Sendable {
     /// The statements about a pupil file in a ledger of this size.
     func acts(about pupilFile: PupilFileID, below size: UInt64) -> FileActs {
         state.withLock { $0.acts[pupilFile] ?? FileActs() }.below(size)
+    }
+
+    /// Whether a document was moved out of its pupil's file.
+    func isMoved(_ document: DocumentID) -> Bool { state.withLock { $0.authority.moved[document] != nil } }
+
+    /// Whether a statement says something of a document that was moved out of this pupil file: it is shown to nobody.
+    func isHidden(_ index: UInt64, about pupilFile: PupilFileID) -> Bool {
+        state.withLock { $0.acts[pupilFile]?.hidden.contains(UInt32(index)) ?? false }
+    }
+
+    /// All such statements, of every pupil file.
+    var hidden: Set<UInt64> {
+        let all = state.withLock { state in state.acts.values.map(\.hidden).filter { !$0.isEmpty } }
+        return Set(all.joined().map { UInt64($0) })
     }
 
     /// A statement with its signature: believed only if its leaf is the one under the checkpoint and its author's key
@@ -367,7 +439,8 @@ final class Recorder: Sendable {
             for statement in recorded.map(\.statement) {
                 guard let file = statement.pupilFile else { continue }
                 state.acts[file, default: FileActs()].add(
-                    statement.index, statement.act.kind, at: statement.time, detail: statement.filedDetail)
+                    statement.index, statement.act.kind, at: statement.time, of: statement.act.document,
+                    detail: statement.filedDetail)
             }
             state.authority = next.authority
             state.vault = next.vault

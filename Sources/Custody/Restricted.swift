@@ -22,6 +22,24 @@ public struct RestrictedFacts: Hashable, Sendable {
     public let isRecoverable: Bool
     /// Whether this person has opened it before.
     public let isOpened: Bool
+    /// How it came here, where it had been filed into the pupil's file.
+    public let moved: MovedFacts?
+}
+
+/// What is said of a document that was moved out of a pupil's file: sealed with it.
+public struct MovedFacts: Hashable, Sendable {
+    /// The document it was there.
+    public let document: DocumentID
+    /// Who moved it, by the name they had then.
+    public let by: String
+    /// When.
+    public let at: Timestamp
+    /// Who could read it until then, by name.
+    public let readers: [String]
+    /// Whether the recovery key of that time reached it.
+    public let wasRecoverable: Bool
+    /// Who had opened it by then, by name.
+    public let opened: [String]
 }
 
 /// The restricted documents that a session's person can open, and how far the ledger was looked through for them.
@@ -108,36 +126,16 @@ extension Vault {
             throw Refusal.pupilUnknown
         }
         guard authority.stations[acting.person] == nil else { throw Refusal.notEntitled }
-        let keeping = RestrictedKeeping(
-            named: Set(authority.holdersOfRestricted().map(\.id)), barred: concern.people, sealedTo: [])
-        let keepers = keeping.keepers(authority)
-        guard !keepers.isEmpty else { throw Refusal.staffAll }
-        let (filer, about, entry) = try pool.read { db in
-            for keeper in keepers {
-                let name = try name(of: keeper, db)
-                if isPerhaps(name, checked.details.concerning?.others ?? "") { throw Refusal.staffMeant(name) }
-            }
-            let names = try concern.people.map { person in
-                guard authority.stations[person] == nil,
-                    let row = authority.people[person]?.row ?? authority.invitations[person]?.row
-                else { throw Refusal.personUnknown }
-                return try name(of: person, row, db)
-            }
-            return (
-                try self.filer(acting.person, in: nil, db), names.sorted(),
-                try self.pupil(pupil, registerKey(as: acting, db), db)
-            )
+        let concerned = try concerned(checked.details.concerning ?? concern)
+        let keepers = concerned.keepers
+        let (filer, entry) = try pool.read { db in
+            (try self.filer(acting.person, in: nil, db), try self.pupil(pupil, registerKey(as: acting, db), db))
         }
         let document = DocumentID.random()
-        var values = filingValues(received, checked, filer)
-        values.merge([
-            "act": "filed",
-            "about": (about + [checked.details.concerning?.others ?? ""]).filter { !$0.isEmpty }
-                .joined(separator: ", "),
-            "barred": texts(concern.people), "named": texts(keepers.map(\.id)), "pupil_file": pupilFile.text,
-            "pupil_name": entry.name, "pupil_born": entry.dateOfBirth, "pupil_reference": entry.reference,
-            "quarantine": inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : "",
-        ]) { $1 }
+        let quarantine = inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil
+        let values = filingValues(received, checked, filer).merging(
+            concerned.values(of: entry, quarantine: quarantine)
+        ) { $1 }
         let draft = try restrictedDraft(
             document, values, received.fileKey, to: addresses(keepers, authority),
             brought: .init(upload: received.upload, payload: received.payload(boundTo: document.bytes)), acting)
@@ -151,6 +149,50 @@ extension Vault {
                     sha256: received.digest.hex, index: recorded.statement.index, checkpoint: recorded.checkpoint,
                     mediaType: inspected.mediaType, pages: inspected.pages, size: received.size,
                     quarantined: inspected.outcome == .quarantined, earlier: nil, isRestricted: true))
+        }
+    }
+
+    /// Whom a document is about, and who would keep it: decided.
+    struct Concerned {
+        let concern: StaffConcern
+        /// The names of those it is about, in words.
+        let about: String
+        let keepers: [PersonState]
+        /// The keepers' names.
+        let names: [String]
+
+        /// What the record that files it says beside what is said of every document.
+        func values(of pupil: Pupil, quarantine: String?) -> [String: String] {
+            [
+                "act": "filed", "about": about, "barred": texts(concern.people), "named": texts(keepers.map(\.id)),
+                "pupil_file": pupil.pupilFile.text, "pupil_name": pupil.name, "pupil_born": pupil.dateOfBirth,
+                "pupil_reference": pupil.reference, "quarantine": quarantine ?? "",
+            ]
+        }
+    }
+
+    /// Decides who would keep a document about these.
+    ///
+    /// - Throws: a refusal where nobody would be left, or somebody would be who may be meant.
+    func concerned(_ concern: StaffConcern) throws -> Concerned {
+        let authority = recorder.authority
+        let keepers = RestrictedKeeping(
+            named: Set(authority.holdersOfRestricted().map(\.id)), barred: concern.people, sealedTo: []
+        ).keepers(authority)
+        guard !keepers.isEmpty else { throw Refusal.staffAll }
+        return try pool.read { db in
+            let names = try keepers.map { try name(of: $0, db) }
+            if let meant = names.first(where: { isPerhaps($0, concern.others) }) { throw Refusal.staffMeant(meant) }
+            let about = try concern.people.map { person in
+                guard authority.stations[person] == nil,
+                    let row = authority.people[person]?.row ?? authority.invitations[person]?.row
+                else { throw Refusal.personUnknown }
+                return try name(of: person, row, db)
+            }
+            return Concerned(
+                concern: concern,
+                about: (about.sorted() + [concern.others]).filter { !$0.isEmpty }.joined(separator: ", "),
+                keepers: keepers, names: names.sorted())
         }
     }
 
@@ -237,11 +279,14 @@ extension Vault {
             guard let nonce = PayloadNonce(payload.nonce), case .person(let author) = statement.author else {
                 throw VaultError.tampered(code: "document.statement")
             }
-            let filer = try filer(author, in: nil, db)
-            guard detail["uploader"] == filer.uploader else { throw VaultError.tampered(code: "detail.uploader") }
+            let moved = try moved(to: id, detail, by: author, at: statement.time, known.pupilFile, head.authority, db)
+            let filer = try moved?.filer ?? filer(author, in: nil, db)
+            guard detail["uploader"] == filer.uploader, detail["through"] == filer.through else {
+                throw VaultError.tampered(code: "detail.uploader")
+            }
             let keepers = known.keeping.keepers(head.authority).filter { known.keeping.sealedTo.contains($0.identity) }
             var facts = DocumentFacts(
-                id: id, pupilFile: known.pupilFile, index: statement.index, recorded: statement.time,
+                id: id, pupilFile: known.pupilFile, index: statement.index, recorded: moved?.recorded ?? statement.time,
                 quarantine: detail["quarantine"], filer: filer,
                 fields: detail.fields.mapValues { String(decoding: $0.value, as: UTF8.self) })
             facts.restricted = RestrictedFacts(
@@ -252,7 +297,7 @@ extension Vault {
                 keepers: try keepers.map { try name(of: $0, db) }.sorted(),
                 isRecoverable: head.authority.recoveryInForce.map { known.keeping.sealedTo.contains($0.identity) }
                     ?? false,
-                isOpened: known.isOpened)
+                isOpened: known.isOpened, moved: moved?.facts)
             return CheckedDocument(facts: facts, payload: payload, nonce: nonce, fileKey: fileKey)
         }
     }
@@ -444,16 +489,12 @@ extension Vault {
         ["act": act, "document": id.text, "named": texts(keeping.named)]
     }
 
-    private func texts<Of>(_ ids: some Sequence<Identifier<Of>>) -> String {
-        ids.map(\.text).sorted().joined(separator: " ")
-    }
-
-    private static func people(_ text: String?) -> Set<PersonID> {
+    static func people(_ text: String?) -> Set<PersonID> {
         Set((text ?? "").split(separator: " ").compactMap { PersonID(text: String($0)) })
     }
 
     /// Where a document's key goes: to these people, and to recovery.
-    private func addresses(
+    func addresses(
         _ people: [PersonState], _ authority: Authority, recovery: (IdentityID, HybridRecipient)? = nil
     ) throws -> [IdentityID: HybridRecipient] {
         try pool.read { db in
@@ -469,7 +510,7 @@ extension Vault {
     }
 
     /// A record: its header sealed to these and to nobody's keys beside, in no order.
-    private func restrictedDraft(
+    func restrictedDraft(
         _ record: DocumentID, _ values: [String: String], _ fileKey: borrowing FileKey,
         to recipients: [IdentityID: HybridRecipient], brought: RestrictedAct.Brought? = nil, _ acting: Acting
     ) throws -> Draft {
@@ -492,3 +533,6 @@ extension Vault {
             ], act: .restrictedActed(act))
     }
 }
+
+/// Ids as a record's detail lists them.
+func texts<Of>(_ ids: some Sequence<Identifier<Of>>) -> String { ids.map(\.text).sorted().joined(separator: " ") }

@@ -144,6 +144,14 @@ enum Schema {
             idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
             """
         ),
+        (
+            "moved",
+            """
+            document BLOB PRIMARY KEY NOT NULL REFERENCES document (id), \
+            record BLOB NOT NULL UNIQUE REFERENCES restricted (id), \
+            idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            """
+        ),
     ]
 
     static func create(_ db: Database) throws {

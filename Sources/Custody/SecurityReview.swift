@@ -109,6 +109,7 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 var days = Dictionary(names.map { ($0, SecurityReview.Day(day: $0)) }) { first, _ in first }
                 var lines: [SecurityReview.Line] = []
+                let hidden = recorder.hidden
                 let rows = try Row.fetchCursor(
                     db, sql: "SELECT idx, kind, recorded FROM act WHERE idx < ? ORDER BY idx DESC",
                     arguments: [Int64(head.size)])
@@ -116,13 +117,14 @@ extension Vault {
                     let recorded = Timestamp(milliseconds: try row.value("recorded"))
                     let day = school.day(of: recorded)
                     guard days[day] != nil else { break }
+                    let index = try row.index("idx")
                     guard let kind = Act.Kind(rawValue: try row.value("kind")),
-                        let series = SecurityReview.Series(kind)
+                        let series = SecurityReview.Series(kind), series != .reads || !hidden.contains(index)
                     else { continue }
                     var times = 1
                     // What is listed, and how many failures one statement gathers, is believed of a checked statement alone.
                     if series == .failures || kind.isProposal || (series != .signIns && lines.count < most) {
-                        let statement = try recorder.statement(try row.index("idx"), db).statement
+                        let statement = try recorder.statement(index, db).statement
                         if let proposal = statement.act.proposal.flatMap({ head.authority.proposals[$0] }),
                             Self.isHidden(proposal, from: acting)
                         {

@@ -175,7 +175,7 @@ extension Vault {
                         SELECT idx FROM act WHERE author = ? AND kind IN ('document.filed', 'intake.received')
                         ORDER BY idx
                         """, arguments: [Data(id.bytes)])
-                return try indices.map { try filedLine($0, db) }
+                return try filedLines(indices, db)
             }
         }
     }
@@ -193,8 +193,13 @@ extension Vault {
         return try name(of: person, db)
     }
 
+    /// Filings as their statements have them, without documents that were moved out of their pupil's file.
+    func filedLines(_ indices: [UInt64], _ db: Database) throws -> [FiledLine] {
+        try indices.map { try filedLine($0, db) }.filter { line in line.document.map { !recorder.isMoved($0) } ?? true }
+    }
+
     /// One filing as its statement has it.
-    func filedLine(_ index: UInt64, _ db: Database) throws -> FiledLine {
+    private func filedLine(_ index: UInt64, _ db: Database) throws -> FiledLine {
         let statement = try recorder.statement(index, db).statement
         guard case .person(let author) = statement.author else { throw VaultError.tampered(code: "author.unknown") }
         switch statement.act {

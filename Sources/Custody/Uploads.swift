@@ -322,6 +322,7 @@ extension Vault {
             else { return nil }
             let statement = try recorder.statement(index, db).statement
             guard let (document, tag) = statement.act.filed(upload), statement.author == .person(acting.person),
+                !recorder.isMoved(document),
                 let note = try String.fetchOne(
                     db, sql: "SELECT note FROM checkpoint WHERE size = ?", arguments: [Int64(index) + 1])
             else { return nil }

@@ -63,6 +63,9 @@ private struct Verifier {
     private var roots: [UInt64: Digest] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
     private var items: [ItemID: (item: Item, index: UInt64)] = [:]
+    /// Of each document its pupil file and its payload's length, and of each restricted one its payload's length.
+    private var filed: [DocumentID: (pupilFile: PupilFileID?, length: UInt64)] = [:]
+    private var brought: [DocumentID: UInt64] = [:]
 
     init(location: Vault.Location) { self.location = location }
 
@@ -171,11 +174,18 @@ private struct Verifier {
         switch statement.act {
         case .documentFiled(let act):
             payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
+            filed[act.document] = (statement.pupilFile, act.payload.length)
         case .intakeReceived(let act):
             payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
         case .restrictedActed(let act):
             guard let payload = act.brought?.payload else { break }
             payloads[payload.blob] = (payload, "restricted document \(act.record.text)")
+            brought[act.record] = payload.length
+        case .documentMoved(let document, let record):
+            // Content of the same length has a payload of the same length, under whatever key.
+            if filed[document]?.pupilFile != statement.pupilFile || filed[document]?.length != brought[record] {
+                found("statement.unlawful", "\(place): moved what is not of this file, or to other content")
+            }
         default: break
         }
     }

@@ -425,6 +425,9 @@ public enum Act: Hashable, Sendable {
     case intakeReceived(IntakeAct)
     /// Something was done with a restricted document.
     case restrictedActed(RestrictedAct)
+    /// A document of the pupil file that the statement is about was moved out of it: the restricted record said right
+    /// before brings it under another key.
+    case documentMoved(DocumentID, to: DocumentID)
     /// The list of the intake queue was read.
     case intakeRead(SessionID)
     /// An upload, or what was said of it, was refused: it is not filed.
@@ -485,6 +488,7 @@ public enum Act: Hashable, Sendable {
         case intakeReceived = "intake.received"
         case intakeRead = "intake.read"
         case restrictedActed = "restricted.acted"
+        case documentMoved = "document.moved"
         case uploadRefused = "upload.refused"
         case uploadWaiting = "upload.waiting"
         case uploadDiscarded = "upload.discarded"
@@ -505,7 +509,7 @@ public enum Act: Hashable, Sendable {
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
-                .stationWithdrawn:
+                .stationWithdrawn, .documentMoved:
                 true
             default: false
             }
@@ -560,6 +564,7 @@ public enum Act: Hashable, Sendable {
         case .intakeReceived: .intakeReceived
         case .intakeRead: .intakeRead
         case .restrictedActed: .restrictedActed
+        case .documentMoved: .documentMoved
         case .uploadRefused: .uploadRefused
         case .uploadWaiting: .uploadWaiting
         case .uploadDiscarded: .uploadDiscarded
@@ -615,6 +620,8 @@ public enum Act: Hashable, Sendable {
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
         case .restrictedActed(let act): act.encoded
+        case .documentMoved(let document, let record):
+            ["document": .string(document.text), "record": .string(record.text)]
         case .signInFailed(let person, let count):
             ["count": .integer(Int64(count))].merging(person.map { ["person": .string($0.text)] } ?? [:]) { $1 }
         case .documentFiled(let act): act.encoded
@@ -726,6 +733,7 @@ public enum Act: Hashable, Sendable {
                 acceptableUse: try reader.text("acceptable_use"))
         case .signedIn: self = .signedIn(try reader.id("session"))
         case .signedOut: self = .signedOut(try reader.id("session"))
+        case .documentMoved: self = .documentMoved(try reader.id("document"), to: try reader.id("record"))
         case .registerRead: self = .registerRead(try reader.id("session"))
         case .chronologyRead: self = .chronologyRead(try reader.id("session"))
         case .signInFailed:

@@ -184,6 +184,10 @@ public struct Authority: Sendable {
     public private(set) var recoveries: [RecoveryState] = []
     /// Every proposal of something that takes two people.
     public internal(set) var proposals: [ProposalID: ProposalState] = [:]
+    /// The restricted record that each document was moved to that turned out to concern a member of staff.
+    public internal(set) var moved: [DocumentID: DocumentID] = [:]
+    /// The last restricted record that brought a document.
+    var newestBrought: BroughtRecord?
     /// What leads, deputies and panel are told, oldest first.
     public internal(set) var notices: [Notice] = []
     /// Which acts take two people now.
@@ -301,7 +305,10 @@ public struct Authority: Sendable {
                 try next.learnDetailKeys(of: statement)
                 try next.checkFiling(act, statement)
             case .intakeReceived(let act): try next.checkIntake(act, statement)
-            case .restrictedActed(let act): try next.checkRestricted(act, statement)
+            case .restrictedActed(let act):
+                try next.checkRestricted(act, statement)
+                if act.brought != nil { next.learn(brought: act.record, by: statement.author, at: statement.index) }
+            case .documentOpened(let document, _, _): try next.checkOpening(of: document)
             default: break
             }
         }
@@ -338,6 +345,7 @@ public struct Authority: Sendable {
         else { throw .unlawful("filed without header or detail") }
         guard detailKeys[act.detailKey] == pupilFile else { throw .unlawful("filed under another pupil's detail key") }
         guard act.contentTag.count == 32 else { throw .unlawful("filed without a content tag") }
+        guard moved[act.document] == nil else { throw .unlawful("filed again after it was moved") }
         guard case .person(let author) = statement.author else { throw .unlawful("filed by nobody") }
         for share in act.shares {
             guard let access = accesses[share.access], access.pupilFile == pupilFile, access.whole,
@@ -437,6 +445,9 @@ public struct Authority: Sendable {
             case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
             case .intakeRead: try require(.seeIntake)
             case .restrictedActed where refusal(of: .holdRestricted, to: person, at: time) != nil: try require(.file)
+            case .documentMoved:
+                try require(.read)
+                try require(.holdRestricted)
             case .intakeReceived: throw .unlawful("only a station puts scans into the intake queue")
             default: break
             }
@@ -511,6 +522,7 @@ public struct Authority: Sendable {
                 guard let access = accesses[share.access], access.pupilFile == statement.pupilFile,
                     access.isActive(at: statement.time), statement.commits(share)
                 else { throw .unlawful("shared under no access to this file") }
+                guard moved[share.document] == nil else { throw .unlawful("shared after it was moved") }
             }
         case .accessEnded(let id):
             guard accesses[id] != nil, accesses[id]?.ended == nil, accesses[id]?.pupilFile == statement.pupilFile
@@ -523,6 +535,7 @@ public struct Authority: Sendable {
             else { throw .unlawful("a drill of another recovery key, or with too few shares") }
             recoveries[recoveries.count - 1].drilled = statement.time
         case .recoveryUsed(let act): try useRecovery(act, statement)
+        case .documentMoved(let document, let record): try move(document, to: record, statement)
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
                 throw .unlawful("a batch opened twice, or a second one")

@@ -80,12 +80,7 @@ public func decide(
     guard !isFilename(details.summary, filename) else { throw .summaryIsFilename }
     guard policies.categories.title(of: details.category) != nil else { throw .categoryUnknown }
     guard ["yes", "no", "unknown"].contains(details.signed) else { throw .signedUnknownWord }
-    if let concern = details.concerning {
-        let others = trimmed(concern.others)
-        guard others.count <= 200, isPlainText(others) else { throw .staffName }
-        guard !concern.people.isEmpty || !others.isEmpty else { throw .staffNobody }
-        details.concerning = StaffConcern(people: concern.people, others: others)
-    }
+    if let concern = details.concerning { details.concerning = try decide(concern) }
     let date = try DocumentDate(typed: details.date)
     if !details.received.isEmpty {
         let received = try DocumentDate(typed: details.received)
@@ -103,6 +98,14 @@ public func decide(
         default: .changed
         }
     return CheckedDetails(details: details, date: date, origin: origin)
+}
+
+/// Decides whether it is said whom a document about members of staff concerns.
+public func decide(_ concern: StaffConcern) throws(Refusal) -> StaffConcern {
+    let others = trimmed(concern.others)
+    guard others.count <= 200, isPlainText(others) else { throw .staffName }
+    guard !concern.people.isEmpty || !others.isEmpty else { throw .staffNobody }
+    return StaffConcern(people: concern.people, others: others)
 }
 
 /// Decides what may be said of a scan in the intake queue, where little is known yet: nothing, or up to 500 characters.

@@ -27,7 +27,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     case personKeys = "person_keys"
     case keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
-    case station, batch, intake, access, share, restricted
+    case station, batch, intake, access, share, restricted, moved
 
     /// The columns, primary key first.
     public var columns: [String] {
@@ -50,6 +50,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .access: ["id", "person", "pupil_file", "whole", "expires", "idx"]
         case .share: ["header", "access", "document", "row_key", "idx"]
         case .restricted: ["id", "upload", "blob", "detail", "idx"]
+        case .moved: ["document", "record", "idx"]
         case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
@@ -158,6 +159,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             add(
                 .restricted, .blob(act.record.bytes), act.brought.map { .blob($0.upload.bytes) } ?? .null,
                 act.brought.map { .blob($0.payload.blob.bytes) } ?? .null, .blob(act.detail.bytes), index)
+        case .documentMoved(let document, let record):
+            add(.moved, .blob(document.bytes), .blob(record.bytes), index)
         default: break
         }
         return rows

@@ -58,6 +58,8 @@ struct DocumentPage {
     let seen: String
     let marks: [String]
     let entry: String?
+    /// Where it is moved out of the pupil's file, for who may.
+    let move: String?
     let csrf: String
     let size: String
 }
@@ -111,10 +113,12 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             found: words.facts(facts.mediaType, facts.pages, facts.size, policies), filename: visible(facts.filename),
             recorded: words.moment(facts.recorded), recordedBy: facts.filer.text, sha256: facts.sha256,
             quarantine: facts.quarantine.map(words.quarantine),
-            restricted: facts.restricted.map { RestrictedNotice($0, visit.vault) }, sheet: sheet, text: text,
+            restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) }, sheet: sheet, text: text,
             seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
-            entry: readsFile ? "/entries/\(facts.index)" : nil, csrf: visit.session?.csrf ?? "",
+            entry: readsFile ? "/entries/\(facts.index)" : nil,
+            move: readsFile && acting.may(.holdRestricted, in: visit.vault) ? "\(path)/move" : nil,
+            csrf: visit.session?.csrf ?? "",
             size: words.size(facts.size)))
 }
 

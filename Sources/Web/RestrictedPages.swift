@@ -7,7 +7,7 @@ let restrictedRoutes: [Route] = [
 ]
 
 /// How many people have to be left to decide together what follows.
-private let enoughKeepers = 2
+let enoughKeepers = 2
 
 struct RestrictedPage {
     struct Line {
@@ -19,6 +19,7 @@ struct RestrictedPage {
         let document: Link
         let isNew: Bool
         let recorded: String
+        let moved: String?
         let keepers: String
         let isAlone: Bool
     }
@@ -37,7 +38,8 @@ private func showRestricted(_ visit: Visit) throws -> Reply {
                 reference: restricted.pupil.reference, about: restricted.about, summary: facts.summary,
                 document: Link(href: "/documents/\(facts.id.text)", text: facts.id.reference),
                 isNew: !restricted.isOpened, recorded: visit.words.moment(facts.recorded),
-                keepers: keepers(restricted), isAlone: restricted.keepers.count < enoughKeepers)
+                moved: restricted.moved.map { visit.words.moment($0.at) }, keepers: keepers(restricted),
+                isAlone: restricted.keepers.count < enoughKeepers)
         }
     }
     return visit.page(
@@ -59,11 +61,28 @@ struct RestrictedNotice {
     let keepers: String
     /// Whom to turn to, where too few are left.
     let alone: String?
+    let moved: Moved?
 
-    init(_ restricted: RestrictedFacts, _ vault: Vault) {
+    /// How it came here from the pupil's file.
+    struct Moved {
+        let by: String
+        let at: String
+        let from: String
+        let readers: [String]
+        let wasRecoverable: Bool
+        let opened: [String]
+        let hasOpened: Bool
+    }
+
+    init(_ restricted: RestrictedFacts, _ vault: Vault, _ words: Wording) {
         about = restricted.about
         keepers = Web.keepers(restricted)
         alone = restricted.keepers.count < enoughKeepers ? vault.policies.school.lado : nil
+        moved = restricted.moved.map {
+            Moved(
+                by: $0.by, at: words.moment($0.at), from: $0.document.reference, readers: $0.readers,
+                wasRecoverable: $0.wasRecoverable, opened: $0.opened, hasOpened: !$0.opened.isEmpty)
+        }
     }
 }
 
@@ -130,6 +149,13 @@ extension Form {
         case "yes": break
         default: throw Refusal.staffNotSaid
         }
+        return try concern()
+    }
+
+    /// Whom a document concerns.
+    ///
+    /// - Throws: a refusal where nobody is named.
+    func concern() throws -> StaffConcern {
         let people = try all("about").map { text in
             guard let id = PersonID(text: text) else { throw Fault.unknownField }
             return id

@@ -22,7 +22,8 @@ enum Template: String, CaseIterable {
     case pupilImport = "pupil-import"
     case pupilImported = "pupil-imported"
     case ledger
-    case batch, stations, station, intake, restricted
+    case batch, stations, station, intake, restricted, move
+    case moveCheck = "move-check"
     case stationAdded = "station-added"
     case recovery
     case recoverySheets = "recovery-sheets"
@@ -77,6 +78,8 @@ enum Template: String, CaseIterable {
         case .stationAdded: PackageResources.station_added_mustache
         case .intake: PackageResources.intake_mustache
         case .restricted: PackageResources.restricted_mustache
+        case .move: PackageResources.move_mustache
+        case .moveCheck: PackageResources.move_check_mustache
         case .recovery: PackageResources.recovery_mustache
         case .recoverySheets: PackageResources.recovery_sheets_mustache
         case .recoveryDrill: PackageResources.recovery_drill_mustache

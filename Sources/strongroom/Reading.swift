@@ -77,10 +77,10 @@ struct EntryCommand: ParsableCommand {
     }
 }
 
-/// `strongroom restricted`
-struct RestrictedCommand: ParsableCommand {
+/// `strongroom restricted list`
+struct RestrictedList: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "restricted",
+        commandName: "list",
         abstract: "The restricted documents that your key opens: what concerns a member of staff. A recorded act.")
     @OptionGroup var acting: ActingOptions
     @Flag(help: "Answer as JSON, a line a document.")
@@ -90,7 +90,14 @@ struct RestrictedCommand: ParsableCommand {
         let document, pupil, recorded, concerns, summary: String
         let keepers: [String]
         let recoverable: Bool
+        /// When and by whom it was moved out of the pupil's file, who could read it before, and who had opened it.
+        let moved: Moved?
         let fields: [String: String]
+    }
+    private struct Moved: Encodable {
+        let document, by, at: String
+        let readers, opened: [String]
+        let recoverable: Bool
     }
 
     func run() throws {
@@ -103,12 +110,20 @@ struct RestrictedCommand: ParsableCommand {
                     Answer(
                         document: document.id.text, pupil: restricted.pupil.reference,
                         recorded: document.recorded.iso8601, concerns: restricted.about, summary: document.summary,
-                        keepers: restricted.keepers, recoverable: restricted.isRecoverable, fields: document.fields))
+                        keepers: restricted.keepers, recoverable: restricted.isRecoverable,
+                        moved: restricted.moved.map {
+                            Moved(
+                                document: $0.document.text, by: $0.by, at: $0.at.iso8601, readers: $0.readers,
+                                opened: $0.opened, recoverable: $0.wasRecoverable)
+                        }, fields: document.fields))
             } else {
                 Terminal.say("\(document.recorded.iso8601)  \(document.summary)")
                 Terminal.say(
                     "    pupil \(restricted.pupil.reference), concerns \(restricted.about), document \(document.id.text)"
                 )
+                if let moved = restricted.moved {
+                    Terminal.say("    moved here by \(moved.by) at \(moved.at.iso8601)")
+                }
             }
         }
     }

@@ -92,7 +92,7 @@ private func everyAct() throws -> [Act] {
         .restrictedActed(
             RestrictedAct(
                 record: .random(), detail: .random(), brought: .init(upload: .random(), payload: School.payload()))),
-        .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
+        .documentMoved(.random(), to: .random()), .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
         .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),

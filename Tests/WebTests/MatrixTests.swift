@@ -17,6 +17,8 @@ private enum Ownership: String, CaseIterable {
     case expired
     /// Restricted, and about themselves.
     case barred
+    /// Moved out of the pupil's file, since it concerns a member of staff.
+    case moved
     /// Somebody else's.
     case others
     /// There is no such thing.
@@ -186,6 +188,11 @@ struct MatrixTests {
         let station = try vault.addStation(NewStation(name: "Office copier", intake: true), as: lead).station
         let (own, own2) = (try file(by: office), try file(by: other))
         let restricted = try file(by: office, about: StaffConcern(people: [deputy.person])).document.text
+        let concerning = try file(by: office).document
+        let record = try vault.move(concerning, about: StaffConcern(people: [deputy.person]), as: lead).text
+        let moved = (Ownership.moved, concerning.text)
+        // So that what asks for a code answers as it does afterwards.
+        try school.giveCode(as: deputy)
         let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
 
         school.clock.move(seconds: 60)
@@ -207,9 +214,11 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.own, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
-                    "pupil": register, "document": [(.own, first.document.text), (.own, restricted), missing],
+                    "pupil": register,
+                    "document": [(.own, first.document.text), (.own, restricted), (.own, record), moved, missing],
                     "documents": [
-                        (.own, first.document.text), (.others, own.document.text), (.others, restricted), missing,
+                        (.own, first.document.text), (.others, own.document.text), (.others, restricted), moved,
+                        (.others, record), missing,
                     ],
                     "upload": [(.own, try pending(by: lead)), (.others, try pending(by: office)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.own, station.id.text), missing],
@@ -222,9 +231,12 @@ struct MatrixTests {
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "pupil": register,
-                    "document": [(.others, own.document.text), (.others, restricted), missing],
+                    "document": [
+                        (.others, own.document.text), (.others, restricted), (.others, record), moved, missing,
+                    ],
                     "documents": [
-                        (.own, own.document.text), (.own, restricted), (.others, own2.document.text), missing,
+                        (.own, own.document.text), (.own, restricted), (.others, own2.document.text), moved,
+                        (.others, record), missing,
                     ],
                     "upload": [(.own, try pending(by: office)), (.others, try pending(by: other)), missing],
                     "batch": [(.own, batch.id.text), (.others, batch2.id.text), missing], "station": nothing,
@@ -240,9 +252,10 @@ struct MatrixTests {
                     "pupil": register,
                     "document": [
                         (.granted, first.document.text), (.expired, second.document.text),
-                        (.others, third.document.text), (.others, own.document.text), (.others, restricted), missing,
+                        (.others, third.document.text), (.others, own.document.text), (.others, restricted),
+                        (.others, record), moved, missing,
                     ],
-                    "documents": [(.others, first.document.text), missing],
+                    "documents": [(.others, first.document.text), moved, missing],
                     "upload": [(.own, try pending(by: staff)), (.others, try pending(by: office)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
@@ -256,8 +269,13 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
-                    "pupil": register, "document": [(.own, first.document.text), (.barred, restricted), missing],
-                    "documents": [(.others, first.document.text), (.barred, restricted), missing],
+                    "pupil": register,
+                    "document": [
+                        (.own, first.document.text), (.barred, restricted), (.barred, record), moved, missing,
+                    ],
+                    "documents": [
+                        (.others, first.document.text), (.barred, restricted), (.barred, record), moved, missing,
+                    ],
                     "upload": [(.own, try pending(by: deputy)), (.others, try pending(by: office)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
@@ -270,8 +288,10 @@ struct MatrixTests {
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
-                    "document": [(.granted, restricted), (.others, first.document.text), missing],
-                    "documents": [(.others, first.document.text), missing],
+                    "document": [
+                        (.granted, restricted), (.granted, record), (.others, first.document.text), moved, missing,
+                    ],
+                    "documents": [(.others, first.document.text), moved, missing],
                     "upload": [(.others, try pending(by: office)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],

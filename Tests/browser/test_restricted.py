@@ -130,3 +130,76 @@ def test_where_fewer_than_two_are_left_it_says_whom_to_turn_to(person, school, l
     keeper.go("/restricted")
     assert "You are the only one who can decide about it." in keeper.page.locator("main").inner_text()
     looks.at(keeper, "panel", "a restricted document that is theirs alone")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_what_turns_out_to_concern_a_deputy_is_moved_out_of_the_file(person, school, looks, script):
+    lead, clerk = person("dsl", java_script_enabled=script), person("admin")
+    deputy, panel, pupil = person("deputy"), person("panel"), school.pupil(PUPIL)
+    summary = f"What was found out later {'with' if script else 'without'}"
+    clerk.add(pupil, NOTE)
+    clerk.row(NOTE.name).get_by_label("Summary").fill(summary)
+    if clerk.page.get_by_label("File it again").count():
+        clerk.page.get_by_label("File it again").check()
+    clerk.press(re.compile("^File "))
+    document = clerk.receipts()[NOTE.name]["Document"]
+    clerk.go(f"/receipt/{document}")
+    receipt = clerk.path
+    deputy.go(f"/documents/{document}")
+    assert summary in deputy.page.locator("main").inner_text()
+    with deputy.page.expect_download() as copy:
+        deputy.button("Download the original").click()
+    assert copy.value.path().read_bytes() == NOTE.read_bytes()
+
+    lead.go(f"/documents/{document}")
+    lead.follow("This concerns a member of staff")
+    looks.at(lead, "dsl", "whom a document concerns")
+    lead.press_alone("Continue")
+    assert "Say which member of staff it concerns." in problem(lead)
+    looks.at(lead, "dsl", "it was not said whom it concerns")
+    lead.page.get_by_label(lead.name, exact=True).check()
+    lead.press_alone("Continue")
+    assert "It concerns yourself" in problem(lead)
+    assert lead.page.get_by_label(lead.name, exact=True).is_checked(), "what was answered is kept"
+    lead.page.get_by_label(lead.name, exact=True).uncheck()
+    lead.page.get_by_label(deputy.name, exact=True).check()
+    lead.page.get_by_label("Others, by name").fill("Mr Fenn, who left in 2016")
+    lead.press_alone("Continue")
+    words = lead.page.locator("main").inner_text()
+    before, after = words.split("Who will be able to open it")
+    opened = before.split("Who has opened it")[1]
+    assert f"{deputy.name}, " in before and "took 1 copy" in opened and deputy.name in opened
+    assert deputy.name not in after and lead.name in after and panel.name in after
+    assert "This cannot be undone." in after and f"It concerns {deputy.name}, Mr Fenn" in before
+    looks.at(lead, "dsl", "check before moving")
+    assert deputy.go(f"/documents/{document}").ok, "nothing has happened yet"
+
+    lead.press("Move it out of the pupil’s file")
+    moved = lead.path.removeprefix("/documents/")
+    assert moved != document and lead.path == f"/documents/{moved}"
+    words = lead.page.locator("main").inner_text()
+    assert f"It concerns {deputy.name}, Mr Fenn, who left in 2016" in words and f"{lead.name} moved it here" in words
+    assert "These people had opened it" in words and clerk.name in words, "as it was filed"
+    looks.at(lead, "dsl", "a document that was moved")
+    with lead.page.expect_download() as copy:
+        lead.button("Download the original").click()
+    assert copy.value.path().read_bytes() == NOTE.read_bytes()
+    panel.go("/restricted")
+    row = panel.page.locator(".tasks li").filter(has=panel.page.locator(f'a[href="/documents/{moved}"]'))
+    assert summary in row.inner_text() and "New" in row.inner_text() and "moved here" in row.inner_text()
+    looks.at(panel, "panel", "restricted documents with one that was moved")
+
+    for one in (deputy, lead):
+        for path in (f"/documents/{document}", f"/documents/{document}/move", f"/documents/{document}/pages/1"):
+            assert one.go(path).status == 404
+        for path in ("/", f"/pupils/{pupil}", f"/pupils/{pupil}?show=everything", "/ledger", "/quarantine"):
+            assert one.go(path).ok
+            words = one.page.locator("main").inner_text()
+            assert summary not in words and document[:8].upper() not in words, path
+            assert document not in one.page.content(), path
+    for path in (f"/documents/{moved}", f"/documents/{moved}/move"):
+        assert deputy.go(path).status == 404
+    deputy.go("/restricted")
+    assert moved not in deputy.page.content()
+    assert clerk.go(receipt).status == 404
+    assert lead.go(f"/documents/{moved}/move").ok and lead.path == f"/documents/{moved}", "there is nothing left to move"

@@ -259,4 +259,6 @@ def follows(saying: Saying, index: int) -> list:
         case "restricted.acted":
             brought = (id(act["document"][key]) if "document" in act else None for key in ("upload", "blob"))
             rows.append(("restricted", (id(act["record"]), *brought, id(act["detail"]), index)))
+        case "document.moved":
+            rows.append(("moved", (id(act["document"]), id(act["record"]), index)))
     return rows

@@ -320,6 +320,7 @@ ACTS = {
     "chronology.read": SESSION,
     "document.opened": object_of(
         {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download")}),
+    "document.moved": object_of({"document": is_id, "record": is_id}),
     "document.closed": object_of(
         {"document": is_id, "reading": is_id, "bytes": is_count, "pages": is_count, "complete": is_boolean}),
     "access.refused": object_of({"code": is_text}),
@@ -507,7 +508,7 @@ CHANGES_AUTHORITY = {
     "passkey.removed", "person.suspended", "person.restored",
     "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
-    "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn",
+    "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved",
 }  # fmt: skip
 # For how long a proposal stands.
 WEEK = 7 * 86_400_000
@@ -536,7 +537,7 @@ class Ledger:
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
         self.recoveries, self.proposals, self.two_people = [], {}, None
         self.passkey_roles, self.credentials = [], set()
-        self.accesses, self.shares, self.restricted = {}, {}, {}
+        self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -606,6 +607,9 @@ class Ledger:
                 return
             if kind == "restricted.acted" and not self.may("hold-restricted", person, statement.time):
                 require(self.may("file", person, statement.time), "the author may neither hold nor file it")
+            if kind == "document.moved":
+                may = [self.may(ability, person, statement.time) for ability in ("read", "hold-restricted")]
+                require(all(may), "the author may not read it, or not keep it")
             if kind in NEEDS:
                 require(self.may(NEEDS[kind], person, statement.time), f"the author may not {NEEDS[kind]}")
 
@@ -714,6 +718,10 @@ class Ledger:
                 require(not statement.pupil_file and not statement.fields, "a restricted act that says whom it is about")
                 require({item: kind for item, (kind, _) in statement.items.items()} == parts, "a restricted act of other parts")
                 self.restricted[act["record"]] = statement
+            case "document.moved":
+                self.move(statement)
+            case "document.opened":
+                require(act["document"] not in self.moved, "opened after it was moved")
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
                 require(not self.people[act["person"]]["enrolled"], "enrolled twice")
@@ -750,7 +758,7 @@ class Ledger:
                 self.pupils[statement.pupil_file] = act
             case "document.filed":
                 require(statement.pupil_file in self.pupils, "filed for an unknown pupil")
-                require(act["document"] not in self.documents, "filed twice")
+                require(act["document"] not in self.documents and act["document"] not in self.moved, "filed twice")
                 require(statement.items.get(act["document"], " ")[0] == "header", "no header committed")
                 self.check_detail(statement)
                 self.check_batch(statement, act)
@@ -770,6 +778,20 @@ class Ledger:
                 require(access and access["file"] == statement.pupil_file, "no access to this file")
                 require(access["ended"] is None, "ended twice")
                 access["ended"] = statement.time
+
+    def move(self, statement):
+        """A document that is no longer the pupil file's: the statement before, of the same author, brings what it became."""
+        act = statement.act
+        require(statement.pupil_file in self.pupils and not statement.items and not statement.fields, "moved with more than that")
+        before = self.statements[-2]
+        brings = before.kind == "restricted.acted" and before.act["record"] == act["record"] and "document" in before.act
+        require(brings and before.author == statement.author, "moved without the record that brings it")
+        require(act["document"] not in self.moved, "moved twice")
+        filed = self.documents.get(act["document"])
+        require(filed and filed.pupil_file == statement.pupil_file, "moved out of a file that it is not in")
+        same = filed.act["payload_length"] == before.act["document"]["payload_length"]
+        require(same, "moved to other content")
+        self.moved[act["document"]] = act["record"]
 
     def check_detail(self, statement):
         """A detail that the statement brings, and the detail key that opens it: brought too, or before."""
@@ -853,6 +875,7 @@ class Ledger:
         require(access and access["file"] == statement.pupil_file, "shared under no access to this file")
         require(access["ended"] is None and statement.time < access["expires"], "shared under an access that is over")
         require(document and document.pupil_file == statement.pupil_file, "a share of no document of this file")
+        require(share["document"] not in self.moved, "shared after it was moved")
         require("quarantine" not in document.act, "a share of what is kept as evidence")
         require(statement.items.get(share["header"], " ")[0] == "header", "no header committed for a share")
         require(statement.items.get(share["row_key"], " ")[0] == "row-key", "no row key committed for a share")
@@ -1430,6 +1453,8 @@ class Vault:
         require(commitment == url64(act["commitment"]), "the header holds another file key")
         fields = self.record_fields(document, key)
         require(fields["act"] == "filed", "it was not filed")
+        if "moved_from" in fields:
+            require(self.ledger.moved.get(fields["moved_from"]) == document, "it was not moved here from there")
         return fields
 
     def restricted(self, holder: Identity) -> dict:
@@ -1666,7 +1691,7 @@ class Person:
                 raise NoPath("this person's keys do not lead there")
             act, fields, key = ledger.restricted[document].act["document"], one["fields"], one["key"]
         else:
-            require(document in ledger.documents, "there is no such document")
+            require(document in ledger.documents and document not in ledger.moved, "there is no such document")
             act, fields, key = ledger.documents[document].act, self.details(document), self.file_key(document)
         self.vault.check_payload(act)
         with open(self.vault.blob(act), "rb") as file:
@@ -1789,7 +1814,18 @@ def check_record(person: Person, record: str):
     document = record if fields["act"] == "filed" else fields.get("document")
     require(document or fields["act"] == "listed", "a record about nothing")
     if document:
-        person.vault.restricted_filing(document, key)
+        filed = person.vault.restricted_filing(document, key)
+        if "moved_from" in filed:
+            check_moved(person, filed)
+
+
+def check_moved(person: Person, filed: dict):
+    """What a moved document says of itself is what it said where it came from, for who still has a key to that."""
+    try:
+        before = person.details(filed["moved_from"])
+    except NoPath:
+        return
+    require({name: filed.get(name) for name in before} == before, "it is not as it was filed")
 
 
 def main(arguments):

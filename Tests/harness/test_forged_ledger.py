@@ -62,6 +62,7 @@ PEOPLE_SAY = {
         "key": "0" * 26,
     },
     "restricted.acted": {"record": "0" * 26, "detail": "0" * 26},
+    "document.moved": {"document": "0" * 26, "record": "0" * 26},
     "policy.adopted": {"abilities": {}, "acceptable_use": "1", "two_people": {"acts": [], "new_for_days": 7}, "passkey_roles": []},
     "keybox.renewed": {"keybox": "0" * 26}, "passkey.removed": {"passkey": "0" * 26, "person": "0" * 26},
     "passkey.added": {"passkey": "0" * 26, "credential": "0" * 26, "credential_hash": url64(bytes(32)), "row": "0" * 26},
@@ -1804,6 +1805,124 @@ for kind in ("header", "detail"):
         said = acts(history)
         said.items = {id: item for id, item in said.items.items() if item[0] != kind}
         return said
+
+
+# What was moved out of a pupil's file
+
+
+def moves(
+    history: History, one: "Newcomer | None" = None, author: str | None = None, between: str | None = None,
+    file: str | None = None, brings: bool = True, items: dict | None = None, **but
+) -> Saying:  # fmt: skip
+    """The first document is moved to what was brought right before, by the lead unless by somebody else."""
+    brought = acts(history, one, author or history.people[DSL], brings=brings)
+    if between:
+        history.say(between, "chronology.read", {"session": new_id()}, pupil_file=file_of(history))
+    act = {"document": first_filing(history).act["document"], "record": brought.act["record"], **but}
+    more = {"pupil_file": file or file_of(history)}
+    if one:
+        return one.say("document.moved", act, items, **more)
+    return history.say(author or history.people[DSL], "document.moved", act, items, **more)
+
+
+def opens(history: History, document: str | None = None) -> Saying:
+    """The lead opens the first document."""
+    act = {"document": document or first_filing(history).act["document"], "reading": new_id(), "manner": "download"}
+    return history.say(history.people[DSL], "document.opened", act, pupil_file=file_of(history))
+
+
+NOT_BROUGHT = "moved without the record that brings it"
+NO_FILE = "moved out of nobody's file, or with more than that"
+
+
+@unlawful("the office moves a document", moves, "author may not read: access.not-entitled")
+def _(history: History) -> Saying:
+    return moves(history, author=history.people[ADMIN])
+
+
+@unlawful("the panel moves a document", lambda h: moves(h, prepared(h, "deputy")), "author may not read: access.not-entitled")
+def _(history: History) -> Saying:
+    return moves(history, prepared(history, "panel"))
+
+
+@unlawful("who keeps no restricted documents moves one", lambda h: moves(h, prepared(h, "deputy")), "author may not hold-restricted: access.not-entitled")
+def _(history: History) -> Saying:
+    one = prepared(history, "deputy")
+    founding = history.founding
+    abilities = {**founding["abilities"], "deputy": ["file", "read"]}
+    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=founding["acceptable_use"], two_people=founding["two_people"])
+    return moves(history, one)
+
+
+@unlawful("a document is moved without the record that brings it", moves, NOT_BROUGHT)
+def _(history: History) -> Saying:
+    return moves(history, record=new_id())
+
+
+@unlawful("a document is moved to a record that brings nothing", moves, NOT_BROUGHT)
+def _(history: History) -> Saying:
+    return moves(history, brings=False)
+
+
+@unlawful("something is said between a record and the moving", moves, NOT_BROUGHT)
+def _(history: History) -> Saying:
+    return moves(history, between=history.people[DSL])
+
+
+@unlawful("another brings what is moved", moves, NOT_BROUGHT)
+def _(history: History) -> Saying:
+    brought = acts(history, prepared(history, "deputy"), brings=True)
+    act = {"document": first_filing(history).act["document"], "record": brought.act["record"]}
+    return history.say(history.people[DSL], "document.moved", act, pupil_file=file_of(history))
+
+
+@unlawful("a document is moved with an item", moves, NO_FILE)
+def _(history: History) -> Saying:
+    return moves(history, items={new_id(): ("header", choice.randbytes(1700))})
+
+
+@unlawful("a document is moved out of nobody's file", moves, NO_FILE)
+def _(history: History) -> Saying:
+    return moves(history, file=new_id())
+
+
+@unlawful("a document is moved twice", moves, "moved twice")
+def _(history: History) -> Saying:
+    moves(history)
+    return moves(history)
+
+
+@unlawful("a document is opened after it was moved", lambda h: (opens(h), moves(h)), "opened after it was moved")
+def _(history: History) -> Saying:
+    moves(history)
+    return opens(history)
+
+
+@unlawful("a document is shared after it was moved", lambda h: (extend(h, give(h)), moves(h)), "shared after it was moved")
+def _(history: History) -> Saying:
+    given = give(history)
+    moves(history)
+    return extend(history, given)
+
+
+OTHER_CONTENT = "moved what is not of this file, or to other content"
+
+
+@unlawful("a document is moved out of another pupil's file", moves, OTHER_CONTENT, comes_to=SHOWN)
+def _(history: History) -> Saying:
+    return moves(history, file=other_file(history))
+
+
+@unlawful("a document that is not there is moved", moves, OTHER_CONTENT, comes_to=SHOWN)
+def _(history: History) -> Saying:
+    return moves(history, document=new_id())
+
+
+@unlawful("a document is moved to content of another length", moves, OTHER_CONTENT, comes_to=SHOWN)
+def _(history: History) -> Saying:
+    said = moves(history)
+    history.sayings[-2].act["document"]["payload_length"] += 1
+    return said
 
 
 # What its author may not say, or not then

@@ -1,5 +1,6 @@
 """A program that shares no code with ours goes from password to document, and checks the vault, by docs/format.md."""
 
+import json
 import os
 import re
 import shutil
@@ -232,6 +233,49 @@ def test_from_password_to_what_concerns_a_deputy(concern):
     assert fields["pupil_reference"] == ledger.pupils[fields["pupil_file"]]["reference"] == vault.pupils[0]
     lead.vault.close()
     deputy.vault.close()
+
+
+def test_from_password_to_what_was_moved_out_of_a_pupils_file(filed, tmp_path):
+    vault = filed[0].copy(tmp_path / "copy")
+    vaults.invite(vault, DEPUTY, "deputy")
+    (line,) = vault.file(SAMPLES[1], details={SAMPLES[1].name: {"summary": HEARD}}, more=("--again",)).ok().lines
+    document = line["document"]
+    assert vault.open(document) == SAMPLES[1].read_bytes()
+    said = json.dumps({"concerns": [DEPUTY], "concerns_others": LEFT})
+    shown = vault.run_as(DSL, "restricted", "move", document, "--details=-", "--json", typed=said).ok().lines[0]
+    assert "document" not in shown and shown["opened"] == [DSL] and shown["keepers"] == [DSL], shown
+    assert document in [entry.get("document") for entry in vault.chronology()]
+    (done,) = vault.run_as(DSL, "restricted", "move", document, "--details=-", "--confirm", "--json", typed=said).ok().lines
+    assert done["concerns"] == f"{DEPUTY}, {LEFT}" and set(done["could_read"]) >= {DSL, DEPUTY}
+    assert vault.open(done["document"]) == SAMPLES[1].read_bytes()
+    assert document not in [entry.get("document") for entry in vault.chronology(None, "--everything")]
+    refused = vault.run_as(DSL, "open", document, "--output", tmp_path / "out")
+    assert refused.code == 1 and not (tmp_path / "out").exists()
+    vault.assert_holds()
+
+    assert run(vault, DSL, done["document"], PASSWORDS[DSL]).stdout == SAMPLES[1].read_bytes()
+    assert run(vault, DSL, document, PASSWORDS[DSL]).returncode != 0
+    for name in (DSL, DEPUTY):
+        one = person(vault, name)
+        assert reader.check(vault.path, one) == []
+        restricted = one.restricted()
+        assert list(restricted) == ([done["document"]] if name == DSL else [])
+        one.vault.close()
+    fields = restricted_fields(vault, done["document"])
+    assert (fields["summary"], fields["uploader"], fields["moved_by"], fields["moved_from"]) == (HEARD, ADMIN, DSL, document)
+    lead, deputy = person(vault, DSL), person(vault, DEPUTY)
+    assert set(fields["readers"].split()) >= {lead.state["id"], deputy.state["id"]}
+    assert (fields["opened_by"], fields["barred"]) == (lead.state["id"], deputy.state["id"])
+    lead.vault.close()
+    deputy.vault.close()
+
+
+def restricted_fields(vault, document: str) -> dict:
+    one = person(vault, DSL)
+    try:
+        return one.restricted()[document]["fields"]
+    finally:
+        one.vault.close()
 
 
 @pytest.mark.parametrize("name", [DEPUTY, ADMIN, STAFF])
