@@ -89,6 +89,24 @@ func run() throws {
         }
         taken[name, default: []].append(time)
     }
+    /// What the page shows: every item for the picture and the filters, and the first hundred lines, opened.
+    func page(_ token: String) throws {
+        var chosen: ChosenChronology?
+        let time = try milliseconds {
+            guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
+            chosen = try vault.chronology(of: pupilFile, choosing: ChronologyChoice(), count: 100, as: session.acting)
+        }
+        guard chosen?.items.count == rows.count else { throw VaultError.tampered(code: "bench.entries-missing") }
+        taken["page", default: []].append(time)
+    }
+    /// Every summary compared; what is found is one in some hundreds.
+    func search(_ token: String) throws {
+        let time = try milliseconds {
+            guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
+            _ = try vault.search("call 77", in: pupilFile, count: 100, as: session.acting)
+        }
+        taken["search", default: []].append(time)
+    }
     for _ in 0..<rounds {
         let acting = try InventedSchool.signIn(school.lead, to: vault, clock)
         let token = try vault.sessions.open(acting)
@@ -98,6 +116,8 @@ func run() throws {
         try request("later", token)
         try request("later", token, newestFirst: true)
         try request("later", token, from: rows.count / 2)
+        try page(token)
+        try search(token)
         try vault.signOut(acting)
         vault.sessions.close(token)
     }

@@ -63,6 +63,8 @@ private struct Verifier {
     private var roots: [UInt64: Digest] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
     private var items: [ItemID: (item: Item, index: UInt64)] = [:]
+    /// The pupil file of each statement that put an item into a chronology.
+    private var filed: [UInt64: PupilFileID] = [:]
 
     init(location: Vault.Location) { self.location = location }
 
@@ -163,6 +165,10 @@ private struct Verifier {
         do throws(StatementError) { try authority.apply(statement) } catch {
             if case .unlawful(let why) = error { found("statement.unlawful", "\(place): \(why)") }
             return
+        }
+        if statement.act.kind.isItem { filed[index] = statement.pupilFile }
+        if let item = statement.act.markedItem, filed[item] != statement.pupilFile {
+            found("statement.unlawful", "\(place): a significant event that is no item of this pupil file")
         }
         for row in Projection.rows(of: statement) { rows[row.table, default: []].insert(row.cells) }
         for item in statement.items where items.updateValue((item, index), forKey: item.id) != nil {

@@ -33,7 +33,9 @@ package struct Site: HTTPResponder {
     /// Every address.
     package static let routes: [Route] =
         (signInRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
-        + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
+        + checkRoutes + readingRoutes + chronologyRoutes + searchRoutes + documentRoutes + restrictedRoutes
+        + pupilRoutes
+        + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + ledgerRoutes
         + healthRoutes + assetRoutes)
