@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import LargeVault
 import Records
+import Web
 
 // The first hundred entries of a long chronology, as a running server gives them: the vault is open, a session is found by
 // its token for each request. The first opening in a session and later ones apart; between them a plain libsodium loop
@@ -98,6 +99,8 @@ func run() throws {
         }
         guard chosen?.items.count == rows.count else { throw VaultError.tampered(code: "bench.entries-missing") }
         taken["page", default: []].append(time)
+        let layout = milliseconds { _ = Timeline(chosen?.items ?? []) }
+        taken["layout", default: []].append(layout)
     }
     /// Every summary compared; what is found is one in some hundreds.
     func search(_ token: String) throws {
