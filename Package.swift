@@ -180,7 +180,7 @@ if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
         .executableTarget(
             name: "bench-chronology",
             dependencies: [
-                "CSodium", "Custody", "LargeVault", "Records", .product(name: "GRDB", package: "GRDB.swift"),
+                "CSodium", "Custody", "LargeVault", "Records", "Web", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Benchmarks/Chronology", swiftSettings: swift),
     ]

@@ -29,8 +29,12 @@ with tempfile.TemporaryDirectory() as disk:
 
 print(f"   {taken['statements'][0]:.0f} statements, {taken['rows'][0]:.0f} rows, {ROUNDS} sessions; {busy()}")
 loop = statistics.median(taken["loop"])
-for name in ("loop", "first", "later"):
+for name in ("loop", "first", "later", "page", "layout", "search"):
     print(f"   {name}: {shown(taken[name], 'ms')}, {statistics.median(taken[name]) / loop:.3g} of the loop")
-for name, what, most in (("first", "first opening in a session", 150), ("later", "later opening", 50)):
+for name, what, most in (
+    ("first", "first opening in a session", 150), ("later", "later opening", 50),
+    ("page", "with every item for the picture", 50), ("layout", "the picture laid out", 10),
+    ("search", "summaries searched", 50),
+):
     value = statistics.median(taken[name])
     figure(f"the first 100 of {taken['rows'][0]:.0f} entries, {what}", value, " ms", f"under {most} ms", value < most)

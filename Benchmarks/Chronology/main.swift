@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import LargeVault
 import Records
+import Web
 
 // The first hundred entries of a long chronology, as a running server gives them: the vault is open, a session is found by
 // its token for each request. The first opening in a session and later ones apart; between them a plain libsodium loop
@@ -89,6 +90,26 @@ func run() throws {
         }
         taken[name, default: []].append(time)
     }
+    /// What the page shows: every item for the picture and the filters, and the first hundred lines, opened.
+    func page(_ token: String) throws {
+        var chosen: ChosenChronology?
+        let time = try milliseconds {
+            guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
+            chosen = try vault.chronology(of: pupilFile, choosing: ChronologyChoice(), count: 100, as: session.acting)
+        }
+        guard chosen?.items.count == rows.count else { throw VaultError.tampered(code: "bench.entries-missing") }
+        taken["page", default: []].append(time)
+        let layout = milliseconds { _ = Timeline(chosen?.items ?? []) }
+        taken["layout", default: []].append(layout)
+    }
+    /// Every summary compared; what is found is one in some hundreds.
+    func search(_ token: String) throws {
+        let time = try milliseconds {
+            guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
+            _ = try vault.search("call 77", in: pupilFile, count: 100, as: session.acting)
+        }
+        taken["search", default: []].append(time)
+    }
     for _ in 0..<rounds {
         let acting = try InventedSchool.signIn(school.lead, to: vault, clock)
         let token = try vault.sessions.open(acting)
@@ -98,6 +119,8 @@ func run() throws {
         try request("later", token)
         try request("later", token, newestFirst: true)
         try request("later", token, from: rows.count / 2)
+        try page(token)
+        try search(token)
         try vault.signOut(acting)
         vault.sessions.close(token)
     }

@@ -9,6 +9,8 @@ import Synchronization
 
 /// Which part of a chronology is read.
 public enum ChronologyLane: String, Hashable, Sendable {
+    /// What a lead or deputy marked as a significant event.
+    case significant
     /// Documents and entries.
     case records
     /// These, and every reading and refusal too.
@@ -78,6 +80,8 @@ struct ChronologyOrder: Sendable {
     /// How many documents had been moved out of the file.
     var moved = 0
     var places: [Place] = []
+    /// What filters and picture need of each record, by its index.
+    var facts: [UInt64: ItemFacts] = [:]
 }
 
 extension Vault {
@@ -95,7 +99,13 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 let file = try openFile(pupilFile, acting, db)
                 let order = try order(of: pupilFile, head.size, acting, file, db)
-                var places = lane == .records ? order.places.filter(\.isRecord) : order.places
+                let marked = head.authority.significant[pupilFile] ?? []
+                var places =
+                    switch lane {
+                    case .significant: order.places.filter { marked.contains($0.index) }
+                    case .records: order.places.filter(\.isRecord)
+                    case .everything: order.places
+                    }
                 let total = places.count
                 if newestFirst { places.reverse() }
                 let wanted = places.dropFirst(max(0, first)).prefix(max(0, count)).map(\.index)
@@ -176,7 +186,7 @@ extension Vault {
 
     // MARK: - Order
 
-    private func order(
+    func order(
         of pupilFile: PupilFileID, _ size: UInt64, _ acting: Acting, _ file: borrowing HybridIdentity, _ db: Database
     ) throws -> ChronologyOrder {
         let acts = recorder.acts(about: pupilFile, below: size)
@@ -186,18 +196,19 @@ extension Vault {
         order.moved = acts.moved.count
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
-        let days = try documentDays(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        let facts = try documentFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
         let school = SchoolDays(policies.school)
         for place in newer {
             let index = acts.indices[place]
-            if let day = days[UInt64(index)] {
-                order.places.append(.init(day: day, index: UInt64(index), isRecord: true))
+            if let facts = facts[UInt64(index)] {
+                order.places.append(.init(day: facts.first, index: UInt64(index), isRecord: true))
             } else {
                 let day = Self.number(school.day(of: acts.times[place]))
                 order.places.append(.init(day: day, index: UInt64(index), isRecord: false))
             }
         }
         order.acts = acts.indices.count
+        order.facts.merge(facts) { $1 }
         guard order.places.count(where: \.isRecord) == acts.documents.count else {
             throw VaultError.tampered(code: "chronology.document-missing")
         }
@@ -207,23 +218,36 @@ extension Vault {
         return order
     }
 
-    /// The earliest day of each document, by the index of its filing: of a row only that its filing commits to. Opens
-    /// every detail, but reads only the date; one that does not open stands last, and its entry says so.
-    private func documentDays(
+    /// What order, filters and picture need of each document, by the index of its filing. One that does not open stands last,
+    /// and its entry says so.
+    private func documentFacts(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ acting: Acting,
         _ file: borrowing HybridIdentity, _ db: Database
-    ) throws -> [UInt64: Int] {
+    ) throws -> [UInt64: ItemFacts] {
+        let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
+        return try eachDetail(of: pupilFile, acts, from: index, keys, db, otherwise: ItemFacts()) { kept, plain in
+            try kept.facts(in: plain)
+        }
+    }
+
+    /// What the body makes of each document's detail, by the index of its filing: of a row only that its filing commits to,
+    /// opened, and wiped afterwards. `otherwise` stands for one that does not open.
+    func eachDetail<Value: Sendable>(
+        of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ given: consuming DetailKeys,
+        _ db: Database, otherwise: Value, _ body: @escaping @Sendable (KeptDetail, [UInt8]) throws -> Value
+    ) throws -> [UInt64: Value] {
+        let keys = given
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes
+                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes, document.batch,
+                    document.quarantine IS NOT NULL
                 FROM document JOIN item ON item.id = document.detail
                 WHERE document.pupil_file = ? AND document.idx >= ? ORDER BY document.idx
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
-        let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
         // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
-        let opened = Mutex<Result<[UInt64: Int], any Error>>(.success([:]))
+        let opened = Mutex<Result<[UInt64: Value], any Error>>(.success([:]))
         let opening = DispatchQueue(label: "strongroom.chronology-opening")
         let ahead = DispatchSemaphore(value: 2)
         defer { opening.sync {} }
@@ -241,14 +265,14 @@ extension Vault {
             ahead.wait()
             opening.async {
                 defer { ahead.signal() }
-                let days = Result {
+                let values = Result {
                     try Cores.map(read.count, from: 64) { place in
-                        (try? read[place].day(keys, prefix, acts)) ?? Int.max
+                        (try? read[place].with(keys, prefix, acts, body)) ?? otherwise
                     }
                 }
                 opened.withLock { opened in
                     opened = Result {
-                        try opened.get().merging(zip(read.map(\.index), try days.get())) { $1 }
+                        try opened.get().merging(zip(read.map(\.index), try values.get())) { $1 }
                     }
                 }
             }
@@ -261,7 +285,7 @@ extension Vault {
     // MARK: - Entries
 
     /// Statements, each with what is wrong with it where it cannot be believed; their signatures checked on two cores.
-    private func statements(_ indices: [UInt64], _ db: Database) throws -> [Result<Statement, any Error>] {
+    func statements(_ indices: [UInt64], _ db: Database) throws -> [Result<Statement, any Error>] {
         let leaves = try indices.map { try [UInt8].fetchLeaf(db, $0) }
         return try Cores.map(indices.count, from: 16) { place in
             Result {
@@ -272,7 +296,7 @@ extension Vault {
     }
 
     /// An entry, or in its place what is wrong with it: one that is damaged must not hide the others.
-    private func entryOrDamage(
+    func entryOrDamage(
         _ index: UInt64, _ read: Result<Statement, any Error>, _ pupilFile: PupilFileID, _ acting: Acting,
         _ file: borrowing HybridIdentity, _ db: Database
     ) throws -> ChronologyEntry {
@@ -374,6 +398,9 @@ extension Vault {
         switch act {
         case .pupilRegistered: ("Register", "The pupil was put on the register.")
         case .chronologyRead: ("Read", "This chronology was read.")
+        case .chronologySearched: ("Searched", "This chronology was searched.")
+        case .itemPromoted(let item): ("Significant event", "Entry \(item) was marked as a significant event.")
+        case .itemDemoted(let item): ("Significant event", "Entry \(item) is no longer marked as a significant event.")
         case .documentOpened(let document, _, .view):
             ("Read", "Pages of document \(document.reference) were looked at.")
         case .documentOpened(let document, _, .download):
@@ -407,12 +434,15 @@ extension Vault {
 }
 
 /// A document's detail as the catalogue has it.
-private struct KeptDetail: Sendable {
+struct KeptDetail: Sendable {
     let index: UInt64
     let document: [UInt8]
     let detail: ItemID
     let key: ItemID
     let sealed: [UInt8]
+    /// Of the projection: it folds what is shown, and hides nothing.
+    let batch: BatchID?
+    let isQuarantined: Bool
 
     /// From columns by their places, each copied once: there are ten thousand of these.
     init(_ row: Row) throws {
@@ -426,10 +456,24 @@ private struct KeptDetail: Sendable {
         (self.detail, self.key) = (detail, key)
         document = try bytes(1)
         sealed = try bytes(4)
+        batch = BatchID(try bytes(5))
+        isQuarantined = row[6]
     }
 
-    /// The earliest day, if the filing commits to this detail and it opens.
-    func day(_ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs) throws -> Int {
+    /// Its facts.
+    func facts(in plain: [UInt8]) throws -> ItemFacts {
+        let values = try Detail.values(of: ["date", "category", "media_type", "uploader"], in: plain)
+        let days = try DocumentDate(parsing: values[0]).days
+        return ItemFacts(
+            first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max, category: values[1], mediaType: values[2],
+            uploader: values[3], batch: batch, isQuarantined: isQuarantined)
+    }
+
+    /// Gives the plaintext, if the filing commits to this detail and it opens.
+    func with<Value>(
+        _ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs,
+        _ body: (KeptDetail, [UInt8]) throws -> Value
+    ) throws -> Value {
         guard acts.detail(filedAt: index) == sha256(sealed), let place = keys.places[key] else {
             throw VaultError.tampered(code: "detail.differs")
         }
@@ -439,8 +483,7 @@ private struct KeptDetail: Sendable {
                 $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + document)
         }
         defer { plain.withUnsafeMutableBytes { wipe($0) } }
-        let date = try Detail.value(of: "date", in: plain) ?? []
-        return try DocumentDate(parsing: String(decoding: date, as: UTF8.self)).orderingKey
+        return try body(self, plain)
     }
 }
 

@@ -534,6 +534,26 @@ extension Vault {
         return keys
     }
 
+    /// The same of keys that this session has opened before; nil where one of them is new.
+    func rememberedDetailKeys(
+        of pupilFile: PupilFileID, _ acting: Acting, _ db: Database
+    ) throws -> DetailKeys? {
+        let ids = try Data.fetchAll(
+            db, sql: "SELECT DISTINCT detail_key FROM document WHERE pupil_file = ?",
+            arguments: [Data(pupilFile.bytes)]
+        ).compactMap { ItemID($0) }
+        let known = acting.memory.with { $0.detailKeys }
+        let sealed = ids.compactMap { known[$0] }
+        guard sealed.count == ids.count else { return nil }
+        let session = try acting.memoryKey()
+        let block = try KeyBlock<DetailPurpose>(count: ids.count) { place in
+            try SealedRow.open(
+                sealed[place], session: session, associatedData: acting.session.bytes + ids[place].bytes)
+        }
+        return DetailKeys(
+            block: block, places: Dictionary(zip(ids, ids.indices), uniquingKeysWith: { first, _ in first }))
+    }
+
     /// A detail key as the catalogue has it, nothing of it checked.
     private struct KeptDetailKey: Sendable {
         let index: UInt64

@@ -269,6 +269,11 @@ final class Recorder: Sendable {
                 signed.isSigned(by: key, vault: vault.bytes), statement.index == index
             else { throw VaultError.tampered(code: "ledger.signature") }
             try next.authority.apply(statement)
+            if let item = statement.act.markedItem, let file = statement.pupilFile,
+                next.acts[file]?.detail(filedAt: item) == nil
+            {
+                throw StatementError.unlawful("a significant event that is no item of this pupil file")
+            }
         }
         return newest
     }

@@ -169,7 +169,9 @@ enum Schema {
         try db.execute(sql: "CREATE INDEX act_pupil_file ON act (pupil_file, idx) WHERE pupil_file IS NOT NULL")
         // Long enough that a chronology is ordered without reading the documents' rows.
         try db.execute(
-            sql: "CREATE INDEX document_pupil_file ON document (pupil_file, idx, detail_key, detail, id)")
+            sql:
+                "CREATE INDEX document_pupil_file ON document (pupil_file, idx, detail_key, detail, id, batch, quarantine)"
+        )
         try db.execute(sql: "CREATE INDEX document_content_tag ON document (content_tag, idx)")
         try db.execute(sql: "CREATE INDEX document_batch ON document (batch, idx) WHERE batch IS NOT NULL")
         try db.execute(sql: "PRAGMA user_version = \(version)")

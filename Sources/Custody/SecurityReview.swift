@@ -57,7 +57,7 @@ extension SecurityReview.Series {
         case .signedIn: self = .signIns
         case .signInFailed: self = .failures
         case .accessRefused, .uploadRefused: self = .refusals
-        case .documentOpened: self = .reads
+        case .documentOpened, .chronologySearched: self = .reads
         case .personInvited, .personReset, .personJoined, .personConfirmed, .personSuspended, .personRestored,
             .proposalMade, .proposalAgreed, .proposalWithdrawn,
             .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded,
@@ -169,6 +169,8 @@ extension Vault {
             case .uploadRefused(_, let code): "Upload refused (\(code))"
             case .documentOpened(let document, _, let manner):
                 "\(manner == .view ? "Looked at" : "Took a copy of") \(document.reference) of \(reference(statement.pupilFile))"
+            case .chronologySearched:
+                "Searched the summaries of " + (statement.pupilFile.map { reference($0) } ?? "all pupil files")
             case .personInvited(let act): "Invited \(try name(act.person))"
             case .personReset(let person, _, let roles):
                 "Made \(try name(person)) join again"

@@ -64,8 +64,10 @@ private struct Verifier {
     private var rows: [Projection: Set<[Cell]>] = [:]
     private var items: [ItemID: (item: Item, index: UInt64)] = [:]
     /// Of each document its pupil file and its payload's length, and of each restricted one its payload's length.
-    private var filed: [DocumentID: (pupilFile: PupilFileID?, length: UInt64)] = [:]
+    private var documents: [DocumentID: (pupilFile: PupilFileID?, length: UInt64)] = [:]
     private var brought: [DocumentID: UInt64] = [:]
+    /// The pupil file of each statement that put an item into a chronology.
+    private var filed: [UInt64: PupilFileID] = [:]
 
     init(location: Vault.Location) { self.location = location }
 
@@ -167,6 +169,10 @@ private struct Verifier {
             if case .unlawful(let why) = error { found("statement.unlawful", "\(place): \(why)") }
             return
         }
+        if statement.act.kind.isItem { filed[index] = statement.pupilFile }
+        if let item = statement.act.markedItem, filed[item] != statement.pupilFile {
+            found("statement.unlawful", "\(place): a significant event that is no item of this pupil file")
+        }
         for row in Projection.rows(of: statement) { rows[row.table, default: []].insert(row.cells) }
         for item in statement.items where items.updateValue((item, index), forKey: item.id) != nil {
             found("item.named-twice", item.id.text)
@@ -174,7 +180,7 @@ private struct Verifier {
         switch statement.act {
         case .documentFiled(let act):
             payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
-            filed[act.document] = (statement.pupilFile, act.payload.length)
+            documents[act.document] = (statement.pupilFile, act.payload.length)
         case .intakeReceived(let act):
             payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
         case .restrictedActed(let act):
@@ -183,7 +189,7 @@ private struct Verifier {
             brought[act.record] = payload.length
         case .documentMoved(let document, let record):
             // Content of the same length has a payload of the same length, under whatever key.
-            if filed[document]?.pupilFile != statement.pupilFile || filed[document]?.length != brought[record] {
+            if documents[document]?.pupilFile != statement.pupilFile || documents[document]?.length != brought[record] {
                 found("statement.unlawful", "\(place): moved what is not of this file, or to other content")
             }
         default: break

@@ -440,6 +440,13 @@ public enum Act: Hashable, Sendable {
     case registerRead(SessionID)
     /// A pupil's chronology was read.
     case chronologyRead(SessionID)
+    /// What stands in a chronology was searched, without its words: about one pupil file, or about none, across all that the
+    /// person reads.
+    case chronologySearched(SessionID)
+    /// What a statement filed for the pupil file was marked as a significant event: the statement's index.
+    case itemPromoted(UInt64)
+    /// It is marked so no longer.
+    case itemDemoted(UInt64)
     /// A document was opened: written before its first byte is let out.
     case documentOpened(DocumentID, ReadingID, ReadingManner)
     /// A reading ended.
@@ -494,6 +501,9 @@ public enum Act: Hashable, Sendable {
         case uploadDiscarded = "upload.discarded"
         case registerRead = "register.read"
         case chronologyRead = "chronology.read"
+        case chronologySearched = "chronology.searched"
+        case itemPromoted = "item.promoted"
+        case itemDemoted = "item.demoted"
         case documentOpened = "document.opened"
         case documentClosed = "document.closed"
         case accessRefused = "access.refused"
@@ -509,11 +519,14 @@ public enum Act: Hashable, Sendable {
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
-                .stationWithdrawn, .documentMoved:
+                .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted:
                 true
             default: false
             }
         }
+
+        /// Whether it puts an item into a chronology: what can be a significant event.
+        public var isItem: Bool { self == .documentFiled }
 
         /// Whether the vault's service may say it; everything else is a person's to say.
         public var isService: Bool {
@@ -570,6 +583,9 @@ public enum Act: Hashable, Sendable {
         case .uploadDiscarded: .uploadDiscarded
         case .registerRead: .registerRead
         case .chronologyRead: .chronologyRead
+        case .chronologySearched: .chronologySearched
+        case .itemPromoted: .itemPromoted
+        case .itemDemoted: .itemDemoted
         case .documentOpened: .documentOpened
         case .documentClosed: .documentClosed
         case .accessRefused: .accessRefused
@@ -613,8 +629,9 @@ public enum Act: Hashable, Sendable {
                 "acceptable_use": .string(version),
             ]
         case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
-            .intakeRead(let session):
+            .chronologySearched(let session), .intakeRead(let session):
             ["session": .string(session.text)]
+        case .itemPromoted(let index), .itemDemoted(let index): ["item": .integer(Int64(index))]
         case .batchOpened(let batch), .batchClosed(let batch): ["batch": .string(batch.text)]
         case .stationAdded(let act): act.encoded
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
@@ -736,6 +753,9 @@ public enum Act: Hashable, Sendable {
         case .documentMoved: self = .documentMoved(try reader.id("document"), to: try reader.id("record"))
         case .registerRead: self = .registerRead(try reader.id("session"))
         case .chronologyRead: self = .chronologyRead(try reader.id("session"))
+        case .chronologySearched: self = .chronologySearched(try reader.id("session"))
+        case .itemPromoted: self = .itemPromoted(try reader.size("item"))
+        case .itemDemoted: self = .itemDemoted(try reader.size("item"))
         case .signInFailed:
             self = .signInFailed(
                 try reader.has("person") ? try reader.id("person") : nil, count: try reader.size("count"))
@@ -753,5 +773,15 @@ public enum Act: Hashable, Sendable {
         case .orphanFound: self = .orphanFound(try reader.id("blob"))
         }
         try reader.end()
+    }
+}
+
+extension Act {
+    /// The item that a statement marks as a significant event, or marks so no longer: the index of its filing.
+    public var markedItem: UInt64? {
+        switch self {
+        case .itemPromoted(let index), .itemDemoted(let index): index
+        default: nil
+        }
     }
 }

@@ -176,6 +176,8 @@ public struct Authority: Sendable {
     public private(set) var batches: [BatchID: BatchState] = [:]
     /// The batch that each operator has open.
     public private(set) var openBatches: [PersonID: BatchID] = [:]
+    /// What is marked as a significant event of each pupil file: the indices of the statements that filed it.
+    public private(set) var significant: [PupilFileID: Set<UInt64>] = [:]
     /// Every access that was given, ended ones too.
     public private(set) var accesses: [AccessID: AccessState] = [:]
     /// The same by person, in the order in which they were given.
@@ -442,6 +444,8 @@ public struct Authority: Sendable {
                 guard let pupilFile, refusal(toRead: pupilFile, person, at: time) == nil else {
                     return try require(.read)
                 }
+            // Who has access to some documents reads them, and weighs nothing.
+            case .itemPromoted, .itemDemoted, .chronologySearched: try require(.read)
             case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
             case .intakeRead: try require(.seeIntake)
             case .restrictedActed where refusal(of: .holdRestricted, to: person, at: time) != nil: try require(.file)
@@ -524,6 +528,8 @@ public struct Authority: Sendable {
                 else { throw .unlawful("shared under no access to this file") }
                 guard moved[share.document] == nil else { throw .unlawful("shared after it was moved") }
             }
+        case .itemPromoted(let item): try mark(item, asSignificant: true, statement)
+        case .itemDemoted(let item): try mark(item, asSignificant: false, statement)
         case .accessEnded(let id):
             guard accesses[id] != nil, accesses[id]?.ended == nil, accesses[id]?.pupilFile == statement.pupilFile
             else { throw .unlawful("no access to this file, or ended twice") }
@@ -717,6 +723,24 @@ public struct Authority: Sendable {
             id: act.access, person: act.person, identity: act.identity, pupilFile: pupilFile, whole: act.whole,
             givenBy: author, given: statement.time, index: statement.index, expires: act.expires)
         accessesOf[act.person, default: []].append(act.access)
+    }
+
+    /// Marked and unmarked in turn. That the item is one of this pupil file is looked at by who has read what stands before:
+    /// replay keeps no list of what was filed.
+    private mutating func mark(
+        _ item: UInt64, asSignificant: Bool, _ statement: Statement
+    ) throws(StatementError) {
+        guard statement.policy == policy else { throw .unlawful("policy is not the one in force") }
+        guard let pupilFile = statement.pupilFile, pupils[pupilFile] != nil, item < statement.index else {
+            throw .unlawful("a significant event of nobody's, or not yet there")
+        }
+        let isMarked = significant[pupilFile]?.contains(item) ?? false
+        guard isMarked != asSignificant else { throw .unlawful("a significant event marked or unmarked twice") }
+        if asSignificant {
+            significant[pupilFile, default: []].insert(item)
+        } else {
+            significant[pupilFile]?.remove(item)
+        }
     }
 
     /// The recovery key that counts: the one made last, unless it was used.

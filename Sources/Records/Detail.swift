@@ -68,12 +68,14 @@ public struct Detail: Hashable, Sendable {
         self.fields = fields
     }
 
-    /// One field's value without reading the rest; nil where there is none.
-    public static func value(of wanted: StaticString, in bytes: [UInt8]) throws(StatementError) -> [UInt8]? {
-        var found: [UInt8]?
-        let wanted = UnsafeRawBufferPointer(start: wanted.utf8Start, count: wanted.utf8CodeUnitCount)
+    /// Some fields' values in one pass, in the order asked for; empty where there is none.
+    public static func values(of wanted: [StaticString], in bytes: [UInt8]) throws(StatementError) -> [String] {
+        var found = Array(repeating: "", count: wanted.count)
         try walk(bytes) { name, _, value in
-            if name.elementsEqual(wanted) { found = Array(value) }
+            let place = wanted.firstIndex {
+                name.elementsEqual(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount))
+            }
+            if let place { found[place] = String(decoding: value, as: UTF8.self) }
         }
         return found
     }

@@ -312,9 +312,14 @@ public struct CategoryPolicy: Codable, Hashable, Sendable {
         public let id: String
         /// What people see.
         public let title: String
+        /// Whether a meeting is what it tells of.
+        public var meeting: Bool?
     }
     /// The categories, in the order people see them.
     public let categories: [Category]
+
+    /// Whether a category is of meetings.
+    public func isMeeting(_ id: String) -> Bool { categories.first { $0.id == id }?.meeting ?? false }
 
     /// The title of a category; nil for an unknown one.
     public func title(of id: String) -> String? { categories.first { $0.id == id }?.title }

@@ -10,6 +10,23 @@ public struct KeyBlock<Purpose: KeyPurpose>: ~Copyable, Sendable {
         self.count = count
     }
 
+    /// A block of keys that are made one by one, each of the purpose's length.
+    public init<E: Error>(count: Int, _ key: (Int) throws(E) -> SecretBytes) throws {
+        var secret = try SecretBytes(zeroed: count * Purpose.byteCount)
+        for index in 0..<count {
+            let one = try key(index)
+            precondition(one.count == Purpose.byteCount, "a key of another length")
+            one.withBytes { source in
+                secret.withMutableBytes { target in
+                    let start = index * Purpose.byteCount
+                    UnsafeMutableRawBufferPointer(rebasing: target[start..<start + Purpose.byteCount])
+                        .copyMemory(from: source)
+                }
+            }
+        }
+        self.init(secret, count: count)
+    }
+
     /// Lends the bytes of one key; the pointer is not to leave the closure.
     public borrowing func withKey<R: ~Copyable, E: Error>(
         at index: Int, _ body: (UnsafeRawBufferPointer) throws(E) -> R

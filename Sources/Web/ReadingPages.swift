@@ -3,13 +3,10 @@ import HTTPTypes
 import Records
 
 let readingRoutes: [Route] = [
-    Route(.get, "/pupils/{pupil}", .read, query: ["order", "from", "show"], handle: showPupilFile),
+    Route(.get, "/pupils/{pupil}", .read, query: ChronologyView.query, handle: showPupilFile),
     Route(.get, "/entries/{index}", .read, handle: showEntry),
     Route(.get, "/quarantine", .read, handle: showQuarantine),
 ]
-
-/// How many entries of a chronology stand on a page.
-private let entriesShown = 100
 
 /// One line of a chronology.
 struct EntryLine {
@@ -47,40 +44,13 @@ struct PupilFilePage {
     let access: Link?
     /// What concerns this pupil and a member of staff, for who can open it.
     let restricted: Link?
-    let total: String
-    let showing: String?
-    let entries: [EntryLine]
-    let isEmpty: Bool
-    let newestFirst: Bool
-    let everything: Bool
-    let otherOrder: Link
-    let otherLane: Link
-    let earlier: Link?
-    let later: Link?
+    let chronology: ChronologyPart
     let upload: String
 }
 
 private func showPupilFile(_ visit: Visit) throws -> Reply {
-    let (order, show) = (visit.query["order"], visit.query["show"])
-    guard ["", "newest", "oldest"].contains(order), ["", "records", "everything"].contains(show) else {
-        throw Fault.noSuchPage
-    }
-    let first = try visit.number("from", in: 1...10_000_000, otherwise: 1)
-    let (newestFirst, everything) = (order != "oldest", show == "everything")
     let pupil = try visit.pupil()
-    let chronology = try visit.vault.chronology(
-        of: pupil.pupilFile, lane: everything ? .everything : .records, newestFirst: newestFirst, from: first - 1,
-        count: entriesShown, as: visit.acting)
-    func address(newest: Bool, all: Bool, from: Int = 1) -> String {
-        "/pupils/\(pupil.reference)?order=\(newest ? "newest" : "oldest")&show=\(all ? "everything" : "records")"
-            + (from > 1 ? "&from=\(from)" : "")
-    }
-    func part(_ from: Int, _ words: String) -> Link {
-        let last = min(from + entriesShown - 1, chronology.total)
-        return Link(
-            href: address(newest: newestFirst, all: everything, from: from), text: "\(words): \(from) to \(last)")
-    }
-    let last = first + chronology.entries.count - 1
+    let (chronology, view) = try visit.chronology(of: pupil)
     let mayGive = try visit.acting.may(.giveAccess, in: visit.vault)
     let restricted = try visit.vault.restrictedCount(of: pupil.pupilFile, as: visit.acting)
     let (readers, picture) = try visit.readers(
@@ -89,7 +59,8 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
         .pupilFile,
         PupilFilePage(
             chrome: visit.chrome(
-                "Pupil file \(pupil.reference)", back: Link(href: "/pupils", text: "Pupils"), wide: true),
+                "Pupil file \(pupil.reference)", back: Link(href: "/pupils", text: "Pupils"), wide: true,
+                problems: view.refusal.map { [ProblemLink(href: "#since", text: "\($0.message) \($0.hint)")] } ?? []),
             pupil: PupilBanner(pupil, visit.words),
             enrolled: pupil.enrolled.isEmpty ? nil : visit.words.date(pupil.enrolled), readers: readers,
             picture: picture,
@@ -99,20 +70,9 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
                 : Link(
                     href: "/restricted",
                     text: visit.words.count(restricted, "restricted document") + " about this pupil"),
-            total: visit.words.count(chronology.total, "entry", "entries"),
-            showing: chronology.total > chronology.entries.count && !chronology.entries.isEmpty
-                ? "Showing \(first) to \(last) of \(visit.words.grouped(UInt64(chronology.total)))" : nil,
-            entries: chronology.entries.map { EntryLine($0, visit.words) }, isEmpty: chronology.entries.isEmpty,
-            newestFirst: newestFirst, everything: everything,
-            otherOrder: Link(
-                href: address(newest: !newestFirst, all: everything),
-                text: newestFirst ? "Oldest first" : "Newest first"),
-            otherLane: Link(
-                href: address(newest: newestFirst, all: !everything),
-                text: everything ? "Only documents and entries" : "Also readings and refusals"),
-            earlier: first > 1 ? part(max(1, first - entriesShown), "Back") : nil,
-            later: last < chronology.total && !chronology.entries.isEmpty ? part(last + 1, "Next") : nil,
-            upload: "/file/\(pupil.reference)"))
+            chronology: ChronologyPart(view, chronology, visit),
+            upload: "/file/\(pupil.reference)"),
+        status: view.refusal == nil ? .ok : .unprocessableContent)
 }
 
 struct EntryPage {
@@ -134,6 +94,7 @@ struct EntryPage {
     let facts: [Fact]
     let quarantine: String?
     let document: Link?
+    let significance: Significance?
     let index: String
     let statement: String
     let signature: String
@@ -165,7 +126,8 @@ private func showEntry(_ visit: Visit) throws -> Reply {
             quarantine: entry.document?.quarantine.map(words.quarantine),
             document: entry.document.map {
                 Link(href: "/documents/\($0.id.text)", text: "Look at document \($0.id.reference)")
-            }, index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
+            }, significance: try Significance(entry.index, visit), index: words.grouped(entry.index),
+            statement: proof.statement, signature: proof.signature,
             verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
 }
 

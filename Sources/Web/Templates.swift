@@ -15,6 +15,8 @@ enum Template: String, CaseIterable {
     case pupils
     case pupilFile = "pupil-file"
     case entry, document, quarantine
+    case timeline, search
+    case chronologyFilters = "chronology-filters"
     case people, person
     case signIns = "sign-ins"
     case invited
@@ -62,6 +64,9 @@ enum Template: String, CaseIterable {
         case .pupils: PackageResources.pupils_mustache
         case .pupilFile: PackageResources.pupil_file_mustache
         case .entry: PackageResources.entry_mustache
+        case .timeline: PackageResources.timeline_mustache
+        case .search: PackageResources.search_mustache
+        case .chronologyFilters: PackageResources.chronology_filters_mustache
         case .document: PackageResources.document_mustache
         case .quarantine: PackageResources.quarantine_mustache
         case .people: PackageResources.people_mustache

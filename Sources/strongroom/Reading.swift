@@ -13,6 +13,8 @@ struct ChronologyCommand: ParsableCommand {
     var pupil: String
     @Flag(help: "Show every reading and refusal too.")
     var everything = false
+    @Flag(help: "Show significant events alone.")
+    var significant = false
     @Flag(help: "Answer as JSON, a line an entry.")
     var json = false
 
@@ -27,8 +29,8 @@ struct ChronologyCommand: ParsableCommand {
     func run() throws {
         let chronology = try acting.acting { vault, acting in
             try vault.chronology(
-                of: try vault.pupil(reference: pupil, as: acting).pupilFile, lane: everything ? .everything : .records,
-                count: .max, as: acting)
+                of: try vault.pupil(reference: pupil, as: acting).pupilFile,
+                lane: significant ? .significant : everything ? .everything : .records, count: .max, as: acting)
         }
         if !json {
             Terminal.say("\(chronology.pupil.reference): \(chronology.total) entries, oldest first")
@@ -59,11 +61,18 @@ struct EntryCommand: ParsableCommand {
     @Argument(help: "The statement's index.")
     var index: UInt64
     @OptionGroup var acting: ActingOptions
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Mark it as a significant event, or take that back: recorded, and nothing of what was filed is changed.")
+    var significant: Bool?
     @Flag(help: "Answer as JSON.")
     var json = false
 
     func run() throws {
-        let (entry, proof, _) = try acting.acting { vault, acting in try vault.entry(index, as: acting) }
+        let (entry, proof, _) = try acting.acting { vault, acting in
+            if let significant { try vault.mark(index, significant: significant, as: acting) }
+            return try vault.entry(index, as: acting)
+        }
         try show(entry, json: json)
         if json {
             struct Answer: Encodable { let statement, signature, verifyingKey, leafHash, proof: String }

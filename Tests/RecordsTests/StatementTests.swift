@@ -95,6 +95,7 @@ private func everyAct() throws -> [Act] {
         .documentMoved(.random(), to: .random()), .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
         .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
+        .chronologySearched(.random()), .itemPromoted(7), .itemDemoted(1 << 40),
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
         .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
         .accessRefused(code: "access.not-entitled"), .orphanFound(.random()),

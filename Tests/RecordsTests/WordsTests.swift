@@ -117,8 +117,7 @@ import Testing
         #expect(read == detail)
         #expect(read["received"] == nil)
         #expect(Array((read["filename"] ?? "").utf8) == Array("a\u{301}.pdf".utf8))
-        #expect(try Detail.value(of: "date", in: detail.encoded) == Array("2009-03".utf8))
-        #expect(try Detail.value(of: "nothing", in: detail.encoded) == nil)
+        #expect(try Detail.values(of: ["nothing", "date"], in: detail.encoded) == ["", "2009-03"])
         #expect(try Detail(parsing: Detail(values: [:]).encoded).fields.isEmpty)
     }
 

@@ -88,4 +88,4 @@ def kind_of(path: str) -> str:
     """An address without what it names: `/documents/{id}?page=n`."""
     path = re.sub(r"/P-\w+", "/{pupil}", path)
     path = re.sub(r"/[0-9a-z]{26}(,[0-9a-z]{26})*(?=/|\?|$)", "/{id}", path)
-    return re.sub(r"=\d+", "=n", re.sub(r"/\d+", "/{n}", path))
+    return re.sub(r"=\d+([/-]\d+)*", "=n", re.sub(r"/\d+", "/{n}", path))

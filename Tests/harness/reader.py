@@ -318,6 +318,9 @@ ACTS = {
     "upload.discarded": object_of({"upload": is_id}),
     "register.read": SESSION,
     "chronology.read": SESSION,
+    "chronology.searched": SESSION,
+    "item.promoted": object_of({"item": is_count}),
+    "item.demoted": object_of({"item": is_count}),
     "document.opened": object_of(
         {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download")}),
     "document.moved": object_of({"document": is_id, "record": is_id}),
@@ -489,6 +492,7 @@ NEEDS = {
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
     "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
+    "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
     "recovery.set": "give-access", "recovery.drilled": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
@@ -508,8 +512,11 @@ CHANGES_AUTHORITY = {
     "passkey.removed", "person.suspended", "person.restored",
     "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
-    "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved",
+    "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
+    "item.demoted",
 }  # fmt: skip
+# What puts an item into a chronology.
+ITEMS = {"document.filed"}
 # For how long a proposal stands.
 WEEK = 7 * 86_400_000
 
@@ -538,6 +545,7 @@ class Ledger:
         self.recoveries, self.proposals, self.two_people = [], {}, None
         self.passkey_roles, self.credentials = [], set()
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
+        self.significant = set()
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -773,6 +781,13 @@ class Ledger:
                 require(1 <= len(act["shares"]) <= MOST_SHARES, "too many shares, or none")
                 for share in act["shares"]:
                     self.add_share(share, statement)
+            case "item.promoted" | "item.demoted":
+                require(policy == self.policy, "the policy is not the one in force")
+                item = self.statements[act["item"]] if act["item"] < statement.index else None
+                require(item and item.kind in ITEMS and item.pupil_file == statement.pupil_file, "no item of this pupil file")
+                promotes = statement.kind == "item.promoted"
+                require((act["item"] in self.significant) != promotes, "marked or unmarked twice")
+                (self.significant.add if promotes else self.significant.remove)(act["item"])
             case "access.ended":
                 access = self.accesses.get(act["access"])
                 require(access and access["file"] == statement.pupil_file, "no access to this file")

@@ -56,6 +56,7 @@ PEOPLE_SAY = {
     "access.extended": {"shares": []}, "access.ended": {"access": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
+    "chronology.searched": {"session": "0" * 26}, "item.promoted": {"item": 0}, "item.demoted": {"item": 0},
     "intake.received": {
         "upload": "0" * 26, "blob": "0" * 26, "payload_sha256": url64(bytes(32)), "payload_length": 0,
         "nonce": url64(bytes(16)), "commitment": url64(bytes(32)), "header": "0" * 26, "detail": "0" * 26,
@@ -1258,6 +1259,77 @@ def extend(history: History, given: Saying, without: str = "", author: str | Non
 def end(history: History, given: Saying, author: str | None = None, before: Saying | None = None, **more) -> Saying:
     more = {"pupil_file": given.value["pupil_file"], **more}
     return history.say(author or history.people[DSL], "access.ended", {"access": given.act["access"]}, before=before, **more)
+
+
+# Significant events
+
+
+def mark(history: History, promoted: bool = True, author: str | None = None, item: int | None = None, **more) -> Saying:
+    """Marks the filing that is forged as a significant event, or takes that back, at the end."""
+    item = history.place(filing(history)) if item is None else item
+    more = {"pupil_file": file_of(history), **more}
+    return history.say(author or history.people[DSL], "item.promoted" if promoted else "item.demoted", {"item": item}, **more)
+
+
+def marked_twice(history: History, *promoted: bool) -> Saying:
+    return [mark(history, one) for one in promoted][-1]
+
+
+MARKED_TWICE, NO_ITEM = "a significant event marked or unmarked twice", "a significant event that is no item of this pupil file"
+NOT_THERE = "a significant event of nobody's, or not yet there"
+MAY_NOT_READ = "author may not read: access.not-entitled"
+
+
+@unlawful("the office marks what it filed as significant", mark, MAY_NOT_READ)
+def _(history: History) -> Saying:
+    return mark(history, author=history.people[ADMIN])
+
+
+@unlawful("who has access to the file marks something of it", lambda h: (give(h), mark(h)), MAY_NOT_READ)
+def _(history: History) -> Saying:
+    give(history)
+    return mark(history, author=history.people[ADMIN])
+
+
+@unlawful("a significant event is marked twice", lambda h: marked_twice(h, True, False, True), MARKED_TWICE)
+def _(history: History) -> Saying:
+    return marked_twice(history, True, True)
+
+
+@unlawful("what is no significant event is unmarked", lambda h: marked_twice(h, True, False), MARKED_TWICE)
+def _(history: History) -> Saying:
+    return mark(history, False)
+
+
+@unlawful("a significant event is of another pupil file", mark, NO_ITEM)
+def _(history: History) -> Saying:
+    return mark(history, pupil_file=other_file(history))
+
+
+@unlawful("a reading is a significant event", mark, NO_ITEM)
+def _(history: History) -> Saying:
+    return mark(history, item=history.place(history.of("chronology.read")[0]))
+
+
+@unlawful("a significant event is of no pupil file", mark, NOT_THERE)
+def _(history: History) -> Saying:
+    said = mark(history)
+    del said.value["pupil_file"]
+    return said
+
+
+@unlawful("a significant event is filed later", mark, NOT_THERE)
+def _(history: History) -> Saying:
+    return mark(history, item=len(history.sayings))
+
+
+def search(history: History, author: str | None = None) -> Saying:
+    return history.say(author or history.people[DSL], "chronology.searched", {"session": new_id()}, pupil_file=file_of(history))
+
+
+@unlawful("the office searches a chronology", search, MAY_NOT_READ)
+def _(history: History) -> Saying:
+    return search(history, history.people[ADMIN])
 
 
 TO_ONESELF = "access given to oneself, or to who cannot have any"

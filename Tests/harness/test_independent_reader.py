@@ -446,6 +446,22 @@ def test_every_statement_is_spelled_as_documented(lead):
     assert len(lead.vault.ledger.statements) == lead.vault.ledger.tree.size
 
 
+def test_significant_events_are_the_same_to_both(filed, tmp_path):
+    vault = filed[0].copy(tmp_path / "marked")
+    first, second = (line["index"] for line in vault.chronology())
+    for index, flag in ((first, "--significant"), (second, "--significant"), (first, "--no-significant"), (second, "--significant")):
+        vault.run_as(DSL, "entry", index, flag).ok()
+    assert [line["index"] for line in vault.chronology(None, "--significant")] == [second]
+    vault.assert_holds()
+    assert reader.check(vault.path) == []
+    opened = reader.Vault(vault.path)
+    assert opened.ledger.significant == {second}
+    assert [one.kind for one in opened.ledger.statements if one.kind.startswith("item.")] == ["item.promoted"] * 2 + ["item.demoted"]
+    opened.close()
+    assert vault.run_as(ADMIN, "entry", first, "--significant").code == 3
+    assert vault.run_as(DSL, "entry", 0, "--significant").code != 0
+
+
 def test_what_an_invitation_and_an_authenticator_give_is_derived_as_documented(filed):
     vault, _ = filed
     said, opened = vault.joined[ADMIN], reader.Vault(vault.path)

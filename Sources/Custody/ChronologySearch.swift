@@ -1,0 +1,170 @@
+import Foundation
+import GRDB
+public import Records
+import Sealing
+
+// A search, from the words to what is shown of it.
+// 1 decide   who reads every file may search; the words are read strictly, and go nowhere but into memory
+// 2 record   a statement that this session searched, without the words, before anything is opened
+// 3 look     each summary opened, compared, and wiped
+// 4 record   across pupil files: the same of each file that something was found in, before it is shown
+
+/// What a search found in one pupil file.
+public struct ChronologyFindings: Sendable {
+    /// Whose.
+    public let pupil: Pupil
+    /// How many entries have all the words.
+    public let total: Int
+    /// The newest of them, newest first.
+    public let entries: [ChronologyEntry]
+}
+
+/// Words that are looked for in summaries: each anywhere in it, in any order.
+///
+/// Compared without case, without accents, and however accented letters are composed: `ZOE` finds `Zoë`, and the other way.
+/// Typographic and straight apostrophes are the same.
+public struct SearchWords: Hashable, Sendable {
+    private let words: [String]
+
+    /// Reads what was typed.
+    ///
+    /// - Throws: a refusal `search.blank` or `search.too-long`.
+    public init(_ typed: String) throws(Refusal) {
+        guard typed.utf8.count <= Self.mostBytes else { throw .searchTooLong }
+        words = Set(Self.folded(typed).split(whereSeparator: \.isWhitespace).map(String.init)).sorted()
+        guard !words.isEmpty else { throw .searchBlank }
+    }
+
+    /// Whether a text has all the words.
+    public func areIn(_ text: String) -> Bool {
+        let text = Self.folded(text)
+        return words.allSatisfy { text.utf8.containsAll(of: $0.utf8) }
+    }
+
+    /// The most that can be typed, in bytes of UTF-8.
+    public static let mostBytes = 500
+
+    private static func folded(_ text: String) -> String {
+        // Most summaries are plain; folding the others takes ten times as long.
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.lowercased() }
+        return Vault.folded(text).replacing("\u{2019}", with: "'").replacing("\u{2018}", with: "'")
+    }
+}
+
+extension String.UTF8View {
+    /// Whether the bytes of another text stand in this one, next to one another.
+    fileprivate func containsAll(of other: String.UTF8View) -> Bool {
+        let count = other.count
+        guard let first = other.first, self.count >= count else { return false }
+        var place = startIndex
+        for _ in 0...(self.count - count) {
+            if self[place] == first, self[place...].starts(with: other) { return true }
+            place = index(after: place)
+        }
+        return false
+    }
+}
+
+extension Refusal {
+    /// Nothing to look for.
+    static let searchBlank = Refusal(
+        code: "search.blank", message: "There is nothing to look for.",
+        hint: "Type one or more words of the summary.")
+    /// Too much to look for.
+    static let searchTooLong = Refusal(
+        code: "search.too-long", message: "That is more than can be looked for.",
+        hint: "Type a few words of the summary.")
+}
+
+extension Vault {
+    /// The entries of one pupil file whose summary has all these words. Recorded as a search of this file, without the words,
+    /// before anything is opened.
+    ///
+    /// - Throws: a refusal `search.…` of the words, or of who may not read the file.
+    public func search(
+        _ words: String, in pupilFile: PupilFileID, count: Int = 200, as acting: Acting
+    ) throws(VaultError) -> ChronologyFindings {
+        try rethrowing("search") {
+            _ = try decide(.readChronology(pupilFile), acting)
+            let wanted = try SearchWords(words)
+            guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.refused(.pupilUnknown) }
+            try say(.chronologySearched(acting.session), .person(acting), about: pupilFile)
+            return try recorder.read(pool) { db, head in
+                let found = try indices(with: wanted, in: pupilFile, head.size, acting, db)
+                return try findings(found, state, count, registerKey(as: acting, db), acting, db)
+            }
+        }
+    }
+
+    /// The same across every pupil file, by the pupils' names. One statement that names no pupil, before anything is opened;
+    /// then one about each pupil file that something was found in, before it is shown.
+    ///
+    /// - Parameter count: how many entries of a pupil file are opened, at most.
+    public func searchEverywhere(
+        _ words: String, count: Int = 20, as acting: Acting
+    ) throws(VaultError) -> [ChronologyFindings] {
+        try rethrowing("search") {
+            try requireReading(acting)
+            let wanted = try SearchWords(words)
+            try say(.chronologySearched(acting.session), .person(acting))
+            let found = try recorder.read(pool) { db, head in
+                try head.authority.pupils.keys.sorted().compactMap { pupilFile -> (PupilFileID, [UInt64])? in
+                    let indices = try indices(with: wanted, in: pupilFile, head.size, acting, db)
+                    return indices.isEmpty ? nil : (pupilFile, indices)
+                }
+            }
+            guard !found.isEmpty else { return [] }
+            try recorder.record(
+                found.map { pupilFile, _ in
+                    Draft(signer: .person(acting), pupilFile: pupilFile, act: .chronologySearched(acting.session))
+                }, in: pool)
+            return try recorder.read(pool) { db, head in
+                let register = try registerKey(as: acting, db)
+                return try found.compactMap { pupilFile, indices in
+                    try head.authority.pupils[pupilFile].map {
+                        try findings(indices, $0, count, register, acting, db)
+                    }
+                }.sorted {
+                    ($0.pupil.name, $0.pupil.dateOfBirth, $0.pupil.reference)
+                        < ($1.pupil.name, $1.pupil.dateOfBirth, $1.pupil.reference)
+                }
+            }
+        }
+    }
+
+    /// The filings of a pupil file whose summary has the words, newest first by when it happened, then by ledger index. One
+    /// that does not open is not found; the chronology says what is wrong with it.
+    private func indices(
+        with words: SearchWords, in pupilFile: PupilFileID, _ size: UInt64, _ acting: Acting, _ db: Database
+    ) throws -> [UInt64] {
+        let acts = recorder.acts(about: pupilFile, below: size)
+        guard !acts.documents.isEmpty else { return [] }
+        let keys = try searchKeys(of: pupilFile, acting, db)
+        let days = try eachDetail(of: pupilFile, acts, from: 0, keys, db, otherwise: Int?.none) { _, plain in
+            let values = try Detail.values(of: ["summary", "date"], in: plain)
+            return words.areIn(values[0]) ? try DocumentDate(parsing: values[1]).orderingKey : nil
+        }
+        return days.compactMap { index, day in day.map { (day: $0, index: index) } }
+            .sorted { ($0.day, $0.index) > ($1.day, $1.index) }.map(\.index)
+    }
+
+    /// The detail keys of a pupil file: those that the session remembers, where it has them all.
+    private func searchKeys(of pupilFile: PupilFileID, _ acting: Acting, _ db: Database) throws -> DetailKeys {
+        if let known = try rememberedDetailKeys(of: pupilFile, acting, db) { return known }
+        return try detailKeys(of: pupilFile, from: 0, acting, openFile(pupilFile, acting, db), db)
+    }
+
+    private func findings(
+        _ indices: [UInt64], _ state: PupilState, _ count: Int, _ register: borrowing DetailKey, _ acting: Acting,
+        _ db: Database
+    ) throws -> ChronologyFindings {
+        let shown = Array(indices.prefix(count))
+        let file = try openFile(state.pupilFile, acting, db)
+        let read = try statements(shown, db)
+        var entries: [ChronologyEntry] = []
+        for (index, statement) in zip(shown, read) {
+            entries.append(try entryOrDamage(index, statement, state.pupilFile, acting, file, db))
+        }
+        return ChronologyFindings(pupil: try pupil(state, register, db), total: indices.count, entries: entries)
+    }
+}
