@@ -47,6 +47,12 @@ public struct ChronologyEntry: Hashable, Sendable {
     public let summary: String
     /// The document, where there is one.
     public let document: DocumentFacts?
+    /// What is said in it, where it was made without a file.
+    public var made: EntryFacts?
+    /// What corrects it, and what corrects that, in the order of the ledger. Each stands in its own place, too.
+    public internal(set) var corrections: [EntryFacts] = []
+    /// Whether it stands there by its own date: a document or an entry, and no reading or refusal.
+    public var isRecord: Bool { document != nil || made != nil }
     /// Whether it is kept apart as evidence.
     public var isQuarantined: Bool { document?.quarantine != nil }
 }
@@ -69,10 +75,14 @@ public struct EntryProof: Hashable, Sendable {
 struct ChronologyOrder: Sendable {
     struct Place: Sendable, Comparable {
         let day: Int
+        /// The minute of that day, as hour × 100 + minute; 0 where no time is known: its earliest.
+        var minute = 0
         let index: UInt64
         let isRecord: Bool
 
-        static func < (left: Place, right: Place) -> Bool { (left.day, left.index) < (right.day, right.index) }
+        static func < (left: Place, right: Place) -> Bool {
+            (left.day, left.minute, left.index) < (right.day, right.minute, right.index)
+        }
     }
     var acts = 0
     var places: [Place] = []
@@ -101,7 +111,7 @@ extension Vault {
                 return Chronology(
                     pupil: try pupil(state, registerKey(as: acting, db), db), total: total,
                     entries: try zip(wanted, statements).map {
-                        try entryOrDamage($0, $1, pupilFile, acting, file, db)
+                        try corrected(entryOrDamage($0, $1, pupilFile, acting, file, db), pupilFile, acting, file, db)
                     },
                     readers: try keyPaths(to: pupilFile, head.authority, db))
             }
@@ -131,7 +141,9 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 let file = try openFile(pupilFile, acting, db)
                 return (
-                    try entryOrDamage(index, statements([index], db)[0], pupilFile, acting, file, db),
+                    try corrected(
+                        entryOrDamage(index, statements([index], db)[0], pupilFile, acting, file, db), pupilFile,
+                        acting, file, db),
                     try proof(index, head, db),
                     try pupil(state, registerKey(as: acting, db), db)
                 )
@@ -179,19 +191,19 @@ extension Vault {
         if order.acts > acts.indices.count { order = ChronologyOrder() }
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
-        let days = try documentDays(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
-        let school = SchoolDays(policies.school)
+        let moments = try recordMoments(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        let school = SchoolTime(policies.school.timezone)
         for place in newer {
-            let index = acts.indices[place]
-            if let day = days[UInt64(index)] {
-                order.places.append(.init(day: day, index: UInt64(index), isRecord: true))
+            let index = UInt64(acts.indices[place])
+            if let (day, minute) = moments[index] {
+                order.places.append(.init(day: day, minute: minute, index: index, isRecord: true))
             } else {
-                let day = Self.number(school.day(of: acts.times[place]))
-                order.places.append(.init(day: day, index: UInt64(index), isRecord: false))
+                let (day, minute) = school.moment(of: acts.times[place])
+                order.places.append(.init(day: day, minute: minute, index: index, isRecord: false))
             }
         }
         order.acts = acts.indices.count
-        guard order.places.count(where: \.isRecord) == acts.documents.count else {
+        guard order.places.count(where: \.isRecord) == acts.records.count else {
             throw VaultError.tampered(code: "chronology.document-missing")
         }
         order.places.sort()
@@ -200,23 +212,28 @@ extension Vault {
         return order
     }
 
-    /// The earliest day of each document, by the index of its filing: of a row only that its filing commits to. Opens
-    /// every detail, but reads only the date; one that does not open stands last, and its entry says so.
-    private func documentDays(
+    /// The earliest moment of each document and entry, by the index of its statement: of a row only that the statement
+    /// commits to. Opens every detail, but reads only the date and, of an entry, the time; one that does not open stands
+    /// last, and its line says so.
+    private func recordMoments(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ acting: Acting,
         _ file: borrowing HybridIdentity, _ db: Database
-    ) throws -> [UInt64: Int] {
+    ) throws -> [UInt64: RecordMoment] {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes
+                SELECT document.idx AS idx, document.id, document.detail, document.detail_key, item.bytes, 0 AS timed
                 FROM document JOIN item ON item.id = document.detail
-                WHERE document.pupil_file = ? AND document.idx >= ? ORDER BY document.idx
+                WHERE document.pupil_file = ?1 AND document.idx >= ?2
+                UNION ALL
+                SELECT entry.idx, entry.id, entry.detail, entry.detail_key, item.bytes, 1
+                FROM entry JOIN item ON item.id = entry.detail
+                WHERE entry.pupil_file = ?1 AND entry.idx >= ?2 ORDER BY 1
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
         let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
         // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
-        let opened = Mutex<Result<[UInt64: Int], any Error>>(.success([:]))
+        let opened = Mutex<Result<[UInt64: RecordMoment], any Error>>(.success([:]))
         let opening = DispatchQueue(label: "strongroom.chronology-opening")
         let ahead = DispatchSemaphore(value: 2)
         defer { opening.sync {} }
@@ -234,22 +251,20 @@ extension Vault {
             ahead.wait()
             opening.async {
                 defer { ahead.signal() }
-                let days = Result {
+                let moments = Result {
                     try Cores.map(read.count, from: 64) { place in
-                        (try? read[place].day(keys, prefix, acts)) ?? Int.max
+                        (try? read[place].moment(keys, prefix, acts)) ?? (Int.max, 0)
                     }
                 }
                 opened.withLock { opened in
                     opened = Result {
-                        try opened.get().merging(zip(read.map(\.index), try days.get())) { $1 }
+                        try opened.get().merging(zip(read.map(\.index), try moments.get())) { $1 }
                     }
                 }
             }
         }
         return try opening.sync { try opened.withLock { try $0.get() } }
     }
-
-    private static func number(_ day: String) -> Int { Int(day.filter { $0 != "-" }) ?? Int.max }
 
     // MARK: - Entries
 
@@ -310,11 +325,29 @@ extension Vault {
                 recorded: statement.time, author: facts.filer.text, summary: facts.summary,
                 document: facts)
         }
+        if case .entryMade(let act) = statement.act {
+            let facts = try facts(statement, act, as: acting, file: file, db)
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue, title: facts.kind.title, occurred: facts[.date],
+                received: facts[.received], recorded: statement.time, author: facts.author, summary: facts.summary,
+                document: nil, made: facts)
+        }
         let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
         return ChronologyEntry(
             index: index, kind: statement.act.kind.rawValue, title: title,
             occurred: SchoolDays(policies.school).day(of: statement.time), received: nil, recorded: statement.time,
             author: try author(of: statement, db), summary: summary, document: nil)
+    }
+
+    /// An entry with what corrects it.
+    private func corrected(
+        _ entry: ChronologyEntry, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity,
+        _ db: Database
+    ) throws -> ChronologyEntry {
+        guard let record = entry.document?.id.record ?? entry.made?.id.record else { return entry }
+        var entry = entry
+        entry.corrections = try corrections(of: record, pupilFile, acting, file, db)
+        return entry
     }
 
     /// A refusal's code in a few words.
@@ -340,7 +373,8 @@ extension Vault {
         switch act {
         case .accessGiven(let act): id = act.access
         case .accessEnded(let access): id = access
-        case .accessExtended(let shares): id = shares.first?.access ?? .random()
+        case .accessExtended(let shares, let entries):
+            id = shares.first?.access ?? entries.first?.access ?? .random()
         default: return nil
         }
         let authority = recorder.authority
@@ -356,7 +390,9 @@ extension Vault {
                 "Access given",
                 "\(name) may read \(access.whole ? "this file" : "documents of this file") until \(last): \(try reason(of: access, acting, db))"
             )
-        case .accessExtended(let shares): return ("Access given", "\(shares.count) documents were opened to \(name).")
+        case .accessExtended(let shares, let entries):
+            let what = entries.isEmpty ? "\(shares.count) documents" : "\(shares.count + entries.count) entries"
+            return ("Access given", "\(what) were opened to \(name).")
         default: return ("Access ended", "\(name) may read no more of this file.")
         }
     }
@@ -397,13 +433,18 @@ extension Vault {
     }
 }
 
-/// A document's detail as the catalogue has it.
+/// A day as year × 10,000 + month × 100 + day, and a minute of it as hour × 100 + minute.
+private typealias RecordMoment = (day: Int, minute: Int)
+
+/// A document's or an entry's detail as the catalogue has it.
 private struct KeptDetail: Sendable {
     let index: UInt64
-    let document: [UInt8]
+    let record: [UInt8]
     let detail: ItemID
     let key: ItemID
     let sealed: [UInt8]
+    /// Whether it can have a time of day: an entry.
+    let isTimed: Bool
 
     /// From columns by their places, each copied once: there are ten thousand of these.
     init(_ row: Row) throws {
@@ -415,23 +456,26 @@ private struct KeptDetail: Sendable {
             throw VaultError.tampered(code: "document.row")
         }
         (self.detail, self.key) = (detail, key)
-        document = try bytes(1)
+        record = try bytes(1)
         sealed = try bytes(4)
+        isTimed = row[5] == 1
     }
 
-    /// The earliest day, if the filing commits to this detail and it opens.
-    func day(_ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs) throws -> Int {
-        guard acts.detail(filedAt: index) == sha256(sealed), let place = keys.places[key] else {
+    /// The earliest moment, if the statement commits to this detail and it opens.
+    func moment(_ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs) throws -> RecordMoment {
+        guard acts.detail(recordedAt: index) == sha256(sealed), let place = keys.places[key] else {
             throw VaultError.tampered(code: "detail.differs")
         }
-        // It opens only under its own key, and for its own document.
+        // It opens only under its own key, and for its own document or entry.
         var plain = try sealed.withUnsafeBytes {
             try SealedRow.open(
-                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + document)
+                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + record)
         }
         defer { plain.withUnsafeMutableBytes { wipe($0) } }
         let date = try Detail.value(of: "date", in: plain) ?? []
-        return try DocumentDate(parsing: String(decoding: date, as: UTF8.self)).orderingKey
+        let day = try DocumentDate(parsing: String(decoding: date, as: UTF8.self)).orderingKey
+        guard isTimed, let time = try Detail.value(of: "time", in: plain) else { return (day, 0) }
+        return (day, SchoolTime.minute(String(decoding: time, as: UTF8.self)) ?? 0)
     }
 }
 

@@ -22,9 +22,18 @@ struct EntryLine {
     let author: String
     let isQuarantined: Bool
     let isRecord: Bool
+    let isLate: Bool
+    /// What corrects it, inline beneath it.
+    let corrections: [CorrectionLine]
+    /// What it corrects.
+    let corrected: Link?
 
     init(_ entry: ChronologyEntry, _ words: Wording) {
-        occurred = words.date(entry.occurred)
+        occurred = words.date(entry.occurred, at: entry.made?[.time] ?? "")
+        corrections = entry.corrections.map { CorrectionLine($0, of: entry, words) }
+        corrected = entry.made?.correctsIndex.map {
+            Link(href: "/entries/\($0)", text: "Corrects entry \(words.grouped($0))")
+        }
         kind = entry.title
         summary = entry.summary.isEmpty ? entry.title : entry.summary
         href = "/entries/\(entry.index)"
@@ -34,7 +43,8 @@ struct EntryLine {
         recorded = words.moment(entry.recorded)
         author = entry.author
         isQuarantined = entry.isQuarantined
-        isRecord = entry.document != nil
+        isRecord = entry.isRecord
+        isLate = words.isLate(entry)
     }
 }
 
@@ -58,6 +68,7 @@ struct PupilFilePage {
     let earlier: Link?
     let later: Link?
     let upload: String
+    let record: String
 }
 
 private func showPupilFile(_ visit: Visit) throws -> Reply {
@@ -112,7 +123,7 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
                 text: everything ? "Only documents and entries" : "Also readings and refusals"),
             earlier: first > 1 ? part(max(1, first - entriesShown), "Back") : nil,
             later: last < chronology.total && !chronology.entries.isEmpty ? part(last + 1, "Next") : nil,
-            upload: "/file/\(pupil.reference)"))
+            upload: "/file/\(pupil.reference)", record: "/record/\(pupil.reference)"))
 }
 
 struct EntryPage {
@@ -134,6 +145,13 @@ struct EntryPage {
     let facts: [Fact]
     let quarantine: String?
     let document: Link?
+    /// What was said, where it was made without a file.
+    let said: EntrySaid?
+    let corrections: [CorrectionLine]
+    let corrected: Link?
+    /// Where to correct it.
+    let correct: String?
+    let followUp: EntryFollowUp?
     let index: String
     let statement: String
     let signature: String
@@ -155,17 +173,30 @@ private func showEntry(_ visit: Visit) throws -> Reply {
                 "Entry \(words.grouped(entry.index))",
                 back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")),
             pupil: PupilBanner(pupil, words), kind: entry.title, summary: entry.summary,
-            occurred: words.date(entry.occurred), received: received.map(words.date),
-            receivedAfter: received.flatMap { words.interval(from: entry.occurred, to: $0) },
+            occurred: words.date(entry.occurred, at: entry.made?[.time] ?? ""),
+            received: received.map { words.date($0, at: entry.made?[.receivedTime] ?? "") },
+            receivedAfter: received.flatMap {
+                words.interval(
+                    entry.occurred, entry.made?[.time] ?? "", to: $0, entry.made?[.receivedTime] ?? "")
+            },
             recorded: words.moment(entry.recorded),
-            recordedAfter: entry.document == nil
-                ? nil : words.interval(from: received ?? entry.occurred, to: recordedDay),
-            isLate: received.flatMap { words.days(from: $0, to: recordedDay) }.map { $0 > 1 } ?? false,
+            recordedAfter: !entry.isRecord
+                ? nil
+                : words.interval(
+                    received ?? entry.occurred, entry.made?[.receivedTime] ?? "", to: recordedDay,
+                    words.timeOfDay(entry.recorded)),
+            isLate: words.isLate(entry),
             author: entry.author, facts: facts(entry, visit),
             quarantine: entry.document?.quarantine.map(words.quarantine),
             document: entry.document.map {
                 Link(href: "/documents/\($0.id.text)", text: "Look at document \($0.id.reference)")
-            }, index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
+            }, said: entry.made.map { EntrySaid($0, words) },
+            corrections: entry.corrections.map { CorrectionLine($0, of: entry, words) },
+            corrected: entry.made?.correctsIndex.map {
+                Link(href: "/entries/\($0)", text: "Corrects entry \(words.grouped($0))")
+            }, correct: entry.isRecord ? "/entries/\(entry.index)/correct" : nil,
+            followUp: try visit.followUp(of: entry, pupil),
+            index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
             verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
 }
 

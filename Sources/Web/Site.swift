@@ -33,7 +33,8 @@ package struct Site: HTTPResponder {
     /// Every address.
     package static let routes: [Route] =
         (signInRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes + programRoutes + filingRoutes
-        + checkRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes + accessRoutes
+        + checkRoutes + entryRoutes + readingRoutes + documentRoutes + restrictedRoutes + pupilRoutes + peopleRoutes
+        + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + ledgerRoutes
         + healthRoutes + assetRoutes)

@@ -15,6 +15,10 @@ enum Template: String, CaseIterable {
     case pupils
     case pupilFile = "pupil-file"
     case entry, document, quarantine
+    case entryKinds = "entry-kinds"
+    case entryForm = "entry-form"
+    case entryReceipt = "entry-receipt"
+    case followUps = "follow-ups"
     case people, person
     case signIns = "sign-ins"
     case invited
@@ -57,6 +61,10 @@ enum Template: String, CaseIterable {
         case .pupils: PackageResources.pupils_mustache
         case .pupilFile: PackageResources.pupil_file_mustache
         case .entry: PackageResources.entry_mustache
+        case .entryKinds: PackageResources.entry_kinds_mustache
+        case .entryForm: PackageResources.entry_form_mustache
+        case .entryReceipt: PackageResources.entry_receipt_mustache
+        case .followUps: PackageResources.follow_ups_mustache
         case .document: PackageResources.document_mustache
         case .quarantine: PackageResources.quarantine_mustache
         case .people: PackageResources.people_mustache

@@ -188,6 +188,20 @@ struct MatrixTests {
         let restricted = try file(by: office, about: StaffConcern(people: [deputy.person])).document.text
         let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
 
+        func entry(by acting: Acting) throws -> String {
+            try vault.makeEntry(
+                EntryDetails(
+                    kind: .observation,
+                    values: [
+                        .basis: "fact", .date: "2017", .received: "2017-05-01", .account: "A bruise", .lateReason: "x",
+                    ]),
+                for: pupil.pupilFile, as: acting
+            ).entry.text
+        }
+        let (leads, offices, staffs, deputys) = (
+            try entry(by: lead), try entry(by: office), try entry(by: staff), try entry(by: deputy)
+        )
+
         let missing = (Ownership.missing, DocumentID.random().text)
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
@@ -202,6 +216,7 @@ struct MatrixTests {
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
                     "proposal": [(.others, proposal), missing],
+                    "entry": [(.own, leads), (.others, offices), missing],
                     "pupil": register, "document": [(.own, first.document.text), (.own, restricted), missing],
                     "documents": [
                         (.own, first.document.text), (.others, own.document.text), (.others, restricted), missing,
@@ -215,6 +230,7 @@ struct MatrixTests {
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
                     "proposal": [(.others, proposal), missing],
+                    "entry": [(.own, offices), (.others, leads), missing],
                     "pupil": register,
                     "document": [(.others, own.document.text), (.others, restricted), missing],
                     "documents": [
@@ -230,6 +246,7 @@ struct MatrixTests {
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
                     "proposal": [(.others, proposal), missing],
+                    "entry": [(.own, staffs), (.others, offices), missing],
                     "pupil": register,
                     "document": [
                         (.granted, first.document.text), (.expired, second.document.text),
@@ -248,6 +265,7 @@ struct MatrixTests {
                 ]),
                 things: [
                     "proposal": [(.own, proposal), missing],
+                    "entry": [(.own, deputys), (.others, staffs), missing],
                     "pupil": register, "document": [(.own, first.document.text), (.barred, restricted), missing],
                     "documents": [(.others, first.document.text), (.barred, restricted), missing],
                     "upload": [(.own, try pending(by: deputy)), (.others, try pending(by: office)), missing],
@@ -260,6 +278,7 @@ struct MatrixTests {
                 allowed: [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted, .takesPart],
                 things: [
                     "proposal": [(.own, proposal), missing],
+                    "entry": [(.others, offices), missing],
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
                     "document": [(.granted, restricted), (.others, first.document.text), missing],
                     "documents": [(.others, first.document.text), missing],

@@ -54,6 +54,12 @@ private let table: [String: Access] = [
     "GET /pupils/{pupil}": .read,
     "GET /entries/{index}": .read,
     "GET /quarantine": .read,
+    "GET /record/{pupil}": .file,
+    "POST /record/{pupil}": .file,
+    "GET /recorded/{entry}": .file,
+    "GET /entries/{index}/correct": .read,
+    "POST /entries/{index}/correct": .read,
+    "GET /follow-ups": .read,
     "GET /documents/{document}": .readDocument,
     "GET /documents/{document}/pages/{page}": .readDocument,
     "POST /documents/{document}/download": .readDocument,
@@ -105,7 +111,7 @@ private func filled(_ path: String, _ school: School) -> String {
         )
         .replacing("{proposal}", with: ProposalID.random().text).replacing("{page}", with: "1").replacing(
             "{index}", with: "0"
-        ).replacing("{file}", with: "none.css")
+        ).replacing("{entry}", with: EntryID.random().text).replacing("{file}", with: "none.css")
 }
 
 @Suite("Who may ask for what")
