@@ -1330,10 +1330,10 @@ def completed(history: History, named: bool) -> Saying:
     return entry(history, completes=asked if named else new_id())
 
 
-# It opens, and the chronology says of such an entry alone that it is damaged.
-ENTRY_SHOWN: dict[str, str] = {}
-# A chronology that lacks an entry, or the key to one, is not shown at all.
+# It opens. The chronology of the entry's file is not shown at all: what stands for its detail and key here opens to nobody.
 ENTRY_LACKING = {"chronology": "refused"}
+# Its file is another.
+ENTRY_ELSEWHERE: dict[str, str] = {}
 
 
 @unlawful("an entry under a detail key of another file", entry, "an entry under another pupil's detail key", comes_to=ENTRY_LACKING)
@@ -1351,17 +1351,20 @@ def _(history: History) -> Saying:
 
 @unlawful("an entry is made by a role that files nothing", entry, "author may not file: access.not-entitled")
 def _(history: History) -> Saying:
-    return entry(history, author=confirmed(history, "account-manager").id)
+    one = confirmed(history, "account-manager")
+    said = entry(history, author=one.id)
+    said.signer = one.key
+    return said
 
 
-@unlawful("a correction of another file's document", corrected, "a correction of nothing in this file", comes_to=ENTRY_SHOWN)
+@unlawful("a correction of another file's document", corrected, "a correction of nothing in this file", comes_to=ENTRY_ELSEWHERE)
 def _(history: History) -> Saying:
     return corrected(history, file=other_file(history))
 
 
 @unlawful(
     "the outcome of no follow-up", lambda h: completed(h, named=True), "the outcome of no follow-up in this file",
-    comes_to=ENTRY_SHOWN)  # fmt: skip
+    comes_to=ENTRY_LACKING)  # fmt: skip
 def _(history: History) -> Saying:
     return completed(history, named=False)
 
@@ -1371,7 +1374,7 @@ ENTRY_FOR_NOBODY = "an entry for somebody without access to the file"
 
 @unlawful(
     "an entry is shared under an access that was ended", lambda h: entry(h, shared=give(h)), ENTRY_FOR_NOBODY,
-    comes_to=ENTRY_SHOWN)  # fmt: skip
+    comes_to=ENTRY_LACKING)  # fmt: skip
 def _(history: History) -> Saying:
     given = give(history)
     end(history, given)
@@ -1380,7 +1383,7 @@ def _(history: History) -> Saying:
 
 @unlawful(
     "an entry is shared under an access to documents", lambda h: entry(h, shared=give(h)), ENTRY_FOR_NOBODY,
-    comes_to=ENTRY_SHOWN)  # fmt: skip
+    comes_to=ENTRY_LACKING)  # fmt: skip
 def _(history: History) -> Saying:
     return entry(history, shared=give(history, whole=False))
 

@@ -70,8 +70,8 @@ def test_every_kind_is_made_shown_and_checked(school):
     office = reader.Person(opened, vault.secrets, ADMIN, PASSWORDS[ADMIN])
     with pytest.raises(reader.NoPath):
         office.entry_details(made[3]["entry"])
-    opened.close()
     assert reader.check(vault.path, lead) == []
+    opened.close()
 
 
 def test_what_is_wrong_is_said_for_every_line_and_nothing_is_recorded(school):
@@ -102,6 +102,6 @@ def test_who_has_access_to_the_whole_file_opens_its_entries_and_others_none(scho
     assert [staff.entry_details(one["entry"])["account"] for one in (first, second)] == ["Before", "After"]
     with pytest.raises(reader.NoPath):
         staff.entry_details(elsewhere["entry"])
-    opened.close()
     assert reader.check(school.path, staff) == []
+    opened.close()
     school.assert_holds()
