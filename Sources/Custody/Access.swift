@@ -128,11 +128,22 @@ extension Vault {
                 let parts = stride(from: 0, to: shares.count, by: Share.most).map {
                     shares[$0..<min($0 + Share.most, shares.count)]
                 }
+                let entries =
+                    try documents == nil
+                    ? sharesOfEntries(in: pupilFile, under: access, to: recipient, acting, file, db) : []
+                let entryParts = stride(from: 0, to: entries.count, by: Share.most).map {
+                    entries[$0..<min($0 + Share.most, entries.count)]
+                }
                 return [given]
                     + parts.map { part in
                         Draft(
                             signer: .person(acting), pupilFile: pupilFile, items: part.flatMap(\.items),
                             act: .accessExtended(part.map(\.share)))
+                    }
+                    + entryParts.map { part in
+                        Draft(
+                            signer: .person(acting), pupilFile: pupilFile, items: part.map(\.1),
+                            act: .accessExtended([], entries: part.map(\.0)))
                     }
             }
             try recorder.record(drafts, in: pool)
@@ -243,16 +254,20 @@ extension Vault {
         let share = Share(access: access, document: document, header: .random(), rowKey: .random())
         let header = try Header.seal(fileKey, to: [.hybrid(recipient)])
         let rowKey = try SealedRow.key(of: detail.bytes, from: detailKey)
-        let wrap = try Wrap.seal(rowKey.secretCopy(), context: Self.rowKeyContext(recorder.vault, share), to: recipient)
+        let wrap = try Wrap.seal(
+            rowKey.secretCopy(),
+            context: Self.rowKeyContext(recorder.vault, share.document.text, under: access, share.rowKey), to: recipient
+        )
         return SealedShare(
             share: share,
             items: [SealedItem(share.header, .header, header.bytes), SealedItem(share.rowKey, .rowKey, wrap)])
     }
 
-    private static func rowKeyContext(_ vault: VaultID?, _ share: Share) -> [UInt8] {
-        Array(
-            "strongroom/v1/row-key\n\(vault?.text ?? "")\n\(share.document.text)\n\(share.access.text)\n\(share.rowKey.text)\n"
-                .utf8)
+    /// - Parameter object: the document or the entry whose row it is.
+    static func rowKeyContext(
+        _ vault: VaultID?, _ object: String, under access: AccessID, _ rowKey: ItemID
+    ) -> [UInt8] {
+        Array("strongroom/v1/row-key\n\(vault?.text ?? "")\n\(object)\n\(access.text)\n\(rowKey.text)\n".utf8)
     }
 
     /// What a person without the pupil file's key opens one document with; nil where nothing is shared with them now.
@@ -279,7 +294,7 @@ extension Vault {
             let shares: [Share] =
                 switch statement.act {
                 case .documentFiled(let act): act.shares
-                case .accessExtended(let shares): shares
+                case .accessExtended(let shares, _): shares
                 default: []
                 }
             guard let share = shares.first(where: { $0.access == access.id && $0.document == document }),
@@ -294,7 +309,9 @@ extension Vault {
     func rowKey(in share: OpenShare, _ acting: Acting) throws -> Key<RowPurpose> {
         try Key(
             Wrap.open(
-                share.rowKey, secretCount: 32, context: Self.rowKeyContext(recorder.vault, share.share),
+                share.rowKey, secretCount: 32,
+                context: Self.rowKeyContext(
+                    recorder.vault, share.share.document.text, under: share.share.access, share.share.rowKey),
                 with: acting.keys.identity))
     }
 
@@ -312,10 +329,10 @@ extension Vault {
         }
     }
 
-    /// The person's own accesses that open something now, with the pupil and the documents, newest filing first.
+    /// The person's own accesses that open something now, with the pupil, the documents and the entries, newest first.
     public func ownAccesses(
         as acting: Acting
-    ) throws(VaultError) -> [(pupil: Pupil, access: AccessListing, documents: [DocumentFacts])] {
+    ) throws(VaultError) -> [(pupil: Pupil, access: AccessListing, documents: [DocumentFacts], entries: [EntryFacts])] {
         try rethrowing("accesses") {
             let active = recorder.authority.activeAccesses(of: acting.person, at: clock.now())
             for file in Set(active.map(\.pupilFile)).sorted() {
@@ -341,7 +358,7 @@ extension Vault {
                         try documents.map { document in
                             let (statement, act) = try filing(at: document, db)
                             return try sharedFacts(statement, act, acting, db)
-                        }
+                        }, try sharedEntries(under: access, acting, db)
                     )
                 }
             }

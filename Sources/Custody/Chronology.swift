@@ -49,6 +49,12 @@ public struct ChronologyEntry: Hashable, Sendable {
     public let summary: String
     /// The document, where there is one.
     public let document: DocumentFacts?
+    /// What is said in it, where it was made without a file.
+    public var made: EntryFacts?
+    /// What corrects it, and what corrects that, in the order of the ledger. Each stands in its own place, too.
+    public internal(set) var corrections: [EntryFacts] = []
+    /// Whether it stands there by its own date: a document or an entry, and no reading or refusal.
+    public var isRecord: Bool { document != nil || made != nil }
     /// Whether it is kept apart as evidence.
     public var isQuarantined: Bool { document?.quarantine != nil }
 }
@@ -71,10 +77,14 @@ public struct EntryProof: Hashable, Sendable {
 struct ChronologyOrder: Sendable {
     struct Place: Sendable, Comparable {
         let day: Int
+        /// The minute of that day, as hour × 100 + minute; 0 where no time is known: its earliest.
+        var minute = 0
         let index: UInt64
         let isRecord: Bool
 
-        static func < (left: Place, right: Place) -> Bool { (left.day, left.index) < (right.day, right.index) }
+        static func < (left: Place, right: Place) -> Bool {
+            (left.day, left.minute, left.index) < (right.day, right.minute, right.index)
+        }
     }
     var acts = 0
     /// How many documents had been moved out of the file.
@@ -113,7 +123,7 @@ extension Vault {
                 return Chronology(
                     pupil: try pupil(state, registerKey(as: acting, db), db), total: total,
                     entries: try zip(wanted, statements).map {
-                        try entryOrDamage($0, $1, pupilFile, acting, file, db)
+                        try corrected(entryOrDamage($0, $1, pupilFile, acting, file, db), pupilFile, acting, file, db)
                     },
                     readers: try keyPaths(to: pupilFile, head.authority, db))
             }
@@ -143,7 +153,9 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 let file = try openFile(pupilFile, acting, db)
                 return (
-                    try entryOrDamage(index, statements([index], db)[0], pupilFile, acting, file, db),
+                    try corrected(
+                        entryOrDamage(index, statements([index], db)[0], pupilFile, acting, file, db), pupilFile,
+                        acting, file, db),
                     try proof(index, head, db),
                     try pupil(state, registerKey(as: acting, db), db)
                 )
@@ -196,20 +208,20 @@ extension Vault {
         order.moved = acts.moved.count
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
-        let facts = try documentFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
-        let school = SchoolDays(policies.school)
+        let facts = try recordFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        let school = SchoolTime(policies.school.timezone)
         for place in newer {
-            let index = acts.indices[place]
-            if let facts = facts[UInt64(index)] {
-                order.places.append(.init(day: facts.first, index: UInt64(index), isRecord: true))
+            let index = UInt64(acts.indices[place])
+            if let facts = facts[index] {
+                order.places.append(.init(day: facts.first, minute: facts.minute, index: index, isRecord: true))
             } else {
-                let day = Self.number(school.day(of: acts.times[place]))
-                order.places.append(.init(day: day, index: UInt64(index), isRecord: false))
+                let (day, minute) = school.moment(of: acts.times[place])
+                order.places.append(.init(day: day, minute: minute, index: index, isRecord: false))
             }
         }
         order.acts = acts.indices.count
         order.facts.merge(facts) { $1 }
-        guard order.places.count(where: \.isRecord) == acts.documents.count else {
+        guard order.places.count(where: \.isRecord) == acts.records.count else {
             throw VaultError.tampered(code: "chronology.document-missing")
         }
         order.places.sort()
@@ -218,9 +230,9 @@ extension Vault {
         return order
     }
 
-    /// What order, filters and picture need of each document, by the index of its filing. One that does not open stands last,
-    /// and its entry says so.
-    private func documentFacts(
+    /// What order, filters and picture need of each document and entry, by the index of its statement. One that does not open
+    /// stands last, and its line says so.
+    private func recordFacts(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ acting: Acting,
         _ file: borrowing HybridIdentity, _ db: Database
     ) throws -> [UInt64: ItemFacts] {
@@ -230,8 +242,8 @@ extension Vault {
         }
     }
 
-    /// What the body makes of each document's detail, by the index of its filing: of a row only that its filing commits to,
-    /// opened, and wiped afterwards. `otherwise` stands for one that does not open.
+    /// What the body makes of each document's and entry's detail, by the index of its statement: of a row only that the
+    /// statement commits to, opened, and wiped afterwards. `otherwise` stands for one that does not open.
     func eachDetail<Value: Sendable>(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ given: consuming DetailKeys,
         _ db: Database, otherwise: Value, _ body: @escaping @Sendable (KeptDetail, [UInt8]) throws -> Value
@@ -240,10 +252,14 @@ extension Vault {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT document.idx, document.id, document.detail, document.detail_key, item.bytes, document.batch,
-                    document.quarantine IS NOT NULL
+                SELECT document.idx AS idx, document.id, document.detail, document.detail_key, item.bytes, document.batch,
+                    document.quarantine IS NOT NULL, 0
                 FROM document JOIN item ON item.id = document.detail
-                WHERE document.pupil_file = ? AND document.idx >= ? ORDER BY document.idx
+                WHERE document.pupil_file = ?1 AND document.idx >= ?2
+                UNION ALL
+                SELECT entry.idx, entry.id, entry.detail, entry.detail_key, item.bytes, NULL, 0, 1
+                FROM entry JOIN item ON item.id = entry.detail
+                WHERE entry.pupil_file = ?1 AND entry.idx >= ?2 ORDER BY 1
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
         // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
@@ -279,8 +295,6 @@ extension Vault {
         }
         return try opening.sync { try opened.withLock { try $0.get() } }
     }
-
-    private static func number(_ day: String) -> Int { Int(day.filter { $0 != "-" }) ?? Int.max }
 
     // MARK: - Entries
 
@@ -341,11 +355,29 @@ extension Vault {
                 recorded: statement.time, author: facts.filer.text, summary: facts.summary,
                 document: facts)
         }
+        if case .entryMade(let act) = statement.act {
+            let facts = try facts(statement, act, as: acting, file: file, db)
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue, title: facts.kind.title, occurred: facts[.date],
+                received: facts[.received], recorded: statement.time, author: facts.author, summary: facts.summary,
+                document: nil, made: facts)
+        }
         let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
         return ChronologyEntry(
             index: index, kind: statement.act.kind.rawValue, title: title,
             occurred: SchoolDays(policies.school).day(of: statement.time), received: nil, recorded: statement.time,
             author: try author(of: statement, db), summary: summary, document: nil)
+    }
+
+    /// An entry with what corrects it.
+    func corrected(
+        _ entry: ChronologyEntry, _ pupilFile: PupilFileID, _ acting: Acting, _ file: borrowing HybridIdentity,
+        _ db: Database
+    ) throws -> ChronologyEntry {
+        guard let record = entry.document?.id.record ?? entry.made?.id.record else { return entry }
+        var entry = entry
+        entry.corrections = try corrections(of: record, pupilFile, acting, file, db)
+        return entry
     }
 
     /// A refusal's code in a few words.
@@ -371,7 +403,8 @@ extension Vault {
         switch act {
         case .accessGiven(let act): id = act.access
         case .accessEnded(let access): id = access
-        case .accessExtended(let shares): id = shares.first?.access ?? .random()
+        case .accessExtended(let shares, let entries):
+            id = shares.first?.access ?? entries.first?.access ?? .random()
         default: return nil
         }
         let authority = recorder.authority
@@ -387,9 +420,11 @@ extension Vault {
                 "Access given",
                 "\(name) may read \(access.whole ? "this file" : "documents of this file") until \(last): \(try reason(of: access, acting, db))"
             )
-        case .accessExtended(let shares):
-            let count = shares.count { authority.moved[$0.document] == nil }
-            return ("Access given", "\(count == 0 ? "Documents" : "\(count) documents") were opened to \(name).")
+        case .accessExtended(let shares, let entries):
+            let documents = shares.count { authority.moved[$0.document] == nil }
+            let count = documents + entries.count
+            let what = count == 0 ? "Documents" : "\(count) \(entries.isEmpty ? "documents" : "entries")"
+            return ("Access given", "\(what) were opened to \(name).")
         default: return ("Access ended", "\(name) may read no more of this file.")
         }
     }
@@ -433,16 +468,17 @@ extension Vault {
     }
 }
 
-/// A document's detail as the catalogue has it.
+/// A document's or an entry's detail as the catalogue has it.
 struct KeptDetail: Sendable {
     let index: UInt64
-    let document: [UInt8]
+    let record: [UInt8]
     let detail: ItemID
     let key: ItemID
     let sealed: [UInt8]
     /// Of the projection: it folds what is shown, and hides nothing.
     let batch: BatchID?
     let isQuarantined: Bool
+    let isEntry: Bool
 
     /// From columns by their places, each copied once: there are ten thousand of these.
     init(_ row: Row) throws {
@@ -454,14 +490,22 @@ struct KeptDetail: Sendable {
             throw VaultError.tampered(code: "document.row")
         }
         (self.detail, self.key) = (detail, key)
-        document = try bytes(1)
+        record = try bytes(1)
         sealed = try bytes(4)
-        batch = BatchID(try bytes(5))
+        batch = try row.withUnsafeData(atIndex: 5) { $0 }.flatMap { BatchID($0) }
         isQuarantined = row[6]
+        isEntry = row[7]
     }
 
     /// Its facts.
     func facts(in plain: [UInt8]) throws -> ItemFacts {
+        if isEntry {
+            let values = try Detail.values(of: ["date", "time", "kind", "made_by"], in: plain)
+            let days = try DocumentDate(parsing: values[0]).days
+            return ItemFacts(
+                first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max,
+                minute: SchoolTime.minute(values[1]) ?? 0, category: EntryKind.category(values[2]), uploader: values[3])
+        }
         let values = try Detail.values(of: ["date", "category", "media_type", "uploader"], in: plain)
         let days = try DocumentDate(parsing: values[0]).days
         return ItemFacts(
@@ -469,18 +513,18 @@ struct KeptDetail: Sendable {
             uploader: values[3], batch: batch, isQuarantined: isQuarantined)
     }
 
-    /// Gives the plaintext, if the filing commits to this detail and it opens.
+    /// Gives the plaintext, if the statement commits to this detail and it opens.
     func with<Value>(
         _ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs,
         _ body: (KeptDetail, [UInt8]) throws -> Value
     ) throws -> Value {
-        guard acts.detail(filedAt: index) == sha256(sealed), let place = keys.places[key] else {
+        guard acts.detail(recordedAt: index) == sha256(sealed), let place = keys.places[key] else {
             throw VaultError.tampered(code: "detail.differs")
         }
-        // It opens only under its own key, and for its own document.
+        // It opens only under its own key, and for its own document or entry.
         var plain = try sealed.withUnsafeBytes {
             try SealedRow.open(
-                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + document)
+                $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + record)
         }
         defer { plain.withUnsafeMutableBytes { wipe($0) } }
         return try body(self, plain)

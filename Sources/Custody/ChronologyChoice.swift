@@ -146,10 +146,12 @@ public struct ChosenChronology: Sendable {
     public let batchNumbers: [BatchID: Int]
 }
 
-/// What is remembered of an item beside its place: of a row that only its filing commits to.
+/// What is remembered of an item beside its place: of a row that only its statement commits to.
 struct ItemFacts: Sendable {
     var first = Int.max
     var last = Int.max
+    /// The minute of the first day, as hour × 100 + minute; 0 where no time is known.
+    var minute = 0
     var category = ""
     var mediaType = ""
     var uploader = ""
@@ -211,7 +213,8 @@ extension Vault {
         return try wanted.compactMap { items in
             guard let item = items.first else { return nil }
             if let statement = read[item.index] {
-                let entry = try entryOrDamage(item.index, statement, pupilFile, acting, file, db)
+                let entry = try corrected(
+                    entryOrDamage(item.index, statement, pupilFile, acting, file, db), pupilFile, acting, file, db)
                 return .entry(entry, item)
             }
             guard let batch = item.batch else { return nil }
@@ -232,6 +235,7 @@ extension Vault {
         _ order: ChronologyOrder, _ authors: [String: PersonID], _ marked: Set<UInt64>
     ) -> [ChronologyItem] {
         let meetings = Set(policies.categories.categories.filter { $0.meeting == true }.map(\.id))
+            .union([EntryKind.category(EntryKind.meeting.rawValue)])
         return order.places.map { place in
             guard let facts = order.facts[place.index] else {
                 return ChronologyItem(
@@ -276,7 +280,7 @@ extension Vault {
             guard index < head.size else { throw VaultError.notFound }
             return try recorder.statement(index, db).statement
         }
-        guard statement.act.kind.isItem, let pupilFile = statement.pupilFile else { return nil }
+        guard statement.act.kind.isRecord, let pupilFile = statement.pupilFile else { return nil }
         _ = try decide(.readChronology(pupilFile), acting)
         return pupilFile
     }

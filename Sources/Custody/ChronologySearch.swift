@@ -138,14 +138,21 @@ extension Vault {
         with words: SearchWords, in pupilFile: PupilFileID, _ size: UInt64, _ acting: Acting, _ db: Database
     ) throws -> [UInt64] {
         let acts = recorder.acts(about: pupilFile, below: size)
-        guard !acts.documents.isEmpty else { return [] }
+        guard !acts.records.isEmpty else { return [] }
         let keys = try searchKeys(of: pupilFile, acting, db)
-        let days = try eachDetail(of: pupilFile, acts, from: 0, keys, db, otherwise: Int?.none) { _, plain in
-            let values = try Detail.values(of: ["summary", "date"], in: plain)
-            return words.areIn(values[0]) ? try DocumentDate(parsing: values[1]).orderingKey : nil
+        let found = try eachDetail(of: pupilFile, acts, from: 0, keys, db, otherwise: ItemFacts?.none) { kept, plain in
+            // Of an entry all that was written is looked at, of a document its summary.
+            let texts = try Detail.values(
+                of: [
+                    "summary", "account", "questions", "with", "organisation", "outcome", "reasons", "told",
+                    "follow_up",
+                ], in: plain)
+            let text = kept.isEntry ? texts.joined(separator: "\n") : texts[0]
+            return words.areIn(text) ? try kept.facts(in: plain) : nil
         }
-        return days.compactMap { index, day in day.map { (day: $0, index: index) } }
-            .sorted { ($0.day, $0.index) > ($1.day, $1.index) }.map(\.index)
+        return found.compactMap { index, facts in facts.map { (facts: $0, index: index) } }
+            .sorted { ($0.facts.first, $0.facts.minute, $0.index) > ($1.facts.first, $1.facts.minute, $1.index) }
+            .map(\.index)
     }
 
     /// The detail keys of a pupil file: those that the session remembers, where it has them all.
@@ -163,7 +170,10 @@ extension Vault {
         let read = try statements(shown, db)
         var entries: [ChronologyEntry] = []
         for (index, statement) in zip(shown, read) {
-            entries.append(try entryOrDamage(index, statement, state.pupilFile, acting, file, db))
+            entries.append(
+                try corrected(
+                    entryOrDamage(index, statement, state.pupilFile, acting, file, db), state.pupilFile, acting, file,
+                    db))
         }
         return ChronologyFindings(pupil: try pupil(state, register, db), total: indices.count, entries: entries)
     }

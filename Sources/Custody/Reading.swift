@@ -507,14 +507,18 @@ extension Vault {
         return key
     }
 
-    /// Every detail key that a pupil file's documents from an index on need, opened together on two cores; remembered for
+    /// Every detail key that a pupil file's documents and entries from an index on need, opened together on two cores; remembered for
     /// the session.
     func detailKeys(
         of pupilFile: PupilFileID, from index: UInt64, _ acting: Acting, _ file: borrowing HybridIdentity,
         _ db: Database
     ) throws -> DetailKeys {
         let ids = try Data.fetchAll(
-            db, sql: "SELECT DISTINCT detail_key FROM document WHERE pupil_file = ? AND idx >= ?",
+            db,
+            sql: """
+                SELECT detail_key FROM document WHERE pupil_file = ?1 AND idx >= ?2
+                UNION SELECT detail_key FROM entry WHERE pupil_file = ?1 AND idx >= ?2
+                """,
             arguments: [Data(pupilFile.bytes), Int64(index)])
         var places: [ItemID: Int] = [:]
         let kept = try ids.map { id -> (ItemID, KeptDetailKey) in

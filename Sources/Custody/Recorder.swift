@@ -56,13 +56,14 @@ final class Recorder: Sendable {
         var acts: [PupilFileID: FileActs] = [:]
     }
 
-    /// Which statements are about a pupil file, in order, and which of them filed a document.
+    /// Which statements are about a pupil file, in order, and which of them filed a document or made an entry.
     struct FileActs: Sendable {
         private(set) var indices: [UInt32] = []
         /// When each was recorded.
         private(set) var times: [Timestamp] = []
-        private(set) var documents: [UInt32] = []
-        /// What each of the documents' filings commits its detail to.
+        /// Those that filed a document or made an entry.
+        private(set) var records: [UInt32] = []
+        /// What each of these commits its detail to.
         private var details: [Digest?] = []
         /// The document that each statement files, opens or closes, by the statement's place here.
         private var subjects: [DocumentID?] = []
@@ -72,7 +73,7 @@ final class Recorder: Sendable {
 
         /// - Parameters:
         ///   - document: the document that it files, opens, closes or moves.
-        ///   - detail: of a filing, the digest of its detail, where it has one, as it should.
+        ///   - detail: of a filing or an entry, the digest of its detail, where it has one, as it should.
         mutating func add(
             _ index: UInt64, _ kind: Act.Kind, at time: Timestamp, of document: DocumentID?, detail: Digest?
         ) {
@@ -84,8 +85,8 @@ final class Recorder: Sendable {
             indices.append(UInt32(index))
             times.append(time)
             subjects.append(document)
-            guard kind == .documentFiled else { return }
-            documents.append(UInt32(index))
+            guard kind.isRecord else { return }
+            records.append(UInt32(index))
             details.append(detail)
         }
 
@@ -97,8 +98,8 @@ final class Recorder: Sendable {
                 times.remove(at: place)
                 subjects.remove(at: place)
                 hidden.insert(index)
-                guard let filed = documents.firstIndex(of: index) else { continue }
-                documents.remove(at: filed)
+                guard let filed = records.firstIndex(of: index) else { continue }
+                records.remove(at: filed)
                 details.remove(at: filed)
             }
         }
@@ -108,14 +109,14 @@ final class Recorder: Sendable {
             indices.indices.filter { subjects[$0] == document }.map { UInt64(indices[$0]) }
         }
 
-        /// The digest that a filing commits its detail to; nil where this index filed no document of the pupil file.
-        func detail(filedAt index: UInt64) -> Digest? {
-            var (low, high) = (0, documents.count)
+        /// The digest that a filing or an entry commits its detail to; nil where this index is neither of the pupil file.
+        func detail(recordedAt index: UInt64) -> Digest? {
+            var (low, high) = (0, records.count)
             while low < high {
                 let middle = (low + high) / 2
-                if UInt64(documents[middle]) < index { low = middle + 1 } else { high = middle }
+                if UInt64(records[middle]) < index { low = middle + 1 } else { high = middle }
             }
-            return low < documents.count && UInt64(documents[low]) == index ? details[low] : nil
+            return low < records.count && UInt64(records[low]) == index ? details[low] : nil
         }
 
         /// Those that a ledger of this size holds.
@@ -126,8 +127,8 @@ final class Recorder: Sendable {
                 acts.times.removeLast()
                 acts.subjects.removeLast()
             }
-            while let last = acts.documents.last, UInt64(last) >= size {
-                acts.documents.removeLast()
+            while let last = acts.records.last, UInt64(last) >= size {
+                acts.records.removeLast()
                 acts.details.removeLast()
             }
             return acts
@@ -301,7 +302,7 @@ final class Recorder: Sendable {
         let document: DocumentID?
         /// Of a restricted record that brings a document, the record.
         let brought: DocumentID?
-        /// Of a filing, the digest of its detail.
+        /// Of a filing or an entry, the digest of its detail.
         let detail: Digest?
         let bringsDetailKey: Bool
     }
@@ -317,9 +318,8 @@ final class Recorder: Sendable {
                 let time = lastValue(of: "\"time\":", in: statement).flatMap({ Int64($0) }),
                 let author = lastValue(of: "\"author\":\"", in: statement).flatMap({ Author(text: $0) })
             else { throw VaultError.tampered(code: "ledger.statement") }
-            let isFiling = kind == .documentFiled
             let detail =
-                isFiling
+                kind.isRecord
                 ? lastValue(of: "\"kind\":\"detail\",\"sha256\":\"", in: statement).flatMap { Digest(base64: $0) } : nil
             var document: DocumentID?
             var brought: DocumentID?
@@ -335,7 +335,7 @@ final class Recorder: Sendable {
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
                 document: document, brought: brought, detail: detail,
-                bringsDetailKey: isFiling && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
+                bringsDetailKey: kind.isRecord && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
         }
     }
 
@@ -445,7 +445,7 @@ final class Recorder: Sendable {
                 guard let file = statement.pupilFile else { continue }
                 state.acts[file, default: FileActs()].add(
                     statement.index, statement.act.kind, at: statement.time, of: statement.act.document,
-                    detail: statement.filedDetail)
+                    detail: statement.recordedDetail)
             }
             state.authority = next.authority
             state.vault = next.vault
@@ -602,9 +602,14 @@ extension Cell {
 }
 
 extension Statement {
-    /// Of a filing, the digest of its detail.
-    fileprivate var filedDetail: Digest? {
-        guard case .documentFiled(let act) = act else { return nil }
-        return items.first { $0.kind == .detail && $0.id == act.detail }?.digest
+    /// Of a filing or an entry, the digest of its detail.
+    fileprivate var recordedDetail: Digest? {
+        let detail: ItemID
+        switch act {
+        case .documentFiled(let act): detail = act.detail
+        case .entryMade(let act): detail = act.detail
+        default: return nil
+        }
+        return items.first { $0.kind == .detail && $0.id == detail }?.digest
     }
 }

@@ -128,6 +128,24 @@ enum Schema {
             """
         ),
         (
+            "entry",
+            """
+            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), \
+            pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), detail BLOB NOT NULL REFERENCES item (id), \
+            detail_key BLOB NOT NULL REFERENCES item (id), corrects BLOB CHECK (length(corrects) = 16), \
+            follow_up BLOB UNIQUE CHECK (length(follow_up) = 16), \
+            completes BLOB REFERENCES entry (follow_up), idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            """
+        ),
+        (
+            "entry_share",
+            """
+            row_key BLOB PRIMARY KEY NOT NULL REFERENCES item (id), access BLOB NOT NULL REFERENCES access (id), \
+            entry BLOB NOT NULL REFERENCES entry (id), idx INTEGER NOT NULL REFERENCES statement (idx), \
+            UNIQUE (access, entry)
+            """
+        ),
+        (
             "intake",
             """
             upload BLOB PRIMARY KEY NOT NULL CHECK (length(upload) = 16), \
@@ -172,6 +190,9 @@ enum Schema {
             sql:
                 "CREATE INDEX document_pupil_file ON document (pupil_file, idx, detail_key, detail, id, batch, quarantine)"
         )
+        try db.execute(sql: "CREATE INDEX entry_pupil_file ON entry (pupil_file, idx, detail_key, detail, id)")
+        try db.execute(sql: "CREATE INDEX entry_corrects ON entry (corrects) WHERE corrects IS NOT NULL")
+        try db.execute(sql: "CREATE INDEX entry_completes ON entry (completes) WHERE completes IS NOT NULL")
         try db.execute(sql: "CREATE INDEX document_content_tag ON document (content_tag, idx)")
         try db.execute(sql: "CREATE INDEX document_batch ON document (batch, idx) WHERE batch IS NOT NULL")
         try db.execute(sql: "PRAGMA user_version = \(version)")

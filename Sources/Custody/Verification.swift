@@ -59,6 +59,7 @@ private struct Verifier {
     var payloads: [BlobID: (committed: SealedPayload, place: String)] = [:]
     private var tree = MerkleTree()
     private var authority = Authority()
+    private var links = EntryLinks()
     private var nodes: [NodePosition: Digest] = [:]
     private var roots: [UInt64: Digest] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
@@ -165,11 +166,14 @@ private struct Verifier {
         if case .vaultFounded(let act) = statement.act { vault = act.vault }
         guard let key = authority.verifyingKey(for: statement), let vault, signed.isSigned(by: key, vault: vault.bytes)
         else { return found("statement.signature", place) }
-        do throws(StatementError) { try authority.apply(statement) } catch {
+        do throws(StatementError) {
+            try authority.apply(statement)
+            try links.take(statement)
+        } catch {
             if case .unlawful(let why) = error { found("statement.unlawful", "\(place): \(why)") }
             return
         }
-        if statement.act.kind.isItem { filed[index] = statement.pupilFile }
+        if statement.act.kind.isRecord { filed[index] = statement.pupilFile }
         if let item = statement.act.markedItem, filed[item] != statement.pupilFile {
             found("statement.unlawful", "\(place): a significant event that is no item of this pupil file")
         }

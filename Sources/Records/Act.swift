@@ -389,8 +389,8 @@ public enum Act: Hashable, Sendable {
     case proposalWithdrawn(ProposalID)
     /// Somebody was given access to the pupil file that the statement is about, or to documents of it.
     case accessGiven(AccessAct)
-    /// Documents of the pupil file that the statement is about were shared under an access.
-    case accessExtended([Share])
+    /// Documents and entries of the pupil file that the statement is about were shared under an access.
+    case accessExtended([Share], entries: [EntryShare] = [])
     /// An access was ended.
     case accessEnded(AccessID)
     /// A recovery key was made and split; the one before counts no more.
@@ -411,6 +411,8 @@ public enum Act: Hashable, Sendable {
     case signInFailed(PersonID?, count: UInt64)
     /// A document was filed, or kept apart as evidence.
     case documentFiled(FilingAct)
+    /// An entry was made without a file.
+    case entryMade(EntryAct)
     /// A batch was opened by its operator.
     case batchOpened(BatchID)
     /// A batch was closed by its operator.
@@ -487,6 +489,7 @@ public enum Act: Hashable, Sendable {
         case signedOut = "session.closed"
         case signInFailed = "sign-in.failed"
         case documentFiled = "document.filed"
+        case entryMade = "entry.made"
         case batchOpened = "batch.opened"
         case batchClosed = "batch.closed"
         case stationAdded = "station.added"
@@ -525,8 +528,8 @@ public enum Act: Hashable, Sendable {
             }
         }
 
-        /// Whether it puts an item into a chronology: what can be a significant event.
-        public var isItem: Bool { self == .documentFiled }
+        /// Whether it brings a detail that stands in a pupil's chronology by its own date: a filing or an entry.
+        public var isRecord: Bool { self == .documentFiled || self == .entryMade }
 
         /// Whether the vault's service may say it; everything else is a person's to say.
         public var isService: Bool {
@@ -569,6 +572,7 @@ public enum Act: Hashable, Sendable {
         case .signedOut: .signedOut
         case .signInFailed: .signInFailed
         case .documentFiled: .documentFiled
+        case .entryMade: .entryMade
         case .batchOpened: .batchOpened
         case .batchClosed: .batchClosed
         case .stationAdded: .stationAdded
@@ -616,7 +620,10 @@ public enum Act: Hashable, Sendable {
         case .proposalMade(let act): act.encoded
         case .proposalAgreed(let proposal), .proposalWithdrawn(let proposal): ["proposal": .string(proposal.text)]
         case .accessGiven(let act): act.encoded
-        case .accessExtended(let shares): ["shares": .array(shares.map(\.encoded))]
+        case .accessExtended(let shares, let entries):
+            ["shares": .array(shares.map(\.encoded))].merging(
+                entries.isEmpty ? [:] : ["entries": .array(entries.map(\.encoded))]
+            ) { $1 }
         case .accessEnded(let access): ["access": .string(access.text)]
         case .recoverySet(let act): act.encoded
         case .recoveryDrilled(let act): act.encoded
@@ -642,6 +649,7 @@ public enum Act: Hashable, Sendable {
         case .signInFailed(let person, let count):
             ["count": .integer(Int64(count))].merging(person.map { ["person": .string($0.text)] } ?? [:]) { $1 }
         case .documentFiled(let act): act.encoded
+        case .entryMade(let act): act.encoded
         case .uploadRefused(let upload, let code), .uploadWaiting(let upload, let code):
             ["upload": .string(upload.text), "code": .string(code)]
         case .uploadDiscarded(let upload): ["upload": .string(upload.text)]
@@ -701,6 +709,9 @@ public enum Act: Hashable, Sendable {
         case .documentFiled:
             self = .documentFiled(try FilingAct(parsing: value))
             return
+        case .entryMade:
+            self = .entryMade(try EntryAct(parsing: value))
+            return
         case .stationAdded:
             self = .stationAdded(try StationAct(parsing: value))
             return
@@ -716,9 +727,12 @@ public enum Act: Hashable, Sendable {
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded:
+            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade:
             throw .malformed("kind")
-        case .accessExtended: self = .accessExtended(try Share.list(reader.array("shares")))
+        case .accessExtended:
+            self = .accessExtended(
+                try Share.list(reader.array("shares")),
+                entries: try reader.has("entries") ? try EntryShare.list(reader.array("entries")) : [])
         case .accessEnded: self = .accessEnded(try reader.id("access"))
         case .batchOpened: self = .batchOpened(try reader.id("batch"))
         case .batchClosed: self = .batchClosed(try reader.id("batch"))

@@ -306,6 +306,9 @@ public struct Authority: Sendable {
             case .documentFiled(let act):
                 try next.learnDetailKeys(of: statement)
                 try next.checkFiling(act, statement)
+            case .entryMade(let act):
+                try next.learnDetailKeys(of: statement)
+                try next.checkEntry(act, statement)
             case .intakeReceived(let act): try next.checkIntake(act, statement)
             case .restrictedActed(let act):
                 try next.checkRestricted(act, statement)
@@ -439,7 +442,7 @@ public struct Authority: Sendable {
                 .recoveryDrilled:
                 try require(.giveAccess)
             case .pupilRegistered: try require(.managePupils)
-            case .documentFiled, .uploadDiscarded, .batchOpened: try require(.file)
+            case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened: try require(.file)
             case .chronologyRead, .documentOpened:
                 guard let pupilFile, refusal(toRead: pupilFile, person, at: time) == nil else {
                     return try require(.read)
@@ -520,8 +523,15 @@ public struct Authority: Sendable {
             }
             stations[station]?.withdrawn = statement.time
         case .accessGiven(let act): try giveAccess(act, statement)
-        case .accessExtended(let shares):
-            guard (1...Share.most).contains(shares.count) else { throw .unlawful("too many shares, or none") }
+        case .accessExtended(let shares, let entries):
+            guard (1...Share.most).contains(shares.count + entries.count) else {
+                throw .unlawful("too many shares, or none")
+            }
+            for share in entries {
+                guard let access = accesses[share.access], access.pupilFile == statement.pupilFile,
+                    access.isActive(at: statement.time), statement.commits(share)
+                else { throw .unlawful("shared under no access to this file") }
+            }
             for share in shares {
                 guard let access = accesses[share.access], access.pupilFile == statement.pupilFile,
                     access.isActive(at: statement.time), statement.commits(share)

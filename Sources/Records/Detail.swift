@@ -18,11 +18,13 @@ public struct Detail: Hashable, Sendable {
     /// The fields by name.
     public let fields: [String: Field]
 
-    /// New salts for these values. A field with an empty value is left out.
-    public init(values: [String: String]) {
+    /// New salts for these values.
+    ///
+    /// - Parameter keepsEmpty: whether a field with an empty value is kept, too; else it is left out.
+    public init(values: [String: String], keepsEmpty: Bool = false) {
         var salts = Randomness.bytes(32 * values.count)[...]
         var fields: [String: Field] = [:]
-        for (name, value) in values where !value.isEmpty {
+        for (name, value) in values where keepsEmpty || !value.isEmpty {
             fields[name] = Field(value: Array(value.utf8), salt: Array(salts.prefix(32)))
             salts = salts.dropFirst(32)
         }

@@ -115,14 +115,14 @@ public func decideIntakeSummary(_ summary: String) throws(Refusal) -> String {
     return summary
 }
 
-private func trimmed(_ text: String) -> String {
+func trimmed(_ text: String) -> String {
     var text = text[...]
     while text.first?.isWhitespace == true { text = text.dropFirst() }
     while text.last?.isWhitespace == true { text = text.dropLast() }
     return String(text)
 }
 
-private func isPlainText(_ text: String) -> Bool {
+func isPlainText(_ text: String) -> Bool {
     text.unicodeScalars.allSatisfy { scalar in
         scalar.value >= 32 && scalar.value != 127 && !(0x80...0x9F).contains(scalar.value)
             && !(0x202A...0x202E).contains(scalar.value) && !(0x2066...0x2069).contains(scalar.value)

@@ -82,6 +82,12 @@ public enum Kind {
     public enum Proposal {}
     /// A passkey that somebody signs in with.
     public enum Passkey {}
+    /// An entry without a file.
+    public enum Entry {}
+    /// What stands in a chronology and can be corrected: a document or an entry.
+    public enum Record {}
+    /// Something that is to be done, with a due date.
+    public enum FollowUp {}
 }
 
 /// A vault.
@@ -114,10 +120,25 @@ public typealias AccessID = Identifier<Kind.Access>
 public typealias ProposalID = Identifier<Kind.Proposal>
 /// A passkey that somebody signs in with.
 public typealias PasskeyID = Identifier<Kind.Passkey>
+/// An entry without a file.
+public typealias EntryID = Identifier<Kind.Entry>
+/// A document or an entry, by its id.
+public typealias RecordID = Identifier<Kind.Record>
+/// Something that is to be done.
+public typealias FollowUpID = Identifier<Kind.FollowUp>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.
     public var reference: String { "D-" + text.prefix(8).uppercased() }
+    /// The document as what can be corrected.
+    public var record: RecordID { shared(as: Kind.Record.self) }
+}
+
+extension Identifier where Of == Kind.Entry {
+    /// `E-7K2M9Q4C`: how people name an entry, made of its id and nothing else.
+    public var reference: String { "E-" + text.prefix(8).uppercased() }
+    /// The entry as what can be corrected.
+    public var record: RecordID { shared(as: Kind.Record.self) }
 }
 
 extension Identifier {

@@ -28,6 +28,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     case keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
     case station, batch, intake, access, share, restricted, moved
+    case entry
+    case entryShare = "entry_share"
 
     /// The columns, primary key first.
     public var columns: [String] {
@@ -51,6 +53,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .share: ["header", "access", "document", "row_key", "idx"]
         case .restricted: ["id", "upload", "blob", "detail", "idx"]
         case .moved: ["document", "record", "idx"]
+        case .entry: ["id", "pupil_file", "detail", "detail_key", "corrects", "follow_up", "completes", "idx"]
+        case .entryShare: ["row_key", "access", "entry", "idx"]
         case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
@@ -100,6 +104,12 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
                     .blob(share.rowKey.bytes), index)
             }
         }
+        func add(_ shares: [EntryShare]) {
+            for share in shares {
+                add(
+                    .entryShare, .blob(share.rowKey.bytes), .blob(share.access.bytes), .blob(share.entry.bytes), index)
+            }
+        }
         func addDetailKeys() {
             for item in statement.items where item.kind == .detailKey {
                 add(.detailKey, .blob(item.id.bytes), pupilFile, index)
@@ -138,12 +148,21 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
                 act.batch.map { .blob($0.bytes) } ?? .null, .blob(act.contentTag), index)
             addDetailKeys()
             add(act.shares)
+        case .entryMade(let act):
+            add(
+                .entry, .blob(act.entry.bytes), pupilFile, .blob(act.detail.bytes), .blob(act.detailKey.bytes),
+                act.corrects.map { .blob($0.bytes) } ?? .null, act.followUp.map { .blob($0.bytes) } ?? .null,
+                act.completes.map { .blob($0.bytes) } ?? .null, index)
+            addDetailKeys()
+            add(act.shares)
         case .accessGiven(let act):
             add(
                 .access, .blob(act.access.bytes), .blob(act.person.bytes), pupilFile, .integer(act.whole ? 1 : 0),
                 .integer(act.expires.milliseconds), index)
             addDetailKeys()
-        case .accessExtended(let shares): add(shares)
+        case .accessExtended(let shares, let entries):
+            add(shares)
+            add(entries)
         case .stationAdded(let act):
             add(act.party)
             add(

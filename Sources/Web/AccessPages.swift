@@ -149,6 +149,7 @@ struct OwnAccessesPage {
         let what: String
         let until: String
         let documents: [Document]
+        let entries: [EntrySaid]
         let isEmpty: Bool
     }
     let chrome: Chrome
@@ -163,7 +164,7 @@ private func showOwnAccesses(_ visit: Visit) throws -> Reply {
         .reading,
         OwnAccessesPage(
             chrome: visit.chrome("What you may read", back: Link(href: "/", text: "Home")),
-            given: given.map { pupil, access, documents in
+            given: given.map { pupil, access, documents, entries in
                 .init(
                     pupil: PupilBanner(pupil, words), what: access.whole ? "The whole file" : "Some documents",
                     until: words.lastDay(before: access.expires),
@@ -172,6 +173,7 @@ private func showOwnAccesses(_ visit: Visit) throws -> Reply {
                             href: "/documents/\($0.id.text)", summary: $0.summary,
                             date: words.date($0.fields["date"] ?? ""),
                             found: words.facts($0.mediaType, $0.pages, $0.size, visit.vault.policies))
-                    }, isEmpty: documents.isEmpty)
+                    }, entries: entries.map { EntrySaid($0, words) },
+                    isEmpty: documents.isEmpty && entries.isEmpty)
             }, isEmpty: given.isEmpty))
 }

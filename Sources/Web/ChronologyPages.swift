@@ -169,7 +169,9 @@ struct ChronologyLine {
 
 extension Visit {
     /// A category as people see it.
-    func title(ofCategory id: String) -> String { vault.policies.categories.title(of: id) ?? id }
+    func title(ofCategory id: String) -> String {
+        EntryKind(category: id)?.title ?? vault.policies.categories.title(of: id) ?? id
+    }
 }
 
 /// What a chronology can be narrowed down to, and what it is now.

@@ -88,6 +88,15 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: quarantined == 1 ? "document in quarantine" : "documents in quarantine"))
         }
     }
+    if mayRead {
+        let count = try vault.followUpCount(as: acting)
+        if count > 0 {
+            waiting.append(
+                .init(
+                    href: "/follow-ups", count: String(count),
+                    text: count == 1 ? "follow-up that is not done" : "follow-ups that are not done"))
+        }
+    }
     if acting.may(.seeIntake, in: vault) {
         let count = try vault.intakeCount(as: acting)
         if count > 0 {

@@ -19,9 +19,18 @@ struct EntryLine {
     let author: String
     let isQuarantined: Bool
     let isRecord: Bool
+    let isLate: Bool
+    /// What corrects it, inline beneath it.
+    let corrections: [CorrectionLine]
+    /// What it corrects.
+    let corrected: Link?
 
     init(_ entry: ChronologyEntry, _ words: Wording) {
-        occurred = words.date(entry.occurred)
+        occurred = words.date(entry.occurred, at: entry.made?[.time] ?? "")
+        corrections = entry.corrections.map { CorrectionLine($0, of: entry, words) }
+        corrected = entry.made?.correctsIndex.map {
+            Link(href: "/entries/\($0)", text: "Corrects entry \(words.grouped($0))")
+        }
         kind = entry.title
         summary = entry.summary.isEmpty ? entry.title : entry.summary
         href = "/entries/\(entry.index)"
@@ -31,7 +40,8 @@ struct EntryLine {
         recorded = words.moment(entry.recorded)
         author = entry.author
         isQuarantined = entry.isQuarantined
-        isRecord = entry.document != nil
+        isRecord = entry.isRecord
+        isLate = words.isLate(entry)
     }
 }
 
@@ -46,6 +56,7 @@ struct PupilFilePage {
     let restricted: Link?
     let chronology: ChronologyPart
     let upload: String
+    let record: String
 }
 
 private func showPupilFile(_ visit: Visit) throws -> Reply {
@@ -71,7 +82,7 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
                     href: "/restricted",
                     text: visit.words.count(restricted, "restricted document") + " about this pupil"),
             chronology: ChronologyPart(view, chronology, visit),
-            upload: "/file/\(pupil.reference)"),
+            upload: "/file/\(pupil.reference)", record: "/record/\(pupil.reference)"),
         status: view.refusal == nil ? .ok : .unprocessableContent)
 }
 
@@ -94,6 +105,13 @@ struct EntryPage {
     let facts: [Fact]
     let quarantine: String?
     let document: Link?
+    /// What was said, where it was made without a file.
+    let said: EntrySaid?
+    let corrections: [CorrectionLine]
+    let corrected: Link?
+    /// Where to correct it.
+    let correct: String?
+    let followUp: EntryFollowUp?
     let significance: Significance?
     let index: String
     let statement: String
@@ -116,18 +134,30 @@ private func showEntry(_ visit: Visit) throws -> Reply {
                 "Entry \(words.grouped(entry.index))",
                 back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")),
             pupil: PupilBanner(pupil, words), kind: entry.title, summary: entry.summary,
-            occurred: words.date(entry.occurred), received: received.map(words.date),
-            receivedAfter: received.flatMap { words.interval(from: entry.occurred, to: $0) },
+            occurred: words.date(entry.occurred, at: entry.made?[.time] ?? ""),
+            received: received.map { words.date($0, at: entry.made?[.receivedTime] ?? "") },
+            receivedAfter: received.flatMap {
+                words.interval(
+                    entry.occurred, entry.made?[.time] ?? "", to: $0, entry.made?[.receivedTime] ?? "")
+            },
             recorded: words.moment(entry.recorded),
-            recordedAfter: entry.document == nil
-                ? nil : words.interval(from: received ?? entry.occurred, to: recordedDay),
-            isLate: received.flatMap { words.days(from: $0, to: recordedDay) }.map { $0 > 1 } ?? false,
+            recordedAfter: !entry.isRecord
+                ? nil
+                : words.interval(
+                    received ?? entry.occurred, entry.made?[.receivedTime] ?? "", to: recordedDay,
+                    words.timeOfDay(entry.recorded)),
+            isLate: words.isLate(entry),
             author: entry.author, facts: facts(entry, visit),
             quarantine: entry.document?.quarantine.map(words.quarantine),
             document: entry.document.map {
                 Link(href: "/documents/\($0.id.text)", text: "Look at document \($0.id.reference)")
-            }, significance: try Significance(entry.index, visit), index: words.grouped(entry.index),
-            statement: proof.statement, signature: proof.signature,
+            }, said: entry.made.map { EntrySaid($0, words) },
+            corrections: entry.corrections.map { CorrectionLine($0, of: entry, words) },
+            corrected: entry.made?.correctsIndex.map {
+                Link(href: "/entries/\($0)", text: "Corrects entry \(words.grouped($0))")
+            }, correct: entry.isRecord ? "/entries/\(entry.index)/correct" : nil,
+            followUp: try visit.followUp(of: entry, pupil), significance: try Significance(entry.index, visit),
+            index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
             verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
 }
 

@@ -17,6 +17,10 @@ enum Template: String, CaseIterable {
     case entry, document, quarantine
     case timeline, search
     case chronologyFilters = "chronology-filters"
+    case entryKinds = "entry-kinds"
+    case entryForm = "entry-form"
+    case entryReceipt = "entry-receipt"
+    case followUps = "follow-ups"
     case people, person
     case signIns = "sign-ins"
     case invited
@@ -67,6 +71,10 @@ enum Template: String, CaseIterable {
         case .timeline: PackageResources.timeline_mustache
         case .search: PackageResources.search_mustache
         case .chronologyFilters: PackageResources.chronology_filters_mustache
+        case .entryKinds: PackageResources.entry_kinds_mustache
+        case .entryForm: PackageResources.entry_form_mustache
+        case .entryReceipt: PackageResources.entry_receipt_mustache
+        case .followUps: PackageResources.follow_ups_mustache
         case .document: PackageResources.document_mustache
         case .quarantine: PackageResources.quarantine_mustache
         case .people: PackageResources.people_mustache

@@ -4,8 +4,11 @@ import Records
 /// Times, dates, sizes and roles in words, by the school's own clock.
 struct Wording: Sendable {
     private let calendar: Calendar
+    /// The school's own clock.
+    let school: SchoolTime
 
     init(timezone: String) {
+        school = SchoolTime(timezone)
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = TimeZone(identifier: timezone) ?? .gmt
         self.calendar = calendar

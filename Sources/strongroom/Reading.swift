@@ -21,7 +21,12 @@ struct ChronologyCommand: ParsableCommand {
     struct Answer: Encodable {
         let index: UInt64
         let kind, occurred, recorded, author, summary: String
+        let time, received: String?
         let document: String?
+        /// Of an entry without a file: its id and kind, and the places of what it corrects and of what corrects it.
+        let entry, entryKind: String?
+        let corrects: UInt64?
+        let corrections: [UInt64]?
         let quarantine: String?
         let fields: [String: String]?
     }
@@ -39,49 +44,26 @@ struct ChronologyCommand: ParsableCommand {
     }
 }
 
-private func show(_ entry: ChronologyEntry, json: Bool) throws {
+func show(_ entry: ChronologyEntry, json: Bool) throws {
     if json {
         try Terminal.json(
             ChronologyCommand.Answer(
                 index: entry.index, kind: entry.kind, occurred: entry.occurred, recorded: entry.recorded.iso8601,
-                author: entry.author, summary: entry.summary, document: entry.document?.id.text,
-                quarantine: entry.document?.quarantine, fields: entry.document?.fields))
+                author: entry.author, summary: entry.summary, time: entry.made?[.time], received: entry.received,
+                document: entry.document?.id.text, entry: entry.made?.id.text, entryKind: entry.made?.kind.rawValue,
+                corrects: entry.made?.correctsIndex,
+                corrections: entry.corrections.isEmpty ? nil : entry.corrections.map(\.index),
+                quarantine: entry.document?.quarantine, fields: entry.document?.fields ?? entry.made?.fields))
     } else {
-        Terminal.say("\(entry.occurred)  \(entry.title): \(entry.summary)")
+        let time = entry.made.map { $0[.time].isEmpty ? "" : " " + $0[.time] } ?? ""
+        Terminal.say("\(entry.occurred)\(time)  \(entry.title): \(entry.summary)")
         Terminal.say(
             "    recorded \(entry.recorded.iso8601) by \(entry.author), statement \(entry.index)"
-                + (entry.document.map { ", document \($0.id.text)" } ?? ""))
-    }
-}
-
-/// `strongroom entry`
-struct EntryCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "entry", abstract: "One entry, with what proves it. A recorded act.")
-    @Argument(help: "The statement's index.")
-    var index: UInt64
-    @OptionGroup var acting: ActingOptions
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Mark it as a significant event, or take that back: recorded, and nothing of what was filed is changed.")
-    var significant: Bool?
-    @Flag(help: "Answer as JSON.")
-    var json = false
-
-    func run() throws {
-        let (entry, proof, _) = try acting.acting { vault, acting in
-            if let significant { try vault.mark(index, significant: significant, as: acting) }
-            return try vault.entry(index, as: acting)
-        }
-        try show(entry, json: json)
-        if json {
-            struct Answer: Encodable { let statement, signature, verifyingKey, leafHash, proof: String }
-            try Terminal.json(
-                Answer(
-                    statement: proof.statement, signature: proof.signature, verifyingKey: proof.verifyingKey,
-                    leafHash: proof.leafHash, proof: proof.proof))
-        } else {
-            Terminal.say("\nstatement\n\(proof.statement)\nsignature \(proof.signature)\n\n\(proof.proof)")
+                + (entry.document.map { ", document \($0.id.text)" } ?? "")
+                + (entry.made.map { ", entry \($0.id.text)" } ?? "")
+                + (entry.made?.correctsIndex.map { ", corrects statement \($0)" } ?? ""))
+        for correction in entry.corrections {
+            Terminal.say("    corrected by statement \(correction.index): \(correction.summary)")
         }
     }
 }

@@ -13,6 +13,7 @@ private func everyAct() throws -> [Act] {
         roles: [.staff, .admin], keybox: .random(), row: .random(), wraps: [edge(), edge()])
     let code = InvitationCode(key: Randomness.bytes(32), expires: Timestamp(milliseconds: 1_795_426_200_042))
     func share() -> Share { Share(access: .random(), document: .random(), header: .random(), rowKey: .random()) }
+    func entryShare() -> EntryShare { EntryShare(access: .random(), entry: .random(), rowKey: .random()) }
     func filing(_ quarantine: String?, _ batch: BatchID?, _ shares: [Share] = []) -> Act {
         .documentFiled(
             FilingAct(
@@ -61,6 +62,12 @@ private func everyAct() throws -> [Act] {
                 access: .random(), person: .random(), identity: .random(), whole: true,
                 expires: Timestamp(milliseconds: 1_795_426_200_042), detail: .random(), detailKey: .random())),
         .accessExtended([share(), share()]), .accessEnded(.random()), filing(nil, nil, [share()]),
+        .accessExtended([], entries: [entryShare()]),
+        .entryMade(EntryAct(entry: .random(), detail: .random(), detailKey: .random())),
+        .entryMade(
+            EntryAct(
+                entry: .random(), detail: .random(), detailKey: .random(), corrects: .random(), followUp: .random(),
+                completes: .random(), shares: [entryShare()])),
         .recoverySet(
             RecoveryAct(
                 identity: .random(), verifyingKey: Randomness.bytes(32), threshold: 2,
@@ -153,6 +160,8 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
                 case .personReset: ["roles"]
                 case .recoveryDrilled, .proposalMade, .proposalAgreed, .proposalWithdrawn: []
                 case .restrictedActed: ["document"]
+                case .accessExtended: ["entries"]
+                case .entryMade: ["corrects", "follow_up", "completes", "shares"]
                 default: ["quarantine", "batch", "shares", "newcomer", "proposal"]
                 }
             for key in inner.keys where !mayLack.contains(key) {

@@ -198,6 +198,19 @@ struct MatrixTests {
         school.clock.move(seconds: 60)
         for acting in [office, other, staff, panel, deputy, lead] { try school.giveCode(as: acting, after: 0) }
         let (mine, theirs) = (try school.addPasskey(as: lead).id.text, try school.addPasskey(as: other).id.text)
+        func entry(by acting: Acting) throws -> String {
+            try vault.makeEntry(
+                EntryDetails(
+                    kind: .observation,
+                    values: [
+                        .basis: "fact", .date: "2017", .received: "2017-05-01", .account: "A bruise", .lateReason: "x",
+                    ]),
+                for: pupil.pupilFile, as: acting
+            ).entry.text
+        }
+        let (leads, offices, staffs, deputys) = (
+            try entry(by: lead), try entry(by: office), try entry(by: staff), try entry(by: deputy)
+        )
 
         let missing = (Ownership.missing, DocumentID.random().text)
         let everything: Set<Access> = [
@@ -214,6 +227,7 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.own, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
+                    "entry": [(.own, leads), (.others, offices), missing],
                     "pupil": register,
                     "document": [(.own, first.document.text), (.own, restricted), (.own, record), moved, missing],
                     "documents": [
@@ -230,6 +244,7 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
+                    "entry": [(.own, offices), (.others, leads), missing],
                     "pupil": register,
                     "document": [
                         (.others, own.document.text), (.others, restricted), (.others, record), moved, missing,
@@ -249,6 +264,7 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
+                    "entry": [(.own, staffs), (.others, offices), missing],
                     "pupil": register,
                     "document": [
                         (.granted, first.document.text), (.expired, second.document.text),
@@ -269,6 +285,7 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
+                    "entry": [(.own, deputys), (.others, staffs), missing],
                     "pupil": register,
                     "document": [
                         (.own, first.document.text), (.barred, restricted), (.barred, record), moved, missing,
@@ -287,6 +304,7 @@ struct MatrixTests {
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
+                    "entry": [(.others, offices), missing],
                     "pupil": [(.others, pupil.reference), (.missing, "P-00000")],
                     "document": [
                         (.granted, restricted), (.granted, record), (.others, first.document.text), moved, missing,

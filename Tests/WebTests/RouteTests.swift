@@ -67,6 +67,12 @@ private let table: [String: Access] = [
     "POST /entries/{index}/promote": .read,
     "POST /entries/{index}/demote": .read,
     "GET /quarantine": .read,
+    "GET /record/{pupil}": .file,
+    "POST /record/{pupil}": .file,
+    "GET /recorded/{entry}": .file,
+    "GET /entries/{index}/correct": .read,
+    "POST /entries/{index}/correct": .read,
+    "GET /follow-ups": .read,
     "GET /documents/{document}": .readDocument,
     "GET /documents/{document}/pages/{page}": .readDocument,
     "POST /documents/{document}/download": .readDocument,
@@ -123,7 +129,7 @@ private func filled(_ path: String, _ school: School) -> String {
         .replacing("{passkey}", with: PasskeyID.random().text)
         .replacing("{proposal}", with: ProposalID.random().text).replacing("{page}", with: "1").replacing(
             "{index}", with: "0"
-        ).replacing("{file}", with: "none.css")
+        ).replacing("{entry}", with: EntryID.random().text).replacing("{file}", with: "none.css")
 }
 
 @Suite("Who may ask for what")

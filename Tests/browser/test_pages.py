@@ -42,6 +42,7 @@ def looks(people, school) -> Looks:
     scan_stations(looks, people["dsl"], school)
     documents = filing(looks, people["admin"], school)
     leading(looks, people["dsl"], school, documents)
+    entries(looks, people["admin"], people["dsl"], school)
     recovery_key(looks, people["dsl"])
     sharing(looks, people["dsl"], people["staff"], school)
     looking_after_people(looks, people["dsl"], school)
@@ -286,6 +287,20 @@ def leading(looks, lead, school, documents) -> None:
     lead.press("Import the register")
     assert lead.heading == "1 pupil added to the register"
     looks.at(lead, "dsl", "a register imported")
+
+
+def entries(looks, clerk, lead, school) -> None:
+    """Without a file: test_entries looks at them filled in."""
+    pupil = school.pupil(PUPIL)
+    clerk.go(f"/record/{pupil}?kind=observation")
+    clerk.page.get_by_label("What was seen or heard").fill("A bruise, seen in swimming.")
+    clerk.page.get_by_label("Fact").check()
+    clerk.press("Add this entry")
+    looks.at(clerk, "admin", "an entry recorded")
+    looks.walk(clerk, "admin", clerk.path)
+    lead.go(f"/pupils/{pupil}")
+    lead.follow("A bruise, seen in swimming.")
+    looks.walk(lead, "dsl", lead.path, "/follow-ups", f"/record/{pupil}")
 
 
 def recovery_key(looks, lead) -> None:

@@ -193,6 +193,9 @@ def follows(saying: Saying, index: int) -> list:
         for one in of.get("shares", []):
             rows.append(("share", (*(id(one[key]) for key in ("header", "access", "document", "row_key")), index)))
 
+    def entry_shares(of: list) -> None:
+        rows.extend(("entry_share", (*(id(one[key]) for key in ("row_key", "access", "entry")), index)) for one in of)
+
     def name(of: dict) -> None:
         tag, roles = reader.url64(of["name_tag"]), " ".join(sorted(of["roles"]))
         rows.append(("person", (id(of["person"]), tag, roles, id(of["row"]), index)))
@@ -220,7 +223,7 @@ def follows(saying: Saying, index: int) -> list:
         case "person.confirmed":
             wraps(act)
         case "keybox.renewed":
-            rows.append(("keybox", (id(act["keybox"]), id(author), index)))
+            rows.append(("keybox", (id(act["keybox"]), id(author) if author != "service" else bytes(16), index)))
         case "recovery.set":
             identity(act["identity"], "recovery")
             wraps(act)
@@ -246,8 +249,15 @@ def follows(saying: Saying, index: int) -> list:
             ids = id(act["access"]), id(act["person"]), file
             rows.append(("access", (*ids, int(act["whole"]), act["expires"], index)))
             detail_keys()
+        case "entry.made":
+            ids = (id(act[key]) for key in ("detail", "detail_key"))
+            named = (id(act[key]) if key in act else None for key in ("corrects", "follow_up", "completes"))
+            rows.append(("entry", (id(act["entry"]), file, *ids, *named, index)))
+            detail_keys()
+            entry_shares(act.get("shares", []))
         case "access.extended":
             shares(act)
+            entry_shares(act.get("entries", []))
         case "recovery.set":
             identity(act["identity"], "recovery")
             wraps(act)

@@ -37,6 +37,12 @@ POLICIES = [
     "sessions.yaml",
 ]  # fmt: skip
 LONGEST_INVITATION = 24 * 3_600_000
+ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "words"]
+ENTRY_FIELDS = [
+    "account", "action", "basis", "date", "ended", "follow_up", "follow_up_due", "kind", "late_reason", "made_by",
+    "number", "organisation", "outcome", "parents", "parents_reason", "questions", "reasons", "received",
+    "received_time", "summary", "summary_origin", "time", "told", "told_date", "told_time", "with",
+]  # fmt: skip
 
 
 class Broken(Exception):
@@ -238,6 +244,7 @@ ONE_PERSON = object_of({"person": is_id})
 A_PROPOSAL = object_of({"proposal": is_id})
 CODE = object_of({"key": DIGEST, "expires": is_count})
 SHARES = list_of(object_of({"access": is_id, "document": is_id, "header": is_id, "row_key": is_id}))
+ENTRY_SHARES = list_of(object_of({"access": is_id, "entry": is_id, "row_key": is_id}))
 MOST_SHARES = 500
 UPLOAD = object_of({"upload": is_id, "code": is_text})
 ACTS = {
@@ -280,11 +287,15 @@ ACTS = {
         "nonce": is_bytes(16), "commitment": DIGEST, "detail": is_id, "detail_key": is_id, "quarantine": is_text,
         "batch": is_id, "shares": SHARES, "content_tag": DIGEST,
     }, optional=["quarantine", "batch", "shares"]),
+    "entry.made": object_of({
+        "entry": is_id, "detail": is_id, "detail_key": is_id, "corrects": is_id, "follow_up": is_id, "completes": is_id,
+        "shares": ENTRY_SHARES,
+    }, optional=["corrects", "follow_up", "completes", "shares"]),
     "access.given": object_of({
         "access": is_id, "person": is_id, "identity": is_id, "whole": is_boolean, "expires": is_count, "detail": is_id,
         "detail_key": is_id,
     }),
-    "access.extended": object_of({"shares": SHARES}),
+    "access.extended": object_of({"shares": SHARES, "entries": ENTRY_SHARES}, optional=["entries"]),
     "access.ended": object_of({"access": is_id}),
     "recovery.set": object_of({
         "identity": is_id, "verifying_key": DIGEST, "threshold": is_count, "shares": list_of(DIGEST), "row": is_id,
@@ -490,7 +501,7 @@ CREDENTIAL = {
 NEEDS = {
     "person.invited": "manage-people", "person.reset": "manage-people", "training.recorded": "manage-people",
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
-    "document.filed": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
+    "document.filed": "file", "entry.made": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
@@ -516,7 +527,7 @@ CHANGES_AUTHORITY = {
     "item.demoted",
 }  # fmt: skip
 # What puts an item into a chronology.
-ITEMS = {"document.filed"}
+ITEMS = {"document.filed", "entry.made"}
 # For how long a proposal stands.
 WEEK = 7 * 86_400_000
 
@@ -546,6 +557,7 @@ class Ledger:
         self.passkey_roles, self.credentials = [], set()
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
         self.significant = set()
+        self.entries, self.follow_ups, self.entry_shares = {}, {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -766,7 +778,8 @@ class Ledger:
                 self.pupils[statement.pupil_file] = act
             case "document.filed":
                 require(statement.pupil_file in self.pupils, "filed for an unknown pupil")
-                require(act["document"] not in self.documents and act["document"] not in self.moved, "filed twice")
+                known = (self.documents, self.moved, self.entries)
+                require(not any(act["document"] in one for one in known), "filed twice")
                 require(statement.items.get(act["document"], " ")[0] == "header", "no header committed")
                 self.check_detail(statement)
                 self.check_batch(statement, act)
@@ -775,12 +788,18 @@ class Ledger:
                 for share in act.get("shares", []):
                     require(share["document"] == act["document"], "another document is shared by its filing")
                     require(self.add_share(share, statement)["whole"], "shared by filing under an access to some documents")
+            case "entry.made":
+                self.make_entry(statement)
             case "access.given":
                 self.give_access(statement)
             case "access.extended":
-                require(1 <= len(act["shares"]) <= MOST_SHARES, "too many shares, or none")
+                entries = act.get("entries", [])
+                require(entries or "entries" not in act, "shares of entries, and none")
+                require(1 <= len(act["shares"]) + len(entries) <= MOST_SHARES, "too many shares, or none")
                 for share in act["shares"]:
                     self.add_share(share, statement)
+                for share in entries:
+                    self.add_entry_share(share, statement)
             case "item.promoted" | "item.demoted":
                 require(policy == self.policy, "the policy is not the one in force")
                 item = self.statements[act["item"]] if act["item"] < statement.index else None
@@ -895,6 +914,38 @@ class Ledger:
         require(statement.items.get(share["header"], " ")[0] == "header", "no header committed for a share")
         require(statement.items.get(share["row_key"], " ")[0] == "row-key", "no row key committed for a share")
         shares = self.shares.setdefault(share["document"], [])
+        require(all(one["access"] != share["access"] for one in shares), "shared twice under an access")
+        shares.append({**share, "identity": access["identity"]})
+        return access
+
+    def make_entry(self, statement):
+        """An entry without a file; what it corrects, or says the outcome of, stands before it in the same file."""
+        act, file = statement.act, statement.pupil_file
+        require(file in self.pupils, "an entry for an unknown pupil")
+        require(act["entry"] not in self.documents and act["entry"] not in self.entries, "an entry made twice")
+        self.check_detail(statement)
+        if corrected := act.get("corrects"):
+            there = self.documents.get(corrected) or self.entries.get(corrected)
+            require(there and there.pupil_file == file, "a correction of nothing in this file")
+        if done := act.get("completes"):
+            require(self.follow_ups.get(done) == file, "the outcome of no follow-up in this file")
+        if asked := act.get("follow_up"):
+            require(asked not in self.follow_ups, "a follow-up named twice")
+            self.follow_ups[asked] = file
+        self.entries[act["entry"]] = statement
+        require(act.get("shares", [None]), "shares, and none")
+        for share in act.get("shares", []):
+            require(share["entry"] == act["entry"], "another entry is shared by it")
+            require(self.add_entry_share(share, statement)["whole"], "shared under an access to some documents")
+
+    def add_entry_share(self, share, statement) -> dict:
+        """Gives the access that it is under."""
+        access, entry = self.accesses.get(share["access"]), self.entries.get(share["entry"])
+        require(access and access["file"] == statement.pupil_file, "shared under no access to this file")
+        require(access["ended"] is None and statement.time < access["expires"], "shared under an access that is over")
+        require(entry and entry.pupil_file == statement.pupil_file, "a share of no entry of this file")
+        require(statement.items.get(share["row_key"], " ")[0] == "row-key", "no row key committed for a share")
+        shares = self.entry_shares.setdefault(share["entry"], [])
         require(all(one["access"] != share["access"] for one in shares), "shared twice under an access")
         shares.append({**share, "identity": access["identity"]})
         return access
@@ -1650,7 +1701,7 @@ class Person:
     def row_key(self, share: dict) -> bytes:
         """The key of a shared document's row of details."""
         item = share["row_key"]
-        context = self.context("row-key", share["document"], share["access"], item)
+        context = self.context("row-key", share.get("document") or share["entry"], share["access"], item)
         return self.identities[self.state["identity"]].open_wrap(self.vault.item(item, "row-key"), context)
 
     def details(self, document: str, share: dict | None = None) -> dict:
@@ -1660,6 +1711,27 @@ class Person:
         row = id_bytes(statement.act["detail"])
         key = self.row_key(share) if share else row_key(self.detail_key(statement), row)
         return self.committed_fields(statement, key, document)
+
+    def entry_details(self, entry: str, share: dict | None = None) -> dict:
+        """What an entry says, each field what its statement commits to; by one of its shares, or as this person can."""
+        statement = self.vault.ledger.entries[entry]
+        if share is None:
+            try:
+                self.pupil_identity(statement.pupil_file)
+            except NoPath:
+                share = next(iter(self.entry_shares(entry)), None)
+        row = id_bytes(statement.act["detail"])
+        key = self.row_key(share) if share else row_key(self.detail_key(statement), row)
+        fields = self.committed_fields(statement, key, entry)
+        require(sorted(fields) == sorted(ENTRY_FIELDS), "an entry of other fields")
+        require(fields["kind"] in ENTRY_KINDS, "an entry of an unknown kind")
+        require((fields["kind"] == "correction") == ("corrects" in statement.act), "a correction of nothing, or no correction")
+        return fields
+
+    def entry_shares(self, entry: str) -> list:
+        """Those of an entry that are sealed to this person's present keys."""
+        shares = self.vault.ledger.entry_shares.get(entry, [])
+        return [share for share in shares if share["identity"] == self.state["identity"]]
 
     def access_details(self, access: str) -> dict:
         """Why an access was given, to whom by name, and until which day."""
@@ -1788,7 +1860,7 @@ def check(path, person: Person = None) -> list:
 
     Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
     whose keybox opened: also details, field commitments and key commitments of every document they can reach, along the
-    pupil file's key and along each share that is theirs, of every access whose pupil file they can reach, and every record
+    pupil file's key and along each share that is theirs, of every entry likewise, of every access whose pupil file they can reach, and every record
     about a restricted document that is sealed to them.
     """
     vault = Vault(path)
@@ -1796,6 +1868,8 @@ def check(path, person: Person = None) -> list:
         vault.check_all()
         for document in vault.ledger.documents if person else []:
             vault.part(f"document {document}", check_document, person, document)
+        for entry in vault.ledger.entries if person else []:
+            vault.part(f"entry {entry}", check_entry, person, entry)
         for access in vault.ledger.accesses if person else []:
             vault.part(f"access {access}", check_access, person, access)
         for record in vault.ledger.restricted if person else []:
@@ -1810,6 +1884,14 @@ def check_document(person: Person, document: str):
         try:
             person.details(document, share)
             person.file_key(document, share)
+        except NoPath:
+            pass
+
+
+def check_entry(person: Person, entry: str):
+    for share in [None, *person.entry_shares(entry)]:
+        try:
+            person.entry_details(entry, share)
         except NoPath:
             pass
 

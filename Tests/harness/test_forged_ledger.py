@@ -53,6 +53,7 @@ PEOPLE_SAY = {
         "recovery": "0" * 26, "person": "0" * 26, "identity": "0" * 26, "verifying_key": url64(bytes(32)),
         "keybox": "0" * 26, "wraps": [], "suspended": [], "proof": url64(bytes(64)),
     },
+    "entry.made": {"entry": "0" * 26, "detail": "0" * 26, "detail_key": "0" * 26},
     "access.extended": {"shares": []}, "access.ended": {"access": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
@@ -1538,6 +1539,97 @@ def _(history: History) -> Saying:
 @unlawful("an access is ended as one to another file", lambda h: end(h, give(h)), NOTHING_TO_END)
 def _(history: History) -> Saying:
     return end(history, give(history), pupil_file=other_file(history))
+
+
+# Entries without a file
+
+
+def entry(
+    history: History, author: str | None = None, without: str = "", shared: Saying | None = None, later: int = 0,
+    file: str | None = None, **but
+) -> Saying:  # fmt: skip
+    """The office's entry in the file that is forged; without: a kind of item; shared: under an access."""
+    detail, key = new_id(), new_id()
+    items = {detail: ("detail", choice.randbytes(96)), key: ("detail-key", choice.randbytes(1797))}
+    act = {"entry": new_id(), "detail": detail, "detail_key": key, **but}
+    if shared:
+        act["shares"] = [{"access": shared.act["access"], "entry": act["entry"], "row_key": new_id()}]
+        items[act["shares"][0]["row_key"]] = ("row-key", choice.randbytes(1797))
+    items = {id: item for id, item in items.items() if item[0] != without}
+    time = history.sayings[-1].value["time"] + later
+    fields = {"kind": url64(bytes(32))}
+    about = file or file_of(history)
+    return history.say(author or history.people[ADMIN], "entry.made", act, items, pupil_file=about, fields=fields, time=time)
+
+
+def corrected(history: History, file: str | None = None) -> Saying:
+    """A correction of the filing that is forged, in its own file or in another."""
+    return entry(history, file=file, corrects=filing(history).act["document"])
+
+
+def completed(history: History, named: bool) -> Saying:
+    """The outcome of a follow-up that an entry before asked for, or of none."""
+    asked = new_id()
+    entry(history, follow_up=asked)
+    return entry(history, completes=asked if named else new_id())
+
+
+# It opens. The chronology of the entry's file is not shown at all: what stands for its detail and key here opens to nobody.
+ENTRY_LACKING = {"chronology": "refused"}
+# Its file is another.
+ENTRY_ELSEWHERE: dict[str, str] = {}
+
+
+@unlawful("an entry under a detail key of another file", entry, "an entry under another pupil's detail key", comes_to=ENTRY_LACKING)
+def _(history: History) -> Saying:
+    other = entry(history, file=other_file(history))
+    return entry(history, without="detail-key", detail_key=other.act["detail_key"])
+
+
+@unlawful("an entry without its detail", entry, "an entry without its detail", comes_to=ENTRY_LACKING)
+def _(history: History) -> Saying:
+    said = entry(history)
+    said.items[new_id()] = said.items.pop(said.act["detail"])
+    return said
+
+
+@unlawful("an entry is made by a role that files nothing", entry, "author may not file: access.not-entitled")
+def _(history: History) -> Saying:
+    one = confirmed(history, "account-manager")
+    said = entry(history, author=one.id)
+    said.signer = one.key
+    return said
+
+
+@unlawful("a correction of another file's document", corrected, "a correction of nothing in this file", comes_to=ENTRY_ELSEWHERE)
+def _(history: History) -> Saying:
+    return corrected(history, file=other_file(history))
+
+
+@unlawful(
+    "the outcome of no follow-up", lambda h: completed(h, named=True), "the outcome of no follow-up in this file",
+    comes_to=ENTRY_LACKING)  # fmt: skip
+def _(history: History) -> Saying:
+    return completed(history, named=False)
+
+
+ENTRY_FOR_NOBODY = "an entry for somebody without access to the file"
+
+
+@unlawful(
+    "an entry is shared under an access that was ended", lambda h: entry(h, shared=give(h)), ENTRY_FOR_NOBODY,
+    comes_to=ENTRY_LACKING)  # fmt: skip
+def _(history: History) -> Saying:
+    given = give(history)
+    end(history, given)
+    return entry(history, shared=given)
+
+
+@unlawful(
+    "an entry is shared under an access to documents", lambda h: entry(h, shared=give(h)), ENTRY_FOR_NOBODY,
+    comes_to=ENTRY_LACKING)  # fmt: skip
+def _(history: History) -> Saying:
+    return entry(history, shared=give(history, whole=False))
 
 
 # What is filed is shared with whole accesses

@@ -59,7 +59,8 @@ class Result:
 
     @property
     def lines(self) -> list:
-        return [json.loads(line) for line in self.out.splitlines()]
+        # A line ends with a line feed alone: other ends of lines may stand in what somebody said.
+        return [json.loads(line) for line in self.out.split("\n") if line]
 
     def ok(self) -> "Result":
         assert self.code == 0, f"exit {self.code}\n{self.out}\n{self.err}"
