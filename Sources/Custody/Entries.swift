@@ -310,10 +310,14 @@ extension Vault {
         guard detail["made_by"] == author, let pupilFile = statement.pupilFile,
             let kind = detail["kind"].flatMap(EntryKind.init)
         else { throw VaultError.tampered(code: "detail.uploader") }
+        // A document that was moved out of the file is not named in it.
+        let corrects = act.corrects.flatMap {
+            recorder.authority.moved[$0.shared(as: Kind.Document.self)] == nil ? $0 : nil
+        }
         return EntryFacts(
             id: act.entry, pupilFile: pupilFile, index: statement.index, recorded: statement.time, author: author,
             kind: kind, fields: detail.fields.mapValues { String(decoding: $0.value, as: UTF8.self) },
-            corrects: act.corrects, correctsIndex: try act.corrects.flatMap { try index(of: $0, in: pupilFile, db) },
+            corrects: corrects, correctsIndex: try corrects.flatMap { try index(of: $0, in: pupilFile, db) },
             followUp: act.followUp, completes: act.completes)
     }
 
