@@ -308,7 +308,7 @@ extension Vault {
         }
         let author = try author(of: statement, db)
         guard detail["made_by"] == author, let pupilFile = statement.pupilFile,
-            let kind = detail["kind"].flatMap(EntryKind.init)
+            let kind = detail["kind"].flatMap({ EntryKind(rawValue: $0) })
         else { throw VaultError.tampered(code: "detail.uploader") }
         // A document that was moved out of the file is not named in it.
         let corrects = act.corrects.flatMap {

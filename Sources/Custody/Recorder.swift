@@ -271,7 +271,7 @@ final class Recorder: Sendable {
             else { throw VaultError.tampered(code: "ledger.signature") }
             try next.authority.apply(statement)
             if let item = statement.act.markedItem, let file = statement.pupilFile,
-                next.acts[file]?.detail(filedAt: item) == nil
+                next.acts[file]?.detail(recordedAt: item) == nil
             {
                 throw StatementError.unlawful("a significant event that is no item of this pupil file")
             }

@@ -55,7 +55,7 @@ import Testing
         let unheld = try given.school.add([.deputy])
         let abilities = Abilities(byRole: given.school.abilities.byRole.mapValues { $0.subtracting([.holdRestricted]) })
         try given.school.say(
-            .policyAdopted(abilities, given.school.twoPeople, acceptableUse: School.policyVersion),
+            .policyAdopted(abilities, given.school.twoPeople, passkeyRoles: [], acceptableUse: School.policyVersion),
             by: given.school.founder)
         #expect(try given.unlawful(by: unheld) == "author may not hold-restricted: access.not-entitled")
         #expect(given.school.unlawful(given.moves, by: .service, pupilFile: given.file) != nil)

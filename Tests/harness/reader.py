@@ -239,6 +239,14 @@ def is_proposal(value):
     object_of({"proposal": is_id, "what": is_text, **PROPOSED[value["what"]]})(value)
 
 
+def is_algorithm(value):
+    require(value in (-7, -8, -257), "no algorithm of a passkey")
+
+
+CREDENTIAL = object_of({
+    "id": url64, "public_key": url64, "algorithm": is_algorithm, "sign_count": is_count,
+    "backup_eligible": is_boolean, "backed_up": is_boolean, "user_verified": is_boolean, "site": is_text,
+})
 SESSION = object_of({"session": is_id})
 ONE_PERSON = object_of({"person": is_id})
 A_PROPOSAL = object_of({"proposal": is_id})
@@ -495,9 +503,6 @@ BEFORE_KEYS = {
 # What somebody says too whose role signs in by passkey, and who has none.
 BEFORE_PASSKEY = {*BEFORE_KEYS, "document.closed", "access.refused"}
 MOST_PASSKEYS = 10
-CREDENTIAL = {
-    "id", "public_key", "algorithm", "sign_count", "backup_eligible", "backed_up", "user_verified", "site",
-}  # fmt: skip
 NEEDS = {
     "person.invited": "manage-people", "person.reset": "manage-people", "training.recorded": "manage-people",
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
@@ -1626,8 +1631,8 @@ class Person:
         """The names that this person gave their passkeys, oldest first; each credential is one that its statement names."""
         names = []
         for id, act in self.state["passkeys"].items():
-            credential = json.loads(self.vault.item(act["credential"], "credential"))
-            require(set(credential) == CREDENTIAL, "a credential of other parts")
+            credential = parse_canonical(self.vault.item(act["credential"], "credential"))
+            CREDENTIAL(credential)
             require(sha256(url64(credential["id"])) == url64(act["credential_hash"]), "another credential than the statement's")
             row = open_row(
                 self.vault.item(act["row"], "passkey-row"), (Path(secrets) / "directory-key").read_bytes(), id_bytes(act["row"]),
