@@ -250,7 +250,7 @@ def test_from_password_to_what_was_moved_out_of_a_pupils_file(filed, tmp_path):
     assert vault.open(done["document"]) == SAMPLES[1].read_bytes()
     assert document not in [entry.get("document") for entry in vault.chronology(None, "--everything")]
     refused = vault.run_as(DSL, "open", document, "--output", tmp_path / "out")
-    assert refused.code == 1 and not (tmp_path / "out").exists()
+    assert refused.code == 3 and not (tmp_path / "out").exists()
     vault.assert_holds()
 
     assert run(vault, DSL, done["document"], PASSWORDS[DSL]).stdout == SAMPLES[1].read_bytes()
