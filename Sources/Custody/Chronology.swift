@@ -190,10 +190,12 @@ extension Vault {
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
         let facts = try documentFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        order.facts.reserveCapacity(order.facts.count + facts.count)
+        for (index, facts) in facts { order.facts[index] = facts }
         let school = SchoolDays(policies.school)
         for place in newer {
             let index = acts.indices[place]
-            if let facts = facts[UInt64(index)] {
+            if let facts = order.facts[UInt64(index)] {
                 order.places.append(.init(day: facts.first, index: UInt64(index), isRecord: true))
             } else {
                 let day = Self.number(school.day(of: acts.times[place]))
@@ -201,7 +203,6 @@ extension Vault {
             }
         }
         order.acts = acts.indices.count
-        order.facts.merge(facts) { $1 }
         guard order.places.count(where: \.isRecord) == acts.documents.count else {
             throw VaultError.tampered(code: "chronology.document-missing")
         }
@@ -211,24 +212,24 @@ extension Vault {
         return order
     }
 
-    /// What order, filters and picture need of each document, by the index of its filing. One that does not open stands last,
+    /// What order, filters and picture need of each document, with the index of its filing. One that does not open stands last,
     /// and its entry says so.
     private func documentFacts(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ acting: Acting,
         _ file: borrowing HybridIdentity, _ db: Database
-    ) throws -> [UInt64: ItemFacts] {
+    ) throws -> [(UInt64, ItemFacts)] {
         let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
         return try eachDetail(of: pupilFile, acts, from: index, keys, db, otherwise: ItemFacts()) { kept, plain in
             try kept.facts(in: plain)
         }
     }
 
-    /// What the body makes of each document's detail, by the index of its filing: of a row only that its filing commits to,
+    /// What the body makes of each document's detail, with the index of its filing and in its order: of a row only that its filing commits to,
     /// opened, and wiped afterwards. `otherwise` stands for one that does not open.
     func eachDetail<Value: Sendable>(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ given: consuming DetailKeys,
         _ db: Database, otherwise: Value, _ body: @escaping @Sendable (KeptDetail, [UInt8]) throws -> Value
-    ) throws -> [UInt64: Value] {
+    ) throws -> [(UInt64, Value)] {
         let keys = given
         let rows = try Row.fetchCursor(
             db,
@@ -240,7 +241,7 @@ extension Vault {
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
         // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
-        let opened = Mutex<Result<[UInt64: Value], any Error>>(.success([:]))
+        let opened = Mutex<(values: [(UInt64, Value)], failure: (any Error)?)>(([], nil))
         let opening = DispatchQueue(label: "strongroom.chronology-opening")
         let ahead = DispatchSemaphore(value: 2)
         defer { opening.sync {} }
@@ -264,13 +265,19 @@ extension Vault {
                     }
                 }
                 opened.withLock { opened in
-                    opened = Result {
-                        try opened.get().merging(zip(read.map(\.index), try values.get())) { $1 }
+                    switch values {
+                    case .success(let values): opened.values.append(contentsOf: zip(read.lazy.map(\.index), values))
+                    case .failure(let error): opened.failure = opened.failure ?? error
                     }
                 }
             }
         }
-        return try opening.sync { try opened.withLock { try $0.get() } }
+        return try opening.sync {
+            try opened.withLock { opened in
+                if let failure = opened.failure { throw failure }
+                return opened.values
+            }
+        }
     }
 
     private static func number(_ day: String) -> Int { Int(day.filter { $0 != "-" }) ?? Int.max }
