@@ -209,10 +209,12 @@ extension Vault {
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
         let facts = try recordFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
+        order.facts.reserveCapacity(order.facts.count + facts.count)
+        for (index, facts) in facts { order.facts[index] = facts }
         let school = SchoolTime(policies.school.timezone)
         for place in newer {
             let index = UInt64(acts.indices[place])
-            if let facts = facts[index] {
+            if let facts = order.facts[index] {
                 order.places.append(.init(day: facts.first, minute: facts.minute, index: index, isRecord: true))
             } else {
                 let (day, minute) = school.moment(of: acts.times[place])
@@ -220,7 +222,6 @@ extension Vault {
             }
         }
         order.acts = acts.indices.count
-        order.facts.merge(facts) { $1 }
         guard order.places.count(where: \.isRecord) == acts.records.count else {
             throw VaultError.tampered(code: "chronology.document-missing")
         }
@@ -230,24 +231,24 @@ extension Vault {
         return order
     }
 
-    /// What order, filters and picture need of each document and entry, by the index of its statement. One that does not open
+    /// What order, filters and picture need of each document and entry, with the index of its statement. One that does not open
     /// stands last, and its line says so.
     private func recordFacts(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ acting: Acting,
         _ file: borrowing HybridIdentity, _ db: Database
-    ) throws -> [UInt64: ItemFacts] {
+    ) throws -> [(UInt64, ItemFacts)] {
         let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
         return try eachDetail(of: pupilFile, acts, from: index, keys, db, otherwise: ItemFacts()) { kept, plain in
             try kept.facts(in: plain)
         }
     }
 
-    /// What the body makes of each document's and entry's detail, by the index of its statement: of a row only that the
-    /// statement commits to, opened, and wiped afterwards. `otherwise` stands for one that does not open.
+    /// What the body makes of each document's and entry's detail, with the index of its statement and in its order:
+    /// of a row only that the statement commits to, opened, and wiped afterwards. `otherwise` stands for one that does not open.
     func eachDetail<Value: Sendable>(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ given: consuming DetailKeys,
         _ db: Database, otherwise: Value, _ body: @escaping @Sendable (KeptDetail, [UInt8]) throws -> Value
-    ) throws -> [UInt64: Value] {
+    ) throws -> [(UInt64, Value)] {
         let keys = given
         let rows = try Row.fetchCursor(
             db,
@@ -263,7 +264,7 @@ extension Vault {
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
         // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
-        let opened = Mutex<Result<[UInt64: Value], any Error>>(.success([:]))
+        let opened = Mutex<(values: [(UInt64, Value)], failure: (any Error)?)>(([], nil))
         let opening = DispatchQueue(label: "strongroom.chronology-opening")
         let ahead = DispatchSemaphore(value: 2)
         defer { opening.sync {} }
@@ -287,13 +288,19 @@ extension Vault {
                     }
                 }
                 opened.withLock { opened in
-                    opened = Result {
-                        try opened.get().merging(zip(read.map(\.index), try values.get())) { $1 }
+                    switch values {
+                    case .success(let values): opened.values.append(contentsOf: zip(read.lazy.map(\.index), values))
+                    case .failure(let error): opened.failure = opened.failure ?? error
                     }
                 }
             }
         }
-        return try opening.sync { try opened.withLock { try $0.get() } }
+        return try opening.sync {
+            try opened.withLock { opened in
+                if let failure = opened.failure { throw failure }
+                return opened.values
+            }
+        }
     }
 
     // MARK: - Entries

@@ -31,37 +31,30 @@ public struct SearchWords: Hashable, Sendable {
     /// - Throws: a refusal `search.blank` or `search.too-long`.
     public init(_ typed: String) throws(Refusal) {
         guard typed.utf8.count <= Self.mostBytes else { throw .searchTooLong }
-        words = Set(Self.folded(typed).split(whereSeparator: \.isWhitespace).map(String.init)).sorted()
+        let folded = String(decoding: Self.folded(typed), as: UTF8.self)
+        words = Set(folded.split(whereSeparator: \.isWhitespace).map(String.init)).sorted()
         guard !words.isEmpty else { throw .searchBlank }
+        guard words.allSatisfy({ $0.utf8.count <= 255 }) else { throw .searchTooLong }
     }
 
     /// Whether a text has all the words.
     public func areIn(_ text: String) -> Bool {
         let text = Self.folded(text)
-        return words.allSatisfy { text.utf8.containsAll(of: $0.utf8) }
+        return words.allSatisfy { text.contains($0) }
     }
 
     /// The most that can be typed, in bytes of UTF-8.
-    public static let mostBytes = 500
+    public static let mostBytes = 200
 
-    private static func folded(_ text: String) -> String {
-        // Most summaries are plain; folding the others takes ten times as long.
-        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.lowercased() }
-        return Vault.folded(text).replacing("\u{2019}", with: "'").replacing("\u{2018}", with: "'")
-    }
-}
-
-extension String.UTF8View {
-    /// Whether the bytes of another text stand in this one, next to one another.
-    fileprivate func containsAll(of other: String.UTF8View) -> Bool {
-        let count = other.count
-        guard let first = other.first, self.count >= count else { return false }
-        var place = startIndex
-        for _ in 0...(self.count - count) {
-            if self[place] == first, self[place...].starts(with: other) { return true }
-            place = index(after: place)
+    private static func folded(_ text: String) -> [UInt8] {
+        var bytes = [UInt8](text.utf8)
+        // Most summaries are plain; folding the others takes many times as long.
+        guard bytes.allSatisfy({ $0 < 0x80 }) else {
+            let folded = Vault.folded(text).replacing("\u{2019}", with: "'").replacing("\u{2018}", with: "'")
+            return [UInt8](folded.utf8)
         }
-        return false
+        for place in bytes.indices where (0x41...0x5a).contains(bytes[place]) { bytes[place] |= 0x20 }
+        return bytes
     }
 }
 

@@ -75,7 +75,8 @@ public struct Detail: Hashable, Sendable {
         var found = Array(repeating: "", count: wanted.count)
         try walk(bytes) { name, _, value in
             let place = wanted.firstIndex {
-                name.elementsEqual(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount))
+                name.count == $0.utf8CodeUnitCount
+                    && name.elementsEqual(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount))
             }
             if let place { found[place] = String(decoding: value, as: UTF8.self) }
         }
