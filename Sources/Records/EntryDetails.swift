@@ -35,9 +35,8 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
     public static func category(_ kind: String) -> String { "entry." + kind }
 
     /// The kind that such a word names; nil for a category of documents.
-    public init?(category: String) {
-        guard category.hasPrefix("entry.") else { return nil }
-        self.init(rawValue: String(category.dropFirst(6)))
+    public static func named(inCategory category: String) -> EntryKind? {
+        category.hasPrefix("entry.") ? EntryKind(rawValue: String(category.dropFirst(6))) : nil
     }
 
     /// The fields that such an entry can have, besides those that all have.

@@ -170,7 +170,7 @@ struct ChronologyLine {
 extension Visit {
     /// A category as people see it.
     func title(ofCategory id: String) -> String {
-        EntryKind(category: id)?.title ?? vault.policies.categories.title(of: id) ?? id
+        EntryKind.named(inCategory: id)?.title ?? vault.policies.categories.title(of: id) ?? id
     }
 }
 
