@@ -189,7 +189,8 @@ extension Vault {
                     readers: try keyPaths(to: pupilFile, head.authority, db), items: chosen, lineOf: lineOf,
                     total: shown.count, lineCount: lines.count,
                     lines: try self.lines(wanted, pupilFile, head.authority, acting, file, db),
-                    significant: marked.count, categories: Set(all.lazy.filter(\.isRecord).map(\.category)),
+                    significant: all.count { $0.isSignificant },
+                    categories: Set(all.lazy.filter(\.isRecord).map(\.category)),
                     mediaTypes: Set(all.lazy.filter(\.isRecord).map(\.mediaType)),
                     authors: try Set(authors.values).compactMap { id in
                         try head.authority.people[id].map { (id, try name(of: $0, db)) }
@@ -281,6 +282,7 @@ extension Vault {
             return try recorder.statement(index, db).statement
         }
         guard statement.act.kind.isRecord, let pupilFile = statement.pupilFile else { return nil }
+        guard !recorder.isHidden(index, about: pupilFile) else { throw VaultError.notFound }
         _ = try decide(.readChronology(pupilFile), acting)
         return pupilFile
     }

@@ -73,10 +73,13 @@ final class Recorder: Sendable {
 
         /// - Parameters:
         ///   - document: the document that it files, opens, closes or moves.
+        ///   - item: the statement that it marks as a significant event, or no longer.
         ///   - detail: of a filing or an entry, the digest of its detail, where it has one, as it should.
         mutating func add(
-            _ index: UInt64, _ kind: Act.Kind, at time: Timestamp, of document: DocumentID?, detail: Digest?
+            _ index: UInt64, _ kind: Act.Kind, at time: Timestamp, of document: DocumentID?, marking item: UInt64?,
+            detail: Digest?
         ) {
+            let document = document ?? item.flatMap { self.document(filedAt: $0) }
             if kind == .documentMoved, let document { hide(document) }
             if let document, moved.contains(document) {
                 hidden.insert(UInt32(index))
@@ -107,6 +110,12 @@ final class Recorder: Sendable {
         /// The statements that file, open or close a document of the file, oldest first.
         func indices(of document: DocumentID) -> [UInt64] {
             indices.indices.filter { subjects[$0] == document }.map { UInt64(indices[$0]) }
+        }
+
+        /// The document that the statement of this index files; nil for any other.
+        func document(filedAt index: UInt64) -> DocumentID? {
+            guard detail(recordedAt: index) != nil else { return nil }
+            return indices.lastIndex(of: UInt32(index)).flatMap { subjects[$0] }
         }
 
         /// The digest that a filing or an entry commits its detail to; nil where this index is neither of the pupil file.
@@ -250,7 +259,7 @@ final class Recorder: Sendable {
             if mark.author != .service { newest = (index, leaf, before) }
             if let file = mark.pupilFile {
                 next.acts[file, default: FileActs()].add(
-                    index, mark.kind, at: mark.time, of: mark.document, detail: mark.detail)
+                    index, mark.kind, at: mark.time, of: mark.document, marking: mark.item, detail: mark.detail)
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
                 try next.authority.pass(mark.kind, by: mark.author, at: mark.time, about: mark.pupilFile)
@@ -270,13 +279,17 @@ final class Recorder: Sendable {
                 signed.isSigned(by: key, vault: vault.bytes), statement.index == index
             else { throw VaultError.tampered(code: "ledger.signature") }
             try next.authority.apply(statement)
-            if let item = statement.act.markedItem, let file = statement.pupilFile,
-                next.acts[file]?.detail(recordedAt: item) == nil
-            {
-                throw StatementError.unlawful("a significant event that is no item of this pupil file")
-            }
+            try Self.checkMarked(statement, next)
         }
         return newest
+    }
+
+    /// What replay cannot know: that what is marked as a significant event is an item that stands in the pupil file.
+    private static func checkMarked(_ statement: Statement, _ state: State) throws(StatementError) {
+        guard let item = statement.act.markedItem, let file = statement.pupilFile else { return }
+        guard state.acts[file]?.detail(recordedAt: item) != nil else {
+            throw .unlawful("a significant event that is no item of this pupil file")
+        }
     }
 
     /// A person's signature covers the root before their statement, and with it every leaf before: so one signature shows
@@ -302,6 +315,8 @@ final class Recorder: Sendable {
         let document: DocumentID?
         /// Of a restricted record that brings a document, the record.
         let brought: DocumentID?
+        /// The statement that it marks as a significant event, or no longer.
+        let item: UInt64?
         /// Of a filing or an entry, the digest of its detail.
         let detail: Digest?
         let bringsDetailKey: Bool
@@ -323,7 +338,10 @@ final class Recorder: Sendable {
                 ? lastValue(of: "\"kind\":\"detail\",\"sha256\":\"", in: statement).flatMap { Digest(base64: $0) } : nil
             var document: DocumentID?
             var brought: DocumentID?
+            var item: UInt64?
             switch kind {
+            case .itemPromoted, .itemDemoted:
+                item = firstValue(of: "\"item\":", in: statement).flatMap { UInt64($0.prefix(while: \.isNumber)) }
             // The act stands first, and has the key once or, where a filing shares its document, always of the same.
             case .documentFiled, .documentOpened, .documentClosed, .documentMoved:
                 document = firstValue(of: "\"document\":\"", in: statement).flatMap { DocumentID(text: $0) }
@@ -334,7 +352,7 @@ final class Recorder: Sendable {
             return Mark(
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
-                document: document, brought: brought, detail: detail,
+                document: document, brought: brought, item: item, detail: detail,
                 bringsDetailKey: kind.isRecord && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
         }
     }
@@ -445,7 +463,7 @@ final class Recorder: Sendable {
                 guard let file = statement.pupilFile else { continue }
                 state.acts[file, default: FileActs()].add(
                     statement.index, statement.act.kind, at: statement.time, of: statement.act.document,
-                    detail: statement.recordedDetail)
+                    marking: statement.act.markedItem, detail: statement.recordedDetail)
             }
             state.authority = next.authority
             state.vault = next.vault
@@ -492,7 +510,10 @@ final class Recorder: Sendable {
                 throw VaultError.tampered(code: "ledger.wrong-key")
             }
             // It was decided under what the ledger said then; somebody else's statement may have come between.
-            do { try state.authority.apply(statement) } catch { throw Refusal.changedMeanwhile }
+            do {
+                try state.authority.apply(statement)
+                try Self.checkMarked(statement, state)
+            } catch { throw Refusal.changedMeanwhile }
             let leaf = signed.leaf
             let hash = leafHash(leaf)
             try db.cachedStatement(sql: "INSERT INTO statement (idx, leaf) VALUES (?, ?)")

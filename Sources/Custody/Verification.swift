@@ -65,7 +65,7 @@ private struct Verifier {
     private var rows: [Projection: Set<[Cell]>] = [:]
     private var items: [ItemID: (item: Item, index: UInt64)] = [:]
     /// Of each document its pupil file and its payload's length, and of each restricted one its payload's length.
-    private var documents: [DocumentID: (pupilFile: PupilFileID?, length: UInt64)] = [:]
+    private var documents: [DocumentID: (pupilFile: PupilFileID?, length: UInt64, index: UInt64)] = [:]
     private var brought: [DocumentID: UInt64] = [:]
     /// The pupil file of each statement that put an item into a chronology.
     private var filed: [UInt64: PupilFileID] = [:]
@@ -184,7 +184,7 @@ private struct Verifier {
         switch statement.act {
         case .documentFiled(let act):
             payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
-            documents[act.document] = (statement.pupilFile, act.payload.length)
+            documents[act.document] = (statement.pupilFile, act.payload.length, index)
         case .intakeReceived(let act):
             payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
         case .restrictedActed(let act):
@@ -196,6 +196,8 @@ private struct Verifier {
             if documents[document]?.pupilFile != statement.pupilFile || documents[document]?.length != brought[record] {
                 found("statement.unlawful", "\(place): moved what is not of this file, or to other content")
             }
+            // From here on it is no item of the file.
+            if let index = documents[document]?.index { filed[index] = nil }
         default: break
         }
     }

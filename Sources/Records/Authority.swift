@@ -472,7 +472,7 @@ public struct Authority: Sendable {
             abilities = act.abilities
             acceptableUse = act.acceptableUse
             twoPeople = act.twoPeople
-            passkeyRoles = act.passkeyRoles
+            passkeyRoles = try Self.passkeyRoles(act.passkeyRoles)
             policy = statement.policy
             try addNode(act.register, .register)
             try addNode(act.team, .team)
@@ -587,7 +587,7 @@ public struct Authority: Sendable {
         case .policyAdopted(let abilities, let twoPeople, let passkeyRoles, let version):
             self.abilities = abilities
             self.twoPeople = twoPeople
-            self.passkeyRoles = passkeyRoles
+            self.passkeyRoles = try Self.passkeyRoles(passkeyRoles)
             acceptableUse = version
             policy = statement.policy
         default: break

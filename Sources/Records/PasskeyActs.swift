@@ -70,6 +70,11 @@ extension Authority {
         return abilities.allow(.giveAccess, to: person.roles)
     }
 
+    static func passkeyRoles(_ roles: Set<Role>) throws(StatementError) -> Set<Role> {
+        guard !roles.contains(.station) else { throw .unlawful("a scan station signs in by no passkey") }
+        return roles
+    }
+
     mutating func addPasskey(_ act: PasskeyAct, _ statement: Statement) throws(StatementError) {
         guard case .person(let author) = statement.author, let person = people[author],
             person.passkeys.count < PasskeyAct.most

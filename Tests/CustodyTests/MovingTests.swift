@@ -67,6 +67,41 @@ import Testing
         }
     }
 
+    @Test func `What was marked, searched for or corrected of it is in the file no more, and nothing names it`() throws
+    {
+        let given = try Given()
+        let (school, vault) = (given.school, given.vault)
+        func lines(_ vault: Vault, _ acting: Acting) throws -> [ChronologyEntry] {
+            try vault.chronology(of: given.file, lane: .everything, count: 500, as: acting).entries
+        }
+        let entry = try #require(try lines(vault, given.lead).first { $0.document?.id == given.document })
+        try vault.mark(entry.index, significant: true, as: given.lead)
+        #expect(try vault.search("he did", in: given.file, as: given.lead).total == 1)
+        try vault.makeEntry(
+            EntryDetails(
+                kind: .correction,
+                values: [
+                    .basis: "fact", .date: "2026-11-02", .received: "2026-11-02", .lateReason: "x",
+                    .account: "Of the 3rd.", .reasons: "A slip.",
+                ],
+                corrects: given.document.record), for: given.file, as: given.lead)
+        _ = try given.move()
+        let fresh = try Vault(opening: school.location, clock: school.clock)
+        defer { fresh.shutdown() }
+        for vault in [vault, fresh] {
+            let lead = try school.signIn(school.lead, to: vault)
+            let shown = try lines(vault, lead)
+            #expect(!shown.contains { $0.index == entry.index || $0.kind == "item.promoted" })
+            #expect(shown.compactMap(\.made).map(\.correctsIndex) == [nil])
+            #expect(try vault.search("he did", in: given.file, as: lead).total == 0)
+            #expect(try vault.searchEverywhere("he did", as: lead).isEmpty)
+            let choice = try vault.chronology(of: given.file, choosing: ChronologyChoice(), as: lead)
+            #expect(choice.total == 2 && !choice.items.contains { $0.index == entry.index })
+            #expect(code { try vault.mark(entry.index, significant: false, as: lead) } != nil)
+        }
+        #expect(try school.verify().holds)
+    }
+
     @Test func `It is opened by who keeps it, as it was, and by nobody as the old one`() throws {
         let given = try Given()
         let (school, vault) = (given.school, given.vault)

@@ -135,6 +135,9 @@ import Testing
         for act: Act in [.signedIn(.random()), .signedOut(.random()), .accessRefused(code: "c")] {
             #expect(school.unlawful(act, by: .person(deputy)) == nil)
         }
+        #expect(
+            school.unlawful(Self.requiring([.station], school), by: .person(school.founder))
+                == "a scan station signs in by no passkey")
         // Leads without one can put the policy right, and do nothing else.
         #expect(school.unlawful(.personSuspended(staff), by: .person(school.founder)) == none)
         #expect(school.unlawful(Self.requiring([], school), by: .person(school.founder)) == nil)

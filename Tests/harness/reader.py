@@ -809,6 +809,7 @@ class Ledger:
                 require(policy == self.policy, "the policy is not the one in force")
                 item = self.statements[act["item"]] if act["item"] < statement.index else None
                 require(item and item.kind in ITEMS and item.pupil_file == statement.pupil_file, "no item of this pupil file")
+                require(item.act.get("document") not in self.moved, "an item that was moved out of the file")
                 promotes = statement.kind == "item.promoted"
                 require((act["item"] in self.significant) != promotes, "marked or unmarked twice")
                 (self.significant.add if promotes else self.significant.remove)(act["item"])

@@ -1117,6 +1117,23 @@ def _(history: History) -> Saying:
     return training(history, history.people[ADMIN])
 
 
+@unlawful(
+    "a deputy without the passkey that the role needs adopts policies",
+    lambda h: (adopt(h, passkeys=("dsl", "deputy")), adopt(h)), LACKS)  # fmt: skip
+def _(history: History) -> Saying:
+    adopt(history, passkeys=("deputy",))
+    deputy = confirmed(history, "deputy")
+    founding = history.founding
+    act = {key: founding[key] for key in ("abilities", "acceptable_use", "two_people", "passkey_roles")}
+    return deputy.say("policy.adopted", act)
+
+
+@forgery("scan stations are to sign in by passkey", lambda h: adopt(h, passkeys=("staff",)), "statement.unlawful",
+         "a scan station signs in by no passkey")  # fmt: skip
+def _(history: History) -> Saying:
+    return adopt(history, passkeys=("scan-station",))
+
+
 def renewed(one: Newcomer, kind: str = "keybox") -> Saying:
     box = new_id()
     return one.say("keybox.renewed", {"keybox": box}, {box: (kind, choice.randbytes(149))})
@@ -1995,6 +2012,17 @@ def opens(history: History, document: str | None = None) -> Saying:
     return history.say(history.people[DSL], "document.opened", act, pupil_file=file_of(history))
 
 
+def marks_moved(history: History, moved: bool) -> Saying:
+    if moved:
+        moves(history)
+    return mark(history, item=history.place(first_filing(history)))
+
+
+@unlawful("what was moved out is a significant event", lambda h: marks_moved(h, moved=False), NO_ITEM)
+def _(history: History) -> Saying:
+    return marks_moved(history, moved=True)
+
+
 NOT_BROUGHT = "moved without the record that brings it"
 NO_FILE = "moved out of nobody's file, or with more than that"
 
@@ -2012,9 +2040,7 @@ def _(history: History) -> Saying:
 @unlawful("who keeps no restricted documents moves one", lambda h: moves(h, prepared(h, "deputy")), "author may not hold-restricted: access.not-entitled")
 def _(history: History) -> Saying:
     one = prepared(history, "deputy")
-    founding = history.founding
-    abilities = {**founding["abilities"], "deputy": ["file", "read"]}
-    by_lead(history, "policy.adopted", abilities=abilities, acceptable_use=founding["acceptable_use"], two_people=founding["two_people"])
+    adopt(history, {**history.founding["abilities"], "deputy": ["file", "read"]})
     return moves(history, one)
 
 
