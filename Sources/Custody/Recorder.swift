@@ -279,15 +279,17 @@ final class Recorder: Sendable {
                 signed.isSigned(by: key, vault: vault.bytes), statement.index == index
             else { throw VaultError.tampered(code: "ledger.signature") }
             try next.authority.apply(statement)
-            try Self.checkMarked(statement, next)
+            try Self.checkMarked(statement) { next.acts[$0] }
         }
         return newest
     }
 
     /// What replay cannot know: that what is marked as a significant event is an item that stands in the pupil file.
-    private static func checkMarked(_ statement: Statement, _ state: State) throws(StatementError) {
+    private static func checkMarked(
+        _ statement: Statement, _ acts: (PupilFileID) -> FileActs?
+    ) throws(StatementError) {
         guard let item = statement.act.markedItem, let file = statement.pupilFile else { return }
-        guard state.acts[file]?.detail(recordedAt: item) != nil else {
+        guard acts(file)?.detail(recordedAt: item) != nil else {
             throw .unlawful("a significant event that is no item of this pupil file")
         }
     }
@@ -512,7 +514,7 @@ final class Recorder: Sendable {
             // It was decided under what the ledger said then; somebody else's statement may have come between.
             do {
                 try state.authority.apply(statement)
-                try Self.checkMarked(statement, state)
+                try Self.checkMarked(statement) { file in self.state.withLock { $0.acts[file] } }
             } catch { throw Refusal.changedMeanwhile }
             let leaf = signed.leaf
             let hash = leafHash(leaf)
