@@ -136,6 +136,8 @@ def test_where_fewer_than_two_are_left_it_says_whom_to_turn_to(person, school, l
 def test_what_turns_out_to_concern_a_deputy_is_moved_out_of_the_file(person, school, looks, script):
     lead, clerk = person("dsl", java_script_enabled=script), person("admin")
     deputy, panel, pupil = person("deputy"), person("panel"), school.pupil(PUPIL)
+    # Axe is a script itself: the pages are the same without.
+    look = looks.at if script else lambda *_: None
     summary = f"What was found out later {'with' if script else 'without'}"
     clerk.add(pupil, NOTE)
     clerk.row(NOTE.name).get_by_label("Summary").fill(summary)
@@ -153,10 +155,10 @@ def test_what_turns_out_to_concern_a_deputy_is_moved_out_of_the_file(person, sch
 
     lead.go(f"/documents/{document}")
     lead.follow("This concerns a member of staff")
-    looks.at(lead, "dsl", "whom a document concerns")
+    look(lead, "dsl", "whom a document concerns")
     lead.press_alone("Continue")
     assert "Say which member of staff it concerns." in problem(lead)
-    looks.at(lead, "dsl", "it was not said whom it concerns")
+    look(lead, "dsl", "it was not said whom it concerns")
     lead.page.get_by_label(lead.name, exact=True).check()
     lead.press_alone("Continue")
     assert "It concerns yourself" in problem(lead)
@@ -171,7 +173,7 @@ def test_what_turns_out_to_concern_a_deputy_is_moved_out_of_the_file(person, sch
     assert f"{deputy.name}, " in before and "took 1 copy" in opened and deputy.name in opened
     assert deputy.name not in after and lead.name in after and panel.name in after
     assert "This cannot be undone." in after and f"It concerns {deputy.name}, Mr Fenn" in before
-    looks.at(lead, "dsl", "check before moving")
+    look(lead, "dsl", "check before moving")
     assert deputy.go(f"/documents/{document}").ok, "nothing has happened yet"
 
     lead.press("Move it out of the pupil’s file")
@@ -180,7 +182,7 @@ def test_what_turns_out_to_concern_a_deputy_is_moved_out_of_the_file(person, sch
     words = lead.page.locator("main").inner_text()
     assert f"It concerns {deputy.name}, Mr Fenn, who left in 2016" in words and f"{lead.name} moved it here" in words
     assert "These people had opened it" in words and clerk.name in words, "as it was filed"
-    looks.at(lead, "dsl", "a document that was moved")
+    look(lead, "dsl", "a document that was moved")
     with lead.page.expect_download() as copy:
         lead.button("Download the original").click()
     assert copy.value.path().read_bytes() == NOTE.read_bytes()
