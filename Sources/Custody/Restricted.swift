@@ -497,7 +497,9 @@ extension Vault {
     func addresses(
         _ people: [PersonState], _ authority: Authority, recovery: (IdentityID, HybridRecipient)? = nil
     ) throws -> [IdentityID: HybridRecipient] {
-        try pool.read { db in
+        // Room for the recovery key is kept also while there is none.
+        guard people.count <= RestrictedAct.mostKeepers else { throw Refusal.staffTooMany }
+        return try pool.read { db in
             var out: [IdentityID: HybridRecipient] = [:]
             for person in people { out[person.identity] = try recipient(of: person.identity, db) }
             if let (identity, recipient) = recovery {

@@ -293,4 +293,22 @@ import Testing
         #expect(given.read(given.ordinary, as: try given.signIn("Owen Sallow", to: vault), in: vault) == nil)
         #expect(try school.verify().findings.contains { $0.weight == .broken })
     }
+
+    @Test func `Fifteen people and recovery can keep one, and a sixteenth is refused before anything is filed`() throws
+    {
+        let given = try Given()
+        let school = given.school
+        // Lead, one deputy and one of the panel keep what concerns the other deputy.
+        for number in 4...15 { _ = try school.add("Panel Member \(number)", [.panel], by: given.lead) }
+        let receipt = try given.filed(about: [Given.concerned])
+        let last = try school.signIn(school.add("Panel Member 16", [.panel], by: given.lead))
+        #expect(given.read(receipt.document, as: last) == "not-found", "who came later has no key of it")
+        #expect(try given.read(receipt.document, as: given.signIn("Ivo Castellane")) == nil)
+        guard case .refused(_, let refusal) = try given.file(about: [Given.concerned], text: "Another.\n") else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.code == "staff.too-many")
+        #expect(try school.verify().holds)
+    }
 }
