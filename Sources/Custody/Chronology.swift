@@ -372,7 +372,8 @@ extension Vault {
         let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
         return ChronologyEntry(
             index: index, kind: statement.act.kind.rawValue, title: title,
-            occurred: SchoolDays(policies.school).day(of: statement.time), received: nil, recorded: statement.time,
+            occurred: SchoolTime(policies.school.timezone).day(of: statement.time), received: nil,
+            recorded: statement.time,
             author: try author(of: statement, db), summary: summary, document: nil)
     }
 
@@ -421,7 +422,7 @@ extension Vault {
         let name = try name(of: person, db)
         switch act {
         case .accessGiven:
-            let days = SchoolDays(policies.school)
+            let days = SchoolTime(policies.school.timezone)
             let last = days.day(of: Timestamp(milliseconds: access.expires.milliseconds - 1))
             return (
                 "Access given",

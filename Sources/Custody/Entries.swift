@@ -286,16 +286,7 @@ extension Vault {
     func facts(
         _ statement: Statement, _ act: EntryAct, as acting: Acting, file: borrowing HybridIdentity, _ db: Database
     ) throws -> EntryFacts {
-        guard let pupilFile = statement.pupilFile,
-            let item = statement.items.first(where: { $0.kind == .detail && $0.id == act.detail })
-        else { throw VaultError.tampered(code: "entry.detail") }
-        let key = try detailKey(act.detailKey, pupilFile, acting, file, db)
-        let bytes = try Self.item(item, db)
-        let row = try bytes.withUnsafeBytes {
-            try SealedRow.open(
-                $0, key: key, row: act.detail.bytes,
-                associatedData: rowContext("detail", pupilFile.bytes + act.entry.bytes))
-        }
+        let row = try detailRow(act.detail, of: act.entry.record, under: act.detailKey, statement, acting, file, db)
         return try facts(statement, act, row: row, db)
     }
 

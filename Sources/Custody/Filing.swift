@@ -423,7 +423,7 @@ extension Vault {
     /// What is said of a document that was inspected, decided.
     func checkedDetails(_ received: Received, _ details: FilingDetails) throws -> CheckedDetails {
         try requireInspected(received.verdict)
-        let days = SchoolDays(policies.school)
+        let days = SchoolTime(policies.school.timezone)
         return try Records.decide(
             details, filename: received.filename, proposed: received.verdict.proposedSummary, policies: policies,
             today: days.day(of: clock.now()), yesterday: days.dayBefore(clock.now()))
@@ -458,26 +458,5 @@ final class FilingTurns: Sendable {
         turn.wait()
         defer { turn.signal() }
         return try body()
-    }
-}
-
-/// Reckons days in the school's time zone.
-struct SchoolDays {
-    private var calendar = Calendar(identifier: .gregorian)
-
-    init(_ policy: SchoolPolicy) {
-        calendar.timeZone = TimeZone(identifier: policy.timezone) ?? .gmt
-    }
-
-    func day(of instant: Timestamp) -> String { text(instant.date) }
-
-    func dayBefore(_ instant: Timestamp) -> String {
-        text(calendar.date(byAdding: .day, value: -1, to: instant.date) ?? instant.date)
-    }
-
-    private func text(_ date: Date) -> String {
-        let parts = calendar.dateComponents([.year, .month, .day], from: date)
-        func two(_ number: Int?) -> String { String(100 + (number ?? 0)).suffix(2).description }
-        return "\(parts.year ?? 0)-\(two(parts.month))-\(two(parts.day))"
     }
 }

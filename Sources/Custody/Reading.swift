@@ -463,17 +463,24 @@ extension Vault {
     func facts(
         _ statement: Statement, _ act: FilingAct, as acting: Acting, file: borrowing HybridIdentity, _ db: Database
     ) throws -> DocumentFacts {
-        guard let pupilFile = statement.pupilFile,
-            let item = statement.items.first(where: { $0.kind == .detail && $0.id == act.detail })
-        else { throw VaultError.tampered(code: "document.detail") }
-        let key = try detailKey(act.detailKey, pupilFile, acting, file, db)
-        let bytes = try Self.item(item, db)
-        let row = try bytes.withUnsafeBytes {
-            try SealedRow.open(
-                $0, key: key, row: act.detail.bytes,
-                associatedData: rowContext("detail", pupilFile.bytes + act.document.bytes))
-        }
+        let row = try detailRow(act.detail, of: act.document.record, under: act.detailKey, statement, acting, file, db)
         return try facts(statement, act, row: row, db)
+    }
+
+    /// The plaintext of the detail that a filing or an entry commits to, for who holds the pupil file's key.
+    func detailRow(
+        _ detail: ItemID, of record: RecordID, under key: ItemID, _ statement: Statement, _ acting: Acting,
+        _ file: borrowing HybridIdentity, _ db: Database
+    ) throws -> [UInt8] {
+        guard let pupilFile = statement.pupilFile,
+            let item = statement.items.first(where: { $0.kind == .detail && $0.id == detail })
+        else { throw VaultError.tampered(code: "detail.missing") }
+        let key = try detailKey(key, pupilFile, acting, file, db)
+        return try Self.item(item, db).withUnsafeBytes {
+            try SealedRow.open(
+                $0, key: key, row: detail.bytes,
+                associatedData: rowContext("detail", pupilFile.bytes + record.bytes))
+        }
     }
 
     private func facts(

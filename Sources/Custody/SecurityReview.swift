@@ -101,7 +101,7 @@ extension Vault {
         try rethrowing("security") {
             _ = try decide(.giveAccess, acting)
             let overdue = try policyOverdue(as: acting)
-            let school = SchoolDays(policies.school)
+            let school = SchoolTime(policies.school.timezone)
             let now = clock.now()
             let names = (0..<count).reversed().map {
                 school.day(of: Timestamp(milliseconds: now.milliseconds - Int64($0) * 86_400_000))

@@ -12,13 +12,18 @@ public struct SchoolTime: Sendable {
     }
 
     /// The day of an instant: `2026-11-23`.
-    public func day(of instant: Timestamp) -> String { text(instant).day }
+    public func day(of instant: Timestamp) -> String { text(instant.date).day }
+
+    /// The day before that of an instant.
+    public func dayBefore(_ instant: Timestamp) -> String {
+        text(calendar.date(byAdding: .day, value: -1, to: instant.date) ?? instant.date).day
+    }
 
     /// The time of day of an instant, to the minute: `14:05`.
-    public func time(of instant: Timestamp) -> String { text(instant).time }
+    public func time(of instant: Timestamp) -> String { text(instant.date).time }
 
-    private func text(_ instant: Timestamp) -> (day: String, time: String) {
-        let parts = calendar.dateComponents([.year, .month, .day, .hour, .minute], from: instant.date)
+    private func text(_ date: Date) -> (day: String, time: String) {
+        let parts = calendar.dateComponents([.year, .month, .day, .hour, .minute], from: date)
         func two(_ number: Int?) -> String { String(String(100 + (number ?? 0)).suffix(2)) }
         return ("\(parts.year ?? 0)-\(two(parts.month))-\(two(parts.day))", "\(two(parts.hour)):\(two(parts.minute))")
     }
