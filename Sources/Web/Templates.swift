@@ -1,3 +1,4 @@
+import Foundation
 import Mustache
 
 /// The pages' templates, by file under `Pages/`.
@@ -104,17 +105,25 @@ enum Template: String, CaseIterable {
 enum TemplateError: Error { case unescaped(String) }
 
 /// All templates, parsed once. Nothing reaches a page unescaped: a template that asks for it is not loaded.
-struct Templates: Sendable {
+package struct Templates: Sendable {
     private let library: MustacheLibrary
 
     init() throws {
         var library = MustacheLibrary()
         for template in Template.allCases {
             let text = String(decoding: template.source, as: UTF8.self)
-            guard !text.contains("{{{"), !text.contains("{{&") else { throw TemplateError.unescaped(template.rawValue) }
+            guard Self.escapesAll(text) else { throw TemplateError.unescaped(template.rawValue) }
             try library.register(text, named: template.rawValue)
         }
         self.library = library
+    }
+
+    /// Whether every tag is one that escapes what it puts in, or puts nothing in: a name, a section, a part, a block. Raw output
+    /// (`{{{`, `{{&`), another content type (`{{%`) and other delimiters (`{{=`) are none of these.
+    package static func escapesAll(_ text: String) -> Bool {
+        text.components(separatedBy: "{{").dropFirst().allSatisfy { rest in
+            rest.first.map { $0.isASCII && ($0.isLetter || "#^/><$.".contains($0)) } ?? false
+        }
     }
 
     func render(_ template: Template, _ contents: Any) -> String {
