@@ -19,7 +19,7 @@ public struct ChronologyFindings: Sendable {
     public let entries: [ChronologyEntry]
 }
 
-/// Words that are looked for in summaries: each anywhere in it, in any order.
+/// Words that are looked for in summaries and entries: each anywhere in it, in any order.
 ///
 /// Compared without case, without accents, and however accented letters are composed: `ZOE` finds `Zoë`, and the other way.
 /// Typographic and straight apostrophes are the same.
@@ -62,11 +62,11 @@ extension Refusal {
     /// Nothing to look for.
     static let searchBlank = Refusal(
         code: "search.blank", message: "There is nothing to look for.",
-        hint: "Type one or more words of the summary.")
+        hint: "Type one or more words of a summary or an entry.")
     /// Too much to look for.
     static let searchTooLong = Refusal(
         code: "search.too-long", message: "That is more than can be looked for.",
-        hint: "Type a few words of the summary.")
+        hint: "Type a few words of a summary or an entry.")
 }
 
 extension Vault {

@@ -79,7 +79,7 @@ struct TimelinePicture {
                 switch mark.kind {
                 case .event: words.count(mark.items.count, "significant event")
                 case .meeting: words.count(mark.items.count, "meeting")
-                case .document: words.count(mark.items.count, "document")
+                case .document: words.count(mark.items.count, hasEntries(mark) ? "item" : "document")
                 }
             guard mark.isBatch, let number = first?.batch.flatMap({ numbers[$0] }) else { return noun }
             return "\(noun) of batch \(number)"
@@ -87,10 +87,19 @@ struct TimelinePicture {
         func href(_ mark: Timeline.Mark) -> String {
             mark.items.lazy.compactMap { chronology.lineOf[$0] }.min().map { view.address(ofLine: $0) } ?? "#chronology"
         }
-        let kinds: [Timeline.Kind: String] = [.event: "Significant event", .meeting: "Meeting", .document: "Document"]
+        func hasEntries(_ mark: Timeline.Mark) -> Bool {
+            mark.items.contains { EntryKind.named(inCategory: chronology.items[$0].category) != nil }
+        }
+        func kind(_ mark: Timeline.Mark) -> String {
+            switch mark.kind {
+            case .event: "Significant event"
+            case .meeting: "Meeting"
+            case .document: hasEntries(mark) ? "Entry" : "Document"
+            }
+        }
         marks = timeline.marks.map { mark in
             let (count, half) = (mark.items.count, Timeline.cell / 2)
-            let kind = count == 1 ? "\(kinds[mark.kind] ?? ""): " : ""
+            let kind = count == 1 ? "\(kind(mark)): " : ""
             return Mark(
                 x: mark.x, y: mark.y, left: mark.x - half, top: mark.y - half, href: href(mark),
                 name: "\(kind)\(what(mark)), \(when(mark))", isEvent: mark.kind == .event,
@@ -118,7 +127,7 @@ struct TimelinePicture {
                 (
                     timeline.columns[mark.column].lowerBound, 1,
                     Row(
-                        when: when(mark), what: mark.items.count == 1 ? kinds[mark.kind] ?? "" : "Several",
+                        when: when(mark), what: mark.items.count == 1 ? kind(mark) : "Several",
                         link: Link(href: href(mark), text: what(mark)))
                 )
             }

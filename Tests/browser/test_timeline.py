@@ -216,19 +216,19 @@ def test_summaries_are_searched_and_the_words_go_nowhere(lead, pupil, looks):
     page = lead.page
     for words, found in (("AUNT letter", 5), ("zoë", 1), ("zoe amberley's", 1), ("ZOE\u0308", 1), ("nothing like it", 0), ("<b>", 1)):
         lead.go(f"/pupils/{pupil}")
-        page.get_by_label("Search the summaries").fill(words)
+        page.get_by_label("Search this pupil file").fill(words)
         lead.press_alone("Search")
         assert lead.path == f"/pupils/{pupil}/search" and len(summaries(lead)) == found, words
-        assert page.get_by_label("Words of the summary").input_value() == words
+        assert page.get_by_label("Words to look for").input_value() == words
     assert summaries(lead) == [MARKUP] and not page.locator("ol.chronology b, ol.chronology img").count(), "inert"
     looks.at(lead, "dsl", "found in a pupil file")
-    page.get_by_label("Words of the summary").fill(" ")
+    page.get_by_label("Words to look for").fill(" ")
     lead.press_alone("Search")
     assert "There is nothing to look for" in page.get_by_role("alert").inner_text()
     looks.at(lead, "dsl", "nothing to look for")
     lead.go("/search")
     looks.at(lead, "dsl", "search everywhere")
-    page.get_by_label("Words of the summary").fill("aunt")
+    page.get_by_label("Words to look for").fill("aunt")
     lead.press_alone("Search")
     assert lead.path == "/search" and "5 entries found in 1 pupil file" in page.inner_text("#found")
     assert pupil in page.inner_text("main h3") and len(summaries(lead)) == 5
