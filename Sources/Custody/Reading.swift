@@ -550,8 +550,11 @@ extension Vault {
         of pupilFile: PupilFileID, _ acting: Acting, _ db: Database
     ) throws -> DetailKeys? {
         let ids = try Data.fetchAll(
-            db, sql: "SELECT DISTINCT detail_key FROM document WHERE pupil_file = ?",
-            arguments: [Data(pupilFile.bytes)]
+            db,
+            sql: """
+                SELECT detail_key FROM document WHERE pupil_file = ?1
+                UNION SELECT detail_key FROM entry WHERE pupil_file = ?1
+                """, arguments: [Data(pupilFile.bytes)]
         ).compactMap { ItemID($0) }
         let known = acting.memory.with { $0.detailKeys }
         let sealed = ids.compactMap { known[$0] }
