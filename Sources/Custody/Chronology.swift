@@ -55,6 +55,8 @@ public struct ChronologyEntry: Hashable, Sendable {
     public internal(set) var corrections: [EntryFacts] = []
     /// Whether it stands there by its own date: a document or an entry, and no reading or refusal.
     public var isRecord: Bool { document != nil || made != nil }
+    /// The time of day at which it happened, `14:05`: of an entry, or of a meeting; empty where none is known.
+    public var time: String { made?[.time] ?? document?.fields["time"] ?? "" }
     /// Whether it is kept apart as evidence.
     public var isQuarantined: Bool { document?.quarantine != nil }
 }
@@ -514,10 +516,12 @@ struct KeptDetail: Sendable {
                 first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max,
                 minute: SchoolTime.minute(values[1]) ?? 0, category: EntryKind.category(values[2]), uploader: values[3])
         }
-        let values = try Detail.values(of: ["date", "category", "media_type", "uploader"], in: plain)
+        let values = try Detail.values(
+            of: ["date", "category", "media_type", "uploader", "time", "agency"], in: plain)
         let days = try DocumentDate(parsing: values[0]).days
         return ItemFacts(
-            first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max, category: values[1], mediaType: values[2],
+            first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max,
+            minute: SchoolTime.minute(values[4]) ?? 0, category: values[1], mediaType: values[2], agency: values[5],
             uploader: values[3], batch: batch, isQuarantined: isQuarantined)
     }
 

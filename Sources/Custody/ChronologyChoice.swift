@@ -25,6 +25,8 @@ public struct ChronologyItem: Hashable, Sendable {
     public let category: String
     /// The type found; empty where there is none.
     public let mediaType: String
+    /// The agency whose meeting it tells of, by its id in the policy; empty where there is none.
+    public let agency: String
     /// Whose it is.
     public let author: PersonID?
     /// The batch it was filed in.
@@ -34,7 +36,7 @@ public struct ChronologyItem: Hashable, Sendable {
     public init(
         index: UInt64, first: Int, last: Int, isRecord: Bool = true, isMeeting: Bool = false,
         isSignificant: Bool = false, isQuarantined: Bool = false, category: String = "", mediaType: String = "",
-        author: PersonID? = nil, batch: BatchID? = nil
+        agency: String = "", author: PersonID? = nil, batch: BatchID? = nil
     ) {
         self.index = index
         self.first = first
@@ -45,6 +47,7 @@ public struct ChronologyItem: Hashable, Sendable {
         self.isQuarantined = isQuarantined
         self.category = category
         self.mediaType = mediaType
+        self.agency = agency
         self.author = author
         self.batch = batch
     }
@@ -65,6 +68,8 @@ public struct ChronologyChoice: Hashable, Sendable {
     public var category = ""
     /// Of this type of file alone; empty for all.
     public var mediaType = ""
+    /// Of meetings with this agency alone; empty for all.
+    public var agency = ""
     /// Filed by this person alone.
     public var author: PersonID?
     /// Of this batch alone; it is then not folded.
@@ -81,7 +86,8 @@ public struct ChronologyChoice: Hashable, Sendable {
         default: break
         }
         return (category.isEmpty || item.category == category) && (mediaType.isEmpty || item.mediaType == mediaType)
-            && (author == nil || item.author == author) && (batch == nil || item.batch == batch)
+            && (agency.isEmpty || item.agency == agency) && (author == nil || item.author == author)
+            && (batch == nil || item.batch == batch)
     }
 
     /// Whether an item may have happened in the period; what has no date is in the whole history alone.
@@ -140,6 +146,8 @@ public struct ChosenChronology: Sendable {
     public let categories: Set<String>
     /// The types of all that was filed.
     public let mediaTypes: Set<String>
+    /// The agencies whose meetings are told of, by their ids.
+    public let agencies: Set<String>
     /// Who filed something, by name.
     public let authors: [(id: PersonID, name: String)]
     /// What people call each batch of what was chosen.
@@ -154,6 +162,7 @@ struct ItemFacts: Sendable {
     var minute = 0
     var category = ""
     var mediaType = ""
+    var agency = ""
     var uploader = ""
     var batch: BatchID?
     var isQuarantined = false
@@ -192,6 +201,7 @@ extension Vault {
                     significant: all.count { $0.isSignificant },
                     categories: Set(all.lazy.filter(\.isRecord).map(\.category)),
                     mediaTypes: Set(all.lazy.filter(\.isRecord).map(\.mediaType)),
+                    agencies: Set(all.lazy.map(\.agency).filter { !$0.isEmpty }),
                     authors: try Set(authors.values).compactMap { id in
                         try head.authority.people[id].map { (id, try name(of: $0, db)) }
                     }.sorted { $0.name < $1.name },
@@ -247,6 +257,7 @@ extension Vault {
                 index: place.index, first: facts.first, last: facts.last, isRecord: place.isRecord,
                 isMeeting: meetings.contains(facts.category), isSignificant: marked.contains(place.index),
                 isQuarantined: facts.isQuarantined, category: facts.category, mediaType: facts.mediaType,
+                agency: facts.agency,
                 author: authors[facts.uploader], batch: facts.batch)
         }
     }

@@ -41,6 +41,8 @@ public struct Receipt: Hashable, Sendable {
     public let earlier: DocumentID?
     /// Whether it was filed as concerning a member of staff.
     public let isRestricted: Bool
+    /// Every document that the upload became: this one, and of one about several pupils each other's, in the order of the ledger.
+    public internal(set) var documents: [DocumentID] = []
 }
 
 /// An upload with what is said of it.
@@ -129,11 +131,11 @@ extension Refusal {
     }
 }
 
-/// A filing whose every part is ready to be written.
+/// A filing whose every part is ready to be written: a statement for each pupil that it is about.
 struct Prepared {
     let received: Received
-    let draft: Draft
-    let outcome: (Recorded) -> FilingOutcome
+    let drafts: [Draft]
+    let outcome: ([Recorded]) -> FilingOutcome
 }
 
 extension Vault {
@@ -152,6 +154,7 @@ extension Vault {
                 do {
                     let (received, details) = filing
                     try decideFiling(received.pupilFile, received.facts.batch, acting)
+                    for other in details.alsoAbout { _ = try decide(.file(other.pupilFile), acting) }
                     prepared.append(
                         (
                             offset,
@@ -183,6 +186,7 @@ extension Vault {
     ) throws -> Prepared {
         if received.pupilFile == nil { return try prepareForIntake(received, details, acting) }
         guard let concern = details.concerning else { return try prepare(received, details, acting, &keys) }
+        guard details.alsoAbout.isEmpty else { throw Refusal.staffSeveralPupils }
         return try prepareRestricted(received, details, about: concern, acting)
     }
 
@@ -199,7 +203,7 @@ extension Vault {
                 placed.append(filing)
             }
             try blobs.sync(placed.map(\.received.facts.blob))
-            recorded = try recorder.record(prepared.map(\.1.draft), in: pool)
+            recorded = try recorder.record(prepared.flatMap(\.1.drafts), in: pool)
         } catch VaultError.unwitnessed {
             // It is recorded: only the receipt has to wait.
             try remember(keys, acting)
@@ -218,7 +222,12 @@ extension Vault {
         try remember(keys, acting)
         // A staged header that outlives its filing opens only what its uploader sent; the next look at it destroys it.
         for (_, filing) in prepared { try? settle(filing.received, acting) }
-        return zip(prepared, recorded).map { filing, recorded in (filing.0, filing.1.outcome(recorded)) }
+        var rest = recorded[...]
+        return prepared.map { place, filing in
+            let its = Array(rest.prefix(filing.drafts.count))
+            rest = rest.dropFirst(filing.drafts.count)
+            return (place, filing.outcome(its))
+        }
     }
 
     /// Decides a filing; a scan station's into somebody's batch counts only while that person is signed in here.
@@ -371,10 +380,42 @@ extension Vault {
     ) throws -> Prepared {
         let facts = received.facts
         let inspected = received.verdict
-        let checked = try checkedDetails(received, details)
         guard let pupilFile = facts.pupilFile, let pupil = recorder.authority.pupils[pupilFile] else {
             throw Refusal.pupilUnknown
         }
+        var prepared = [try prepare(received, details, for: pupilFile, acting, &keys)]
+        for other in details.alsoAbout {
+            var details = details
+            details.summary = other.summary
+            prepared.append(try prepare(received, details, for: other.pupilFile, acting, &keys))
+        }
+        guard Set([pupilFile] + details.alsoAbout.map(\.pupilFile)).count == prepared.count else {
+            throw Refusal.pupilNamedTwice
+        }
+        let documents = prepared.map(\.document)
+        let earlier = try earlier(facts.digest, for: pupilFile, acting)?.document
+        return Prepared(received: received, drafts: prepared.map(\.draft)) { recorded in
+            .filed(
+                received.upload,
+                Receipt(
+                    document: documents[0], pupilReference: pupil.reference,
+                    filename: Self.ending(of: facts.filename).name, recorded: recorded[0].statement.time,
+                    sha256: facts.digest.hex, index: recorded[0].statement.index, checkpoint: recorded[0].checkpoint,
+                    mediaType: inspected.mediaType, pages: inspected.pages, size: facts.size,
+                    quarantined: inspected.outcome == .quarantined, earlier: earlier, isRestricted: false,
+                    documents: documents))
+        }
+    }
+
+    /// A document in one pupil's file: a header of its own for the payload, and a detail that says nothing of other pupils.
+    private func prepare(
+        _ received: Received, _ details: FilingDetails, for pupilFile: PupilFileID, _ acting: Acting,
+        _ keys: inout [PupilFileID: FilingKey]
+    ) throws -> (document: DocumentID, draft: Draft) {
+        let facts = received.facts
+        let inspected = received.verdict
+        let checked = try checkedDetails(received, details)
+        guard let pupil = recorder.authority.pupils[pupilFile] else { throw Refusal.pupilUnknown }
         let isStation = recorder.authority.stations[acting.person] != nil
         let batch = isStation ? facts.batch : recorder.authority.openBatches[acting.person]
         let (recipient, filer) = try pool.read { db in
@@ -383,16 +424,14 @@ extension Vault {
         let key = try filingKey(for: pupilFile, recipient, acting, &keys)
         let document = DocumentID.random()
         let detailItem = ItemID.random()
-        let detail = Detail(values: filingValues(received, checked, filer))
+        let detail = Detail(values: filingValues(received, checked, filer), keepsEmpty: true)
         let sealedDetail = try SealedRow.seal(
             detail.encoded, key: key.key, row: detailItem.bytes,
             associatedData: rowContext("detail", pupilFile.bytes + document.bytes))
         let header = try Header.seal(received.fileKey, to: [.hybrid(recipient)])
         let shares =
-            try inspected.outcome == .quarantined
-            ? []
-            : sharesOfAll(
-                document, detailItem, of: pupilFile, received.fileKey, key.key)
+            inspected.outcome == .quarantined
+            ? [] : try sharesOfAll(document, detailItem, of: pupilFile, received.fileKey, key.key)
         let act = FilingAct(
             document: document, upload: received.upload, payload: received.payload(boundTo: document.bytes),
             detail: detailItem, detailKey: key.item,
@@ -404,43 +443,40 @@ extension Vault {
         ]
         items += key.takeFresh()
         items += shares.flatMap(\.items)
-        let draft = Draft(
-            signer: .person(acting), pupilFile: pupilFile, items: items, fields: detail.commitments,
-            act: .documentFiled(act))
-        let earlier = try earlier(facts.digest, for: pupilFile, acting)?.document
-        return Prepared(received: received, draft: draft) { recorded in
-            .filed(
-                received.upload,
-                Receipt(
-                    document: document, pupilReference: pupil.reference,
-                    filename: Self.ending(of: facts.filename).name, recorded: recorded.statement.time,
-                    sha256: facts.digest.hex, index: recorded.statement.index, checkpoint: recorded.checkpoint,
-                    mediaType: inspected.mediaType, pages: inspected.pages, size: facts.size,
-                    quarantined: inspected.outcome == .quarantined, earlier: earlier, isRestricted: false))
-        }
+        return (
+            document,
+            Draft(
+                signer: .person(acting), pupilFile: pupilFile, items: items, fields: detail.commitments,
+                act: .documentFiled(act))
+        )
     }
 
     /// What is said of a document that was inspected, decided.
     func checkedDetails(_ received: Received, _ details: FilingDetails) throws -> CheckedDetails {
         try requireInspected(received.verdict)
+        return try checkedDetails(
+            details, filename: received.filename, proposed: received.verdict.proposedSummary)
+    }
+
+    /// What is said of a document, decided on today.
+    func checkedDetails(_ details: FilingDetails, filename: String, proposed: String?) throws -> CheckedDetails {
         let days = SchoolTime(policies.school.timezone)
         return try Records.decide(
-            details, filename: received.filename, proposed: received.verdict.proposedSummary, policies: policies,
+            details, filename: filename, proposed: proposed, policies: policies,
             today: days.day(of: clock.now()), yesterday: days.dayBefore(clock.now()))
     }
 
-    /// The values of a document's detail.
+    /// The values of a document's detail: every field, so that nothing outside tells which were filled in.
     func filingValues(_ received: Received, _ checked: CheckedDetails, _ filer: Filer) -> [String: String] {
         let (facts, inspected) = (received.facts, received.verdict)
-        return [
-            "filename": Self.ending(of: facts.filename).name, "summary": checked.details.summary,
-            "summary_origin": checked.origin.rawValue, "category": checked.details.category,
-            "date": checked.date.text, "signed": checked.details.signed, "signed_by": checked.details.signedBy,
-            "received": checked.details.received, "late_reason": checked.details.lateReason,
-            "media_type": inspected.mediaType, "pages": inspected.pages.map { String($0) } ?? "",
-            "size": String(facts.size), "sha256": facts.digest.hex, "uploader": filer.uploader,
-            "through": filer.through ?? "",
-        ]
+        var values = Dictionary(uniqueKeysWithValues: checked.details.said.map { ($0.name, $0.value) })
+        values.merge([
+            "filename": Self.ending(of: facts.filename).name, "summary_origin": checked.origin.rawValue,
+            "date": checked.date.text, "media_type": inspected.mediaType,
+            "pages": inspected.pages.map { String($0) } ?? "", "size": String(facts.size), "sha256": facts.digest.hex,
+            "uploader": filer.uploader, "through": filer.through ?? "",
+        ]) { $1 }
+        return values
     }
 }
 

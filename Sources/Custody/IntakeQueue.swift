@@ -141,13 +141,13 @@ extension Vault {
             quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil)
         let draft = Draft(
             signer: .person(acting), items: items, fields: detail.commitments, act: .intakeReceived(act))
-        return Prepared(received: received, draft: draft) { recorded in
+        return Prepared(received: received, drafts: [draft]) { recorded in
             .queued(
                 received.upload,
                 IntakeReceipt(
                     upload: received.upload, filename: Self.ending(of: facts.filename).name,
-                    recorded: recorded.statement.time, sha256: facts.digest.hex, index: recorded.statement.index,
-                    checkpoint: recorded.checkpoint, size: facts.size,
+                    recorded: recorded[0].statement.time, sha256: facts.digest.hex, index: recorded[0].statement.index,
+                    checkpoint: recorded[0].checkpoint, size: facts.size,
                     quarantined: inspected.outcome == .quarantined))
         }
     }

@@ -491,13 +491,15 @@ extension Vault {
         guard detail.commitments == statement.fields else { throw VaultError.tampered(code: "detail.fields") }
         guard case .person(let author) = statement.author else { throw VaultError.tampered(code: "author.unknown") }
         let filer = try filer(author, in: act.batch, db)
-        guard detail["uploader"] == filer.uploader, detail["through"] == filer.through else {
+        guard detail["uploader"] == filer.uploader, detail["through"] ?? "" == filer.through ?? "" else {
             throw VaultError.tampered(code: "detail.uploader")
         }
         return DocumentFacts(
             id: act.document, pupilFile: pupilFile, index: statement.index, recorded: statement.time,
             quarantine: act.quarantine, filer: filer,
-            fields: detail.fields.mapValues { String(decoding: $0.value, as: UTF8.self) })
+            fields: detail.fields.filter { !$0.value.value.isEmpty }.mapValues {
+                String(decoding: $0.value, as: UTF8.self)
+            })
     }
 
     /// A detail key of a pupil file, as the statement that brought it commits to it; remembered for the session.

@@ -139,16 +139,18 @@ extension Vault {
         let draft = try restrictedDraft(
             document, values, received.fileKey, to: addresses(keepers, authority),
             brought: .init(upload: received.upload, payload: received.payload(boundTo: document.bytes)), acting)
-        return Prepared(received: received, draft: draft) { recorded in
+        return Prepared(received: received, drafts: [draft]) { recorded in
             acting.memory.with { $0.restrictedFiled[document] = keepers.count }
             return .filed(
                 received.upload,
                 Receipt(
                     document: document, pupilReference: pupil.reference,
-                    filename: Self.ending(of: received.filename).name, recorded: recorded.statement.time,
-                    sha256: received.digest.hex, index: recorded.statement.index, checkpoint: recorded.checkpoint,
+                    filename: Self.ending(of: received.filename).name, recorded: recorded[0].statement.time,
+                    sha256: received.digest.hex, index: recorded[0].statement.index,
+                    checkpoint: recorded[0].checkpoint,
                     mediaType: inspected.mediaType, pages: inspected.pages, size: received.size,
-                    quarantined: inspected.outcome == .quarantined, earlier: nil, isRestricted: true))
+                    quarantined: inspected.outcome == .quarantined, earlier: nil, isRestricted: true,
+                    documents: [document]))
         }
     }
 
@@ -281,7 +283,7 @@ extension Vault {
             }
             let moved = try moved(to: id, detail, by: author, at: statement.time, known.pupilFile, head.authority, db)
             let filer = try moved?.filer ?? filer(author, in: nil, db)
-            guard detail["uploader"] == filer.uploader, detail["through"] == filer.through else {
+            guard detail["uploader"] == filer.uploader, detail["through"] ?? "" == filer.through ?? "" else {
                 throw VaultError.tampered(code: "detail.uploader")
             }
             let keepers = known.keeping.keepers(head.authority).filter { known.keeping.sealedTo.contains($0.identity) }

@@ -251,6 +251,7 @@ extension Vault {
             }
             let ended = Set(abandoned.map(\.id))
             try workspace.remove(old.map(\.id).filter { !ended.contains($0) })
+            try workspace.removeEndedDrafts(before: limit)
             arrivals.dropIdle(clock.monotonic())
             flushFailures(force: false)
             try sweepStaging()

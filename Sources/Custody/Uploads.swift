@@ -77,10 +77,12 @@ extension Vault {
             earlier: try earlier(received.digest, for: received.pupilFile, acting))
     }
 
-    /// The person's own uploads that wait, oldest first.
+    /// The person's own uploads that wait, oldest first; without those that belong to notes they are writing.
     public func pendingUploads(as acting: Acting) throws(VaultError) -> [PendingUpload] {
         try rethrowing("pending") {
-            try workspace.uploads(of: acting.person, in: UploadState.held).compactMap { upload in
+            let drafted = Set(try openDrafts(acting).flatMap { [$0.attached, $0.typed].compactMap { $0 } })
+            return try workspace.uploads(of: acting.person, in: UploadState.held).compactMap { upload in
+                if drafted.contains(upload.id) { return nil }
                 let (received, details) = try reopen(upload, acting)
                 // Filed just before a crash: it waits no longer.
                 if try isFiled(upload.id, acting) {
@@ -160,7 +162,7 @@ extension Vault {
 
     /// Whether an upload of this person's is in the ledger, as a document or in the intake queue.
     private func isFiled(_ upload: UploadID, _ acting: Acting) throws -> Bool {
-        if try filing(ofUpload: upload, acting) != nil { return true }
+        if try !filings(ofUpload: upload, acting).isEmpty { return true }
         return try queued(upload, acting) != nil
     }
 
@@ -232,7 +234,7 @@ extension Vault {
     }
 
     /// A held upload as it was received.
-    private func reopen(_ upload: Workspace.Upload, _ acting: Acting) throws -> (Received, FilingDetails) {
+    func reopen(_ upload: Workspace.Upload, _ acting: Acting) throws -> (Received, FilingDetails) {
         let facts = try facts(of: upload, acting)
         guard let arrived = facts.arrived else { throw VaultError.tampered(code: "upload.facts") }
         let header = try Header(parsing: upload.header)
@@ -265,31 +267,43 @@ extension Vault {
                         UNION ALL SELECT upload FROM restricted WHERE id = ?1 AND upload IS NOT NULL
                         """, arguments: [Data(document.bytes)])
             }
-            guard let upload = upload.flatMap({ UploadID($0) }), let receipt = try receipt(ofUpload: upload, acting)
+            guard let upload = upload.flatMap({ UploadID($0) }),
+                let receipt = try receipts(ofUpload: upload, acting).first(where: { $0.document == document })
             else { throw VaultError.notFound }
             return receipt
         }
     }
 
-    /// The receipt of an upload that this person filed; nil where it is not filed.
+    /// The receipt of an upload that this person filed, of the pupil that it was uploaded for; nil where it is not filed.
     func receipt(ofUpload upload: UploadID, _ acting: Acting) throws -> Receipt? {
-        guard let row = try workspace.upload(upload, of: acting.person), row.state != .gone,
-            let (statement, document, tag, checkpoint) = try filing(ofUpload: upload, acting)
-        else { return nil }
+        try receipts(ofUpload: upload, acting).first
+    }
+
+    /// A receipt for each document that an upload of this person's became: one for each pupil that it is about.
+    private func receipts(ofUpload upload: UploadID, _ acting: Acting) throws -> [Receipt] {
+        guard let row = try workspace.upload(upload, of: acting.person), row.state != .gone else { return [] }
+        let filings = try filings(ofUpload: upload, acting)
+        guard !filings.isEmpty else { return [] }
         let facts = try facts(of: row, acting)
-        guard let arrived = facts.arrived, let pupilFile = facts.announced.pupilFile,
-            let pupil = recorder.authority.pupils[pupilFile]
-        else { throw VaultError.tampered(code: "upload.facts") }
+        guard let arrived = facts.arrived, let announced = facts.announced.pupilFile else {
+            throw VaultError.tampered(code: "upload.facts")
+        }
         if row.state != .filed { try settle(reopen(row, acting).0, acting) }
-        return Receipt(
-            document: document, pupilReference: pupil.reference,
-            filename: Self.ending(of: facts.announced.filename).name, recorded: statement.time,
-            sha256: arrived.digest.hex, index: statement.index, checkpoint: checkpoint,
-            mediaType: arrived.inspected.mediaType, pages: arrived.inspected.pages, size: facts.announced.length,
-            quarantined: arrived.inspected.outcome == .quarantined,
-            earlier: try tag.flatMap { tag in
-                try pool.read { db in try earlier(tag, before: statement.index, db) }?.document
-            }, isRestricted: tag == nil)
+        return try filings.map { filing in
+            // A restricted one names no pupil file.
+            guard let pupil = recorder.authority.pupils[filing.statement.pupilFile ?? announced] else {
+                throw VaultError.tampered(code: "upload.facts")
+            }
+            return Receipt(
+                document: filing.document, pupilReference: pupil.reference,
+                filename: Self.ending(of: facts.announced.filename).name, recorded: filing.statement.time,
+                sha256: arrived.digest.hex, index: filing.statement.index, checkpoint: filing.checkpoint,
+                mediaType: arrived.inspected.mediaType, pages: arrived.inspected.pages,
+                size: facts.announced.length, quarantined: arrived.inspected.outcome == .quarantined,
+                earlier: try filing.tag.flatMap { tag in
+                    try pool.read { db in try earlier(tag, before: filing.statement.index, db) }?.document
+                }, isRestricted: filing.tag == nil, documents: filings.map(\.document))
+        }
     }
 
     /// The receipt of an upload that this station put into the intake queue; nil where it did not.
@@ -306,27 +320,28 @@ extension Vault {
             quarantined: act.quarantine != nil)
     }
 
-    /// The statement by which this person filed an upload, the document that it became, its content's tag unless it is
+    /// A statement by which this person filed an upload, the document that it became, its content's tag unless it is
     /// restricted, and the note of the ledger that ends with it.
-    private func filing(
-        ofUpload upload: UploadID, _ acting: Acting
-    ) throws -> (statement: Statement, document: DocumentID, tag: [UInt8]?, checkpoint: String)? {
+    private typealias OwnFiling = (statement: Statement, document: DocumentID, tag: [UInt8]?, checkpoint: String)
+
+    /// These of an upload, in the order of the ledger.
+    private func filings(ofUpload upload: UploadID, _ acting: Acting) throws -> [OwnFiling] {
         try recorder.read(pool) { db, _ in
-            guard
-                let index = try UInt64.fetchIndex(
-                    db,
-                    sql: """
-                        SELECT idx FROM document WHERE upload = ?1 UNION ALL SELECT idx FROM restricted WHERE upload = ?1
-                        ORDER BY idx
-                        """, arguments: [Data(upload.bytes)])
-            else { return nil }
-            let statement = try recorder.statement(index, db).statement
-            guard let (document, tag) = statement.act.filed(upload), statement.author == .person(acting.person),
-                !recorder.isMoved(document),
-                let note = try String.fetchOne(
-                    db, sql: "SELECT note FROM checkpoint WHERE size = ?", arguments: [Int64(index) + 1])
-            else { return nil }
-            return (statement, document, tag, note)
+            try UInt64.fetchIndices(
+                db,
+                sql: """
+                    SELECT idx FROM document WHERE upload = ?1 UNION ALL SELECT idx FROM restricted WHERE upload = ?1
+                    ORDER BY idx
+                    """, arguments: [Data(upload.bytes)]
+            ).compactMap { index -> OwnFiling? in
+                let statement = try recorder.statement(index, db).statement
+                guard let (document, tag) = statement.act.filed(upload), statement.author == .person(acting.person),
+                    !recorder.isMoved(document),
+                    let note = try String.fetchOne(
+                        db, sql: "SELECT note FROM checkpoint WHERE size = ?", arguments: [Int64(index) + 1])
+                else { return nil }
+                return (statement, document, tag, note)
+            }
         }
     }
 
@@ -418,10 +433,9 @@ struct UploadFacts {
             "filename": announced.filename,
             "declared_type": announced.declaredType, "length": String(announced.length),
             "metadata": announced.metadata, "expected": announced.expected?.hex ?? "",
-            "nonce": Base64.encode(nonce.bytes), "header": header?.hex ?? "", "summary": details.summary,
-            "category": details.category, "date": details.date, "signed": details.signed,
-            "signed_by": details.signedBy, "received": details.received, "late_reason": details.lateReason,
+            "nonce": Base64.encode(nonce.bytes), "header": header?.hex ?? "",
         ]
+        values.merge(details.said.map { ($0.name, $0.value) }) { $1 }
         if let arrived {
             let inspected = arrived.inspected
             values.merge([
@@ -450,10 +464,7 @@ struct UploadFacts {
             expected: detail["expected"].flatMap(Digest.init(hex:)))
         self.nonce = nonce
         header = detail["header"].flatMap(Digest.init(hex:))
-        details = FilingDetails(
-            summary: detail["summary"] ?? "", category: detail["category"] ?? "", date: detail["date"] ?? "",
-            signed: detail["signed"] ?? "unknown", signedBy: detail["signed_by"] ?? "",
-            received: detail["received"] ?? "", lateReason: detail["late_reason"] ?? "")
+        details = FilingDetails { detail[$0] }
         guard let outcome = detail["outcome"] else { return }
         guard let digest = detail["sha256"].flatMap(Digest.init(hex:)),
             let payload = detail["payload"].flatMap(Digest.init(hex:)),

@@ -31,6 +31,8 @@ public final class Vault: Sendable {
     let failures: SignInFailures
     let challenges: Challenges
     let filingTurns = FilingTurns()
+    /// One act at a time on a person's notes that are being written. Taken before a filing turn, never within one.
+    let draftTurns = FilingTurns()
     let arrivals = Arrivals()
     let stationMemories = StationMemories()
     /// The sessions of people who are signed in on pages.

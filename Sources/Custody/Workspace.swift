@@ -3,7 +3,7 @@ import GRDB
 import Records
 
 /// What the service needs from day to day and no record rests on: uploads that wait to be filed, sealed to their
-/// uploaders, the last authenticator step each person used, and the last count of each passkey. Not backed up; `secure_delete` on.
+/// uploaders, notes that are being written, sealed to their writers, the last authenticator step each person used, and the last count of each passkey. Not backed up; `secure_delete` on.
 struct Workspace: Sendable {
     let queue: DatabaseQueue
 
@@ -32,6 +32,11 @@ struct Workspace: Sendable {
                         torn INTEGER NOT NULL CHECK (torn IN (0, 1)), header BLOB NOT NULL, facts BLOB NOT NULL,
                         tail BLOB NOT NULL) STRICT;
                     CREATE INDEX IF NOT EXISTS upload_owner ON upload (owner, state);
+                    CREATE TABLE IF NOT EXISTS draft (
+                        id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
+                        owner BLOB NOT NULL CHECK (length(owner) = 16), touched INTEGER NOT NULL,
+                        facts BLOB NOT NULL, filed BLOB CHECK (length(filed) = 16)) STRICT;
+                    CREATE INDEX IF NOT EXISTS draft_owner ON draft (owner);
                     """)
         }
     }
@@ -165,6 +170,76 @@ struct Workspace: Sendable {
         guard !ids.isEmpty else { return }
         try queue.write { db in
             for id in ids { try db.execute(sql: "DELETE FROM upload WHERE id = ?", arguments: [Data(id.bytes)]) }
+        }
+    }
+
+    /// Notes that somebody is writing, sealed to them.
+    struct Draft: Sendable {
+        let id: DraftID
+        let owner: PersonID
+        /// When it was last kept.
+        let touched: Timestamp
+        let facts: [UInt8]
+    }
+
+    /// Writes a draft, new or changed; false where it is somebody else's, or over. Durable on return.
+    func put(_ draft: Draft) throws -> Bool {
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO draft (id, owner, touched, facts) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (id) DO UPDATE SET touched = excluded.touched, facts = excluded.facts
+                    WHERE draft.owner = excluded.owner AND draft.facts != x''
+                    """,
+                arguments: [
+                    Data(draft.id.bytes), Data(draft.owner.bytes), draft.touched.milliseconds, Data(draft.facts),
+                ])
+            return db.changesCount == 1
+        }
+    }
+
+    /// A person's drafts, whichever was kept last first.
+    func drafts(of owner: PersonID) throws -> [Draft] {
+        try queue.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM draft WHERE owner = ? AND facts != x'' ORDER BY touched DESC, id",
+                arguments: [Data(owner.bytes)])
+        }.compactMap { row in
+            DraftID(row["id"] as Data).map {
+                Draft(
+                    id: $0, owner: owner, touched: Timestamp(milliseconds: row["touched"]),
+                    facts: [UInt8](row["facts"] as Data))
+            }
+        }
+    }
+
+    /// Ends a draft: what was sealed of it is overwritten; that there was one, and which upload it was filed as, stays known
+    /// for a while. Durable on return.
+    func end(_ draft: DraftID, of owner: PersonID, filedAs upload: UploadID?, at now: Timestamp) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "UPDATE draft SET facts = x'', filed = ?, touched = ? WHERE id = ? AND owner = ?",
+                arguments: [
+                    upload.map { Data($0.bytes) }, now.milliseconds, Data(draft.bytes), Data(owner.bytes),
+                ])
+        }
+    }
+
+    /// Whether a person's draft is over, and the upload that it was filed as.
+    func ended(_ draft: DraftID, of owner: PersonID) throws -> (isOver: Bool, upload: UploadID?) {
+        try queue.read { db in
+            let row = try Row.fetchOne(
+                db, sql: "SELECT filed FROM draft WHERE id = ? AND owner = ? AND facts = x''",
+                arguments: [Data(draft.bytes), Data(owner.bytes)])
+            return (row != nil, (row?["filed"] as Data?).flatMap { UploadID($0) })
+        }
+    }
+
+    /// Forgets drafts that are over since an instant.
+    func removeEndedDrafts(before instant: Timestamp) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "DELETE FROM draft WHERE facts = x'' AND touched < ?", arguments: [instant.milliseconds])
         }
     }
 

@@ -16,11 +16,16 @@ public struct FilingDetails: Hashable, Sendable {
     public var lateReason: String
     /// Whom it is about, where it says what a member of staff may have done: then it is restricted.
     public var concerning: StaffConcern?
+    /// Of notes of a meeting: with whom, when, and who attended.
+    public var meeting: MeetingDetails
+    /// The other pupils that it is about, each with a summary of their own.
+    public var alsoAbout: [AlsoAbout]
 
     /// Details; what is left out is empty.
     public init(
         summary: String = "", category: String = "", date: String = "", signed: String = "unknown",
-        signedBy: String = "", received: String = "", lateReason: String = "", concerning: StaffConcern? = nil
+        signedBy: String = "", received: String = "", lateReason: String = "", concerning: StaffConcern? = nil,
+        meeting: MeetingDetails = MeetingDetails(), alsoAbout: [AlsoAbout] = []
     ) {
         self.summary = summary
         self.category = category
@@ -30,7 +35,31 @@ public struct FilingDetails: Hashable, Sendable {
         self.received = received
         self.lateReason = lateReason
         self.concerning = concerning
+        self.meeting = meeting
+        self.alsoAbout = alsoAbout
     }
+
+    /// What is said, by the names that the fields have in lines of JSON and in `Upload-Metadata`.
+    ///
+    /// - Parameter said: a field's text; nil or empty where it was left out.
+    public init(said: (String) -> String?) {
+        self.init(
+            summary: said("summary") ?? "", category: said("category") ?? "", date: said("date") ?? "",
+            signed: said("signed").flatMap { $0.isEmpty ? nil : $0 } ?? "unknown", signedBy: said("signed_by") ?? "",
+            received: said("received") ?? "", lateReason: said("late_reason") ?? "")
+        for (name, value) in MeetingDetails.fields { meeting[keyPath: value] = said(name) ?? "" }
+    }
+
+    /// The same, to be read by it again; whom it concerns and which other pupils it is about are not among it.
+    public var said: [(name: String, value: String)] {
+        [
+            ("summary", summary), ("category", category), ("date", date), ("signed", signed), ("signed_by", signedBy),
+            ("received", received), ("late_reason", lateReason),
+        ] + MeetingDetails.fields.map { ($0.name, meeting[keyPath: $0.value]) }
+    }
+
+    /// The names of what is said.
+    public static let saidNames = FilingDetails().said.map(\.name)
 }
 
 /// How a summary came about.
@@ -82,6 +111,7 @@ public func decide(
     guard ["yes", "no", "unknown"].contains(details.signed) else { throw .signedUnknownWord }
     if let concern = details.concerning { details.concerning = try decide(concern) }
     let date = try DocumentDate(typed: details.date)
+    if let problem = decideMeeting(&details, on: date, policies: policies, today: today).first { throw problem }
     if !details.received.isEmpty {
         let received = try DocumentDate(typed: details.received)
         details.received = received.text
@@ -98,6 +128,21 @@ public func decide(
         default: .changed
         }
     return CheckedDetails(details: details, date: date, origin: origin)
+}
+
+/// Everything that is wrong with what is said of a meeting, in the order of its form; what is wrong with its date first.
+///
+/// - Parameter today: the day now in the school's time zone, as `2026-11-23`.
+public func meetingProblems(with details: FilingDetails, policies: Policies, today: String) -> [Refusal] {
+    var details = details
+    details.lateReason = trimmed(details.lateReason)
+    do {
+        return decideMeeting(
+            &details, on: try DocumentDate(typed: details.date), policies: policies, today: today)
+    } catch {
+        let problems = decideMeeting(&details, on: .undated, policies: policies, today: today)
+        return problems.map { $0.meetingField == "date" && !details.date.isEmpty ? error : $0 }
+    }
 }
 
 /// Decides whether it is said whom a document about members of staff concerns.

@@ -12,6 +12,8 @@ public struct Policies: Sendable {
     public let access: AccessPolicy
     /// `sessions.yaml`.
     public let sessions: SessionPolicy
+    /// `agencies.yaml`.
+    public let agencies: AgencyPolicy
     /// `categories.yaml`.
     public let categories: CategoryPolicy
     /// `file-types.yaml`.
@@ -23,7 +25,8 @@ public struct Policies: Sendable {
 
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
-        "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml",
+        "acceptable-use.yaml", "access.yaml", "agencies.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
+        "school.yaml",
         "sessions.yaml",
     ]
 
@@ -41,12 +44,14 @@ public struct Policies: Sendable {
         acceptableUse = try Self.decode("acceptable-use.yaml", files)
         access = try Self.decode("access.yaml", files)
         sessions = try Self.decode("sessions.yaml", files)
+        agencies = try Self.decode("agencies.yaml", files)
         categories = try Self.decode("categories.yaml", files)
         fileTypes = try Self.decode("file-types.yaml", files)
         limits = try Self.decode("limits.yaml", files)
         try acceptableUse.check()
         try sessions.check()
         try school.check()
+        try agencies.check()
         try categories.check()
         try fileTypes.check()
         try limits.check()
@@ -327,6 +332,34 @@ public struct CategoryPolicy: Codable, Hashable, Sendable {
     func check() throws(Refusal) {
         guard !categories.isEmpty, Set(categories.map(\.id)).count == categories.count else {
             throw .policyUnreadable("policies/categories.yaml: each category has an id of its own")
+        }
+    }
+}
+
+/// The agencies that the school works with.
+public struct AgencyPolicy: Codable, Hashable, Sendable {
+    /// One agency.
+    public struct Agency: Codable, Hashable, Sendable {
+        /// The word kept in the record.
+        public let id: String
+        /// What people see.
+        public let title: String
+    }
+    /// The agencies, in the order people see them.
+    public let agencies: [Agency]
+
+    /// The title of an agency; nil for one that is not on the list.
+    public func title(of id: String) -> String? { agencies.first { $0.id == id }?.title }
+
+    func check() throws(Refusal) {
+        let ids = agencies.map(\.id)
+        guard Set(ids).count == ids.count, !ids.contains(MeetingDetails.otherAgency),
+            ids.allSatisfy({ $0.wholeMatch(of: /[a-z][a-z0-9-]{0,39}/) != nil }),
+            agencies.allSatisfy({ (1...200).contains($0.title.count) })
+        else {
+            throw .policyUnreadable(
+                "policies/agencies.yaml: each agency has an id of its own, in small letters, and a title; other is none"
+            )
         }
     }
 }

@@ -42,6 +42,14 @@ extension Refusal {
     public static let summaryIsFilename = Refusal(
         code: "summary.file-name", message: "The summary is only the file's name.",
         hint: "Write in a few words what the document is, 1 to 500 characters.")
+    /// One document about several pupils that concerns a member of staff, too.
+    public static let staffSeveralPupils = Refusal(
+        code: "staff.several-pupils",
+        message: "What concerns a member of staff is kept apart, and filed for one pupil at a time.",
+        hint: "File it for one of the pupils; then once more for each other. Nothing was filed.")
+    /// The same pupil twice among those that a document is about.
+    public static let pupilNamedTwice = Refusal(
+        code: "pupil.twice", message: "The same pupil is named twice.", hint: "Leave one of them out.")
     /// A received date without a reason for being late.
     public static let lateReasonMissing = Refusal(
         code: "received.late", message: "This reached the school more than 24 hours ago.",

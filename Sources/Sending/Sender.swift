@@ -145,11 +145,12 @@ public struct Sender: Sendable {
         let details = order.details
         let said = [
             ("filename", file.name), ("sha256", file.digest.hex), ("pupil", order.pupil), ("batch", order.batch),
-            ("again", order.again ? nil : "no"), ("category", details.category), ("date", details.date),
-            ("summary", details.summary), ("signed", details.signed), ("signed_by", details.signedBy),
-            ("received", details.received), ("late_reason", details.lateReason),
-        ].compactMap { key, value in value.flatMap { $0.isEmpty ? nil : "\(key) \(Self.encoded($0))" } }
-        var headers = [("Upload-Length", String(file.size)), ("Upload-Metadata", said.joined(separator: ","))]
+            ("again", order.again ? nil : "no"),
+        ]
+        let pairs = (said + details.said.map { ($0.name, Optional($0.value)) }).compactMap { key, value in
+            value.flatMap { $0.isEmpty ? nil : "\(key) \(Self.encoded($0))" }
+        }
+        var headers = [("Upload-Length", String(file.size)), ("Upload-Metadata", pairs.joined(separator: ","))]
         var body: HTTPClientRequest.Body?
         if file.size <= Self.smallFile && !errand.beginsBare {
             let piece = try file.bytes(at: 0, count: Int(file.size))
@@ -238,8 +239,24 @@ public struct Sender: Sendable {
     // MARK: - 4 file
 
     private struct Filing: Encodable {
-        let upload, summary, category, date, signed, signedBy, received, lateReason: String
+        let upload: String
         let again: Bool
+        let details: FilingDetails
+
+        private struct Key: CodingKey {
+            let stringValue: String
+            var intValue: Int? { nil }
+            init(_ name: String) { stringValue = name }
+            init?(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(upload, forKey: Key("upload"))
+            try container.encode(again, forKey: Key("again"))
+            for (name, value) in details.said { try container.encode(value, forKey: Key(name)) }
+        }
     }
 
     private struct Outcome: Decodable {
@@ -250,14 +267,8 @@ public struct Sender: Sendable {
     }
 
     private func file(_ upload: UploadID, _ order: Order) async throws -> Delivery {
-        let details = order.details
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        let body = try encoder.encode([
-            Filing(
-                upload: upload.text, summary: details.summary, category: details.category, date: details.date,
-                signed: details.signed, signedBy: details.signedBy, received: details.received,
-                lateReason: details.lateReason, again: order.again)
+        let body = try JSONEncoder().encode([
+            Filing(upload: upload.text, again: order.again, details: order.details)
         ])
         let answer = try await line.ask(
             .POST, "/api/v1/documents", [("Content-Type", "application/json")], body: .bytes(ByteBuffer(bytes: body)))

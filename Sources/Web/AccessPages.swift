@@ -26,6 +26,8 @@ struct AccessPage {
     struct Line {
         let id: String
         let text: String
+        /// Whom else it is about: whoever reads it reads that, too.
+        let others: String?
         let chosen: Bool
     }
     let chrome: Chrome
@@ -39,6 +41,8 @@ struct AccessPage {
     let some: Bool
     let documents: [Line]
     let documentError: String?
+    /// How many of the documents are about other pupils, too.
+    let shared: String?
     let until: Field
     let longest: String
     let reason: Field
@@ -64,6 +68,7 @@ private func accessPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
     let accesses = try vault.accesses(to: pupil.pupilFile, as: acting)
     let chronology = try vault.chronology(of: pupil.pupilFile, newestFirst: true, count: Share.most, as: acting)
     let chosen = Set(visit.form.all("document"))
+    let shared = try vault.sharedDocuments(of: pupil.pupilFile, as: acting)
     let what = visit.form["what"].isEmpty ? "some" : visit.form["what"]
     let people = try vault.people(as: acting).filter { person in
         person.id != acting.person && person.standing.isConfirmed && person.suspended == nil
@@ -95,9 +100,16 @@ private func accessPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
                 entry.document.map {
                     .init(
                         id: $0.id.text, text: "\(words.date(entry.occurred)): \(entry.summary)",
+                        others: shared[$0.id].map { pupils in
+                            "It is also about \(pupils.map { "\($0.name) (\($0.reference))" }.joined(separator: ", ")): whoever reads it reads that, too."
+                        },
                         chosen: chosen.contains($0.id.text))
                 }
-            }, documentError: error("what"), until: Field(value: visit.form["until"], error: error("until")),
+            }, documentError: error("what"),
+            shared: shared.isEmpty
+                ? nil
+                : "\(words.count(shared.count, "document")) of this file \(shared.count == 1 ? "is" : "are") about other pupils, too. Whoever is given the whole file reads what stands there about them.",
+            until: Field(value: visit.form["until"], error: error("until")),
             longest: words.count(vault.policies.access.longestAccessDays, "day"),
             reason: Field(value: visit.form["reason"], error: error("reason")), path: path,
             csrf: visit.session?.csrf ?? ""), status: refusal == nil ? .ok : .unprocessableContent)

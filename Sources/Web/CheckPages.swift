@@ -4,7 +4,8 @@ import Records
 import Sealing
 
 private let detailNames: Set<String> = [
-    "summary", "category", "date", "signed", "signed-by", "received", "late-reason", "again", "staff",
+    "summary", "category", "date", "signed", "signed-by", "received", "late-reason", "again", "staff", "agency",
+    "agency-name", "time", "attendees", "written", "received-from",
 ]
 
 let checkRoutes: [Route] = [
@@ -46,10 +47,16 @@ struct CheckPage {
         let received: Field
         let lateReason: Field
         let receivedOpen: Bool
+        let meeting: Meeting
         let discard: String
         let picture: String?
         let earlier: String?
         let concernsStaff: Bool
+    }
+    struct Meeting {
+        let form: MeetingForm
+        let isOpen: Bool
+        let several: String
     }
     let chrome: Chrome
     let pupil: PupilBanner
@@ -68,7 +75,8 @@ struct CheckPage {
 
 /// Which field of a row a refusal is about.
 private func fieldName(of refusal: Refusal) -> String? {
-    switch refusal.code.split(separator: ".").first {
+    if let field = refusal.meetingField { return field == "elsewhere" ? "agency" : field }
+    return switch refusal.code.split(separator: ".").first {
     case "summary": "summary"
     case "date": "date"
     case "category": "category"
@@ -154,6 +162,10 @@ private func row(
         signedChoices: signedChoices(details.signed), signedBy: field("signed-by", details.signedBy),
         received: field("received", details.received), lateReason: field("late-reason", details.lateReason),
         receivedOpen: !details.received.isEmpty || place == "received" || place == "late-reason",
+        meeting: .init(
+            form: MeetingForm(details, policies) { name in place == .some(name) ? words : nil },
+            isOpen: policies.categories.isMeeting(details.category) || refusal?.meetingField != nil,
+            several: "/file/\(pupil.reference)/meeting"),
         discard: "/check/\(pupil.reference)/discard/\(upload.id.text)",
         picture: found.outcome == .accepted && !textTypes.contains(found.mediaType)
             ? "/check/\(pupil.reference)/picture/\(upload.id.text)" : nil,
@@ -191,7 +203,7 @@ private func fileUploads(_ visit: Visit) throws -> Reply {
                 FilingDetails(
                     summary: value("summary"), category: value("category"), date: value("date"),
                     signed: value("signed"), signedBy: value("signed-by"), received: value("received"),
-                    lateReason: value("late-reason"))
+                    lateReason: value("late-reason"), meeting: form.meeting("." + text))
             ))
     }
     let typed = Dictionary(uniqueKeysWithValues: given)
@@ -263,6 +275,8 @@ private func discard(_ visit: Visit) throws -> Reply {
 struct ReceiptPage {
     struct Line {
         let reference: String
+        /// Whose it is, where there are several.
+        let pupil: String?
         let filename: String
         let facts: String
         let recorded: String
@@ -285,6 +299,8 @@ struct ReceiptPage {
     let checkpoint: String
     let next: Link
     let another: Link
+    /// The files it stands in, for who reads them.
+    let files: [Link]
     let waiting: Link?
     let batch: Link?
 }
@@ -297,16 +313,20 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
     }
     guard let last = receipts.max(by: { $0.index < $1.index }) else { throw Fault.noSuchPage }
     let left = try visit.vault.pendingUploads(as: acting).count
+    var pupils: [String] = []
+    for receipt in receipts where !pupils.contains(receipt.pupilReference) { pupils.append(receipt.pupilReference) }
     return visit.page(
         .receipt,
         ReceiptPage(
             chrome: visit.chrome("Receipt", back: Link(href: "/", text: "Home")),
-            heading: receipts.count == 1 ? "Filed" : "\(receipts.count) documents filed", pupil: last.pupilReference,
+            heading: receipts.count == 1 ? "Filed" : "\(receipts.count) documents filed",
+            pupil: pupils.joined(separator: ", "),
             by: acting.name, hasOrdinary: receipts.contains { !$0.isRestricted },
             hasRestricted: receipts.contains { $0.isRestricted }, lado: try visit.ladoAdvice(receipts),
             lines: receipts.map { receipt in
                 ReceiptPage.Line(
-                    reference: receipt.document.reference, filename: visible(receipt.filename),
+                    reference: receipt.document.reference,
+                    pupil: pupils.count > 1 ? receipt.pupilReference : nil, filename: visible(receipt.filename),
                     facts: visit.words.facts(receipt.mediaType, receipt.pages, receipt.size, visit.vault.policies),
                     recorded: visit.words.moment(receipt.recorded),
                     recordedExactly: receipt.recorded.iso8601, sha256: receipt.sha256,
@@ -315,6 +335,8 @@ private func showReceipts(_ visit: Visit) throws -> Reply {
             }, checkpoint: last.checkpoint,
             next: Link(href: "/file/\(last.pupilReference)", text: "File more for \(last.pupilReference)"),
             another: Link(href: "/file", text: "File for another pupil"),
+            files: acting.may(.read, in: visit.vault)
+                ? pupils.map { Link(href: "/pupils/\($0)", text: "See it in the pupil file \($0)") } : [],
             waiting: left == 0
                 ? nil : Link(href: "/", text: "\(visit.words.count(left, "file")) still waiting to be filed"),
             batch: try visit.vault.currentBatch(as: acting).map { batch in

@@ -14,7 +14,7 @@ private let linesShown = 100
 /// dates and ids.
 struct ChronologyView {
     static let query: Set<String> = [
-        "order", "from", "show", "period", "category", "type", "by", "batch", "since", "until",
+        "order", "from", "show", "period", "category", "type", "agency", "by", "batch", "since", "until",
     ]
 
     let reference: String
@@ -36,7 +36,9 @@ struct ChronologyView {
         choice.lane = lane
         choice.newestFirst = query["order"] != "oldest"
         first = try visit.number("from", in: 1...10_000_000, otherwise: 1)
-        for (name, path) in [("category", \ChronologyChoice.category), ("type", \.mediaType)] {
+        for (name, path) in [
+            ("category", \ChronologyChoice.category), ("type", \.mediaType), ("agency", \.agency),
+        ] {
             guard query[name].utf8.count <= 120, query[name].utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
                 throw Fault.noSuchPage
             }
@@ -88,7 +90,8 @@ struct ChronologyView {
         var parts = ["order=\(view.choice.newestFirst ? "newest" : "oldest")", "show=\(show)"]
         for (name, value) in [
             ("period", view.period), ("category", view.choice.category), ("type", view.choice.mediaType),
-            ("by", view.choice.author?.text ?? ""), ("batch", view.choice.batch?.text ?? ""),
+            ("agency", view.choice.agency), ("by", view.choice.author?.text ?? ""),
+            ("batch", view.choice.batch?.text ?? ""),
         ] where !value.isEmpty {
             parts.append(name + "=" + Self.escaped(value))
         }
@@ -168,6 +171,12 @@ struct ChronologyLine {
 }
 
 extension Visit {
+    /// An agency as people see it.
+    func title(ofAgency id: String) -> String {
+        id == MeetingDetails.otherAgency
+            ? "another agency" : vault.policies.agencies.title(of: id) ?? "an agency that is no longer listed"
+    }
+
     /// A category as people see it.
     func title(ofCategory id: String) -> String {
         EntryKind.named(inCategory: id)?.title ?? vault.policies.categories.title(of: id) ?? id
@@ -188,6 +197,7 @@ struct ChronologyFilters {
     let batch: String?
     let categories: [Choice]
     let types: [Choice]
+    let agencies: [Choice]
     let people: [Choice]
     let since: Field
     let until: Field
@@ -223,6 +233,10 @@ struct ChronologyFilters {
         types = chronology.mediaTypes.filter { !$0.isEmpty }.sorted().map {
             Choice(value: $0, title: words.fileType($0, visit.vault.policies), chosen: $0 == choice.mediaType)
         }
+        agencies = (visit.vault.policies.agencies.agencies.map(\.id) + [MeetingDetails.otherAgency])
+            .filter(chronology.agencies.contains).map {
+                Choice(value: $0, title: visit.title(ofAgency: $0), chosen: $0 == choice.agency)
+            }
         people = chronology.authors.map {
             Choice(value: $0.id.text, title: $0.name, chosen: $0.id == choice.author)
         }
@@ -237,6 +251,7 @@ struct ChronologyFilters {
         until = day("until", choice.period?.upperBound)
         var parts = [choice.category.isEmpty ? "" : visit.title(ofCategory: choice.category)]
         if !choice.mediaType.isEmpty { parts.append(words.fileType(choice.mediaType, visit.vault.policies)) }
+        if !choice.agency.isEmpty { parts.append("meetings with " + visit.title(ofAgency: choice.agency)) }
         if let author = choice.author {
             parts.append("filed by " + (chronology.authors.first { $0.id == author }?.name ?? "somebody else"))
         }

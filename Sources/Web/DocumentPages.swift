@@ -57,7 +57,11 @@ struct DocumentPage {
     let text: String?
     let seen: String
     let marks: [String]
+    let meeting: [MeetingFact]
     let entry: String?
+    /// The other pupils in whose files it stands, for who reads every file.
+    let others: [Link]
+    let hasOthers: Bool
     /// Where it is moved out of the pupil's file, for who may.
     let move: String?
     let csrf: String
@@ -92,6 +96,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             }) : nil
     let acting = try visit.acting
     let readsFile = facts.restricted == nil && acting.may(.read, in: visit.vault)
+    let others = readsFile ? try visit.otherFiles(of: id) : []
     let back =
         readsFile
         ? Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")
@@ -108,7 +113,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
                 back: back, wide: true),
             pupil: PupilBanner(pupil, words), reference: reference, path: path, summary: facts.summary,
             kind: policies.categories.title(of: facts.fields["category"] ?? "") ?? "",
-            date: words.date(facts.fields["date"] ?? ""),
+            date: words.date(facts.fields["date"] ?? "", at: facts.fields["time"] ?? ""),
             signed: words.signed(facts.fields["signed"] ?? "", by: facts.fields["signed_by"] ?? ""),
             found: words.facts(facts.mediaType, facts.pages, facts.size, policies), filename: visible(facts.filename),
             recorded: words.moment(facts.recorded), recordedBy: facts.filer.text, sha256: facts.sha256,
@@ -116,7 +121,8 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) }, sheet: sheet, text: text,
             seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
-            entry: readsFile ? "/entries/\(facts.index)" : nil,
+            meeting: MeetingFact.facts(facts, words),
+            entry: readsFile ? "/entries/\(facts.index)" : nil, others: others, hasOthers: !others.isEmpty,
             move: readsFile && acting.may(.holdRestricted, in: visit.vault) ? "\(path)/move" : nil,
             csrf: visit.session?.csrf ?? "",
             size: words.size(facts.size)))

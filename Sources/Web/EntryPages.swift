@@ -291,7 +291,7 @@ private func showCorrectionForm(_ visit: Visit) throws -> Reply {
         kind: .correction,
         values: [
             .date: entry.occurred == "undated" ? "undated" : visit.words.date(entry.occurred),
-            .time: entry.made?[.time] ?? "",
+            .time: entry.time,
             .received: visit.words.longDay(visit.now),
         ], problems: [])
     return visit.correctionForm(entry, pupil, form)
@@ -400,7 +400,7 @@ struct EntrySaid {
     init(_ entry: ChronologyEntry, _ words: Wording) {
         kind = entry.made?.kind.title ?? entry.title
         summary = entry.summary
-        when = words.date(entry.occurred, at: entry.made?[.time] ?? "")
+        when = words.date(entry.occurred, at: entry.time)
         author = entry.author
         recorded = words.moment(entry.recorded)
         href = "/entries/\(entry.index)"
@@ -496,7 +496,9 @@ extension Wording {
 
     /// Whether a document or an entry was recorded more than 24 hours after it was received (F-04).
     func isLate(_ entry: ChronologyEntry) -> Bool {
-        guard entry.isRecord, let received = entry.received else { return false }
+        guard entry.isRecord else { return false }
+        if let document = entry.document, isLateMeeting(document) { return true }
+        guard let received = entry.received else { return false }
         return school.isLate(
             received: received, time: entry.made?[.receivedTime] ?? "", recorded: entry.recorded)
     }

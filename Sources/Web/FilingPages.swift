@@ -77,6 +77,15 @@ struct CommonValues {
     var summary = ""
 
     static let names: Set<String> = ["csrf", "category", "date", "signed", "summary"]
+
+    init() {}
+
+    init(_ form: Form) {
+        category = form["category"]
+        date = trimmed(form["date"])
+        signed = form["signed"]
+        summary = form["summary"]
+    }
 }
 
 struct UploadPage {
@@ -126,10 +135,7 @@ private func uploadPage(
             category: Field(error: errors["category"]), date: Field(value: common.date, error: errors["date"]),
             signed: signedChoices(common.signed), summary: Field(value: common.summary, error: errors["summary"]),
             files: Field(error: errors["files"]),
-            accepted: policies.fileTypes.bySize.map {
-                "\($0.titles.joined(separator: ", ")) up to \(visit.words.size($0.largestBytes))"
-            }.joined(separator: "; "),
-            endings: policies.fileTypes.types.flatMap(\.extensions).map { "." + $0 }.joined(separator: ","),
+            accepted: acceptedFiles(policies, visit.words), endings: acceptedEndings(policies),
             waiting: waiting == 0
                 ? nil
                 : Link(
@@ -140,6 +146,17 @@ private func uploadPage(
         status: errors.isEmpty ? .ok : .unprocessableContent)
 }
 
+/// What can be uploaded, by size, in words.
+func acceptedFiles(_ policies: Policies, _ words: Wording) -> String {
+    policies.fileTypes.bySize.map { "\($0.titles.joined(separator: ", ")) up to \(words.size($0.largestBytes))" }
+        .joined(separator: "; ")
+}
+
+/// The same for a field that chooses files: `.pdf,.tif`.
+func acceptedEndings(_ policies: Policies) -> String {
+    policies.fileTypes.types.flatMap(\.extensions).map { "." + $0 }.joined(separator: ",")
+}
+
 /// A file that was not taken, and why.
 struct NotTaken: Sendable {
     let filename: String
@@ -147,7 +164,7 @@ struct NotTaken: Sendable {
 }
 
 /// Reads an upload form as it streams in: fields first, then each file straight into the vault, none held here.
-private struct FileIntake: ~Copyable {
+struct FileIntake: ~Copyable {
     private enum Part {
         case none
         case field(String, [UInt8])
@@ -156,28 +173,54 @@ private struct FileIntake: ~Copyable {
     }
 
     private static let mostFieldBytes = 16 << 10
-    private static let mostFiles = 200
 
-    let visit: Visit
-    let acting: Acting
-    let pupil: Pupil
-    private(set) var common = CommonValues()
+    private let visit: Visit
+    private let acting: Acting
+    private let pupil: Pupil
+    private let names: Set<String>
+    private let mostFiles: Int
+    private let keep: (Received, Form) throws(VaultError) -> Void
+    private(set) var form = Form()
     private(set) var held = 0
     private(set) var notTaken: [NotTaken] = []
-    private var form = Form()
     private var checked = false
     private var files = 0
     private var part = Part.none
     private var filename = ""
     private var reception: Reception?
 
-    init(_ visit: Visit, _ acting: Acting, _ pupil: Pupil) {
+    private init(
+        _ visit: Visit, _ pupil: Pupil, _ names: Set<String>, _ mostFiles: Int,
+        _ keep: @escaping (Received, Form) throws(VaultError) -> Void
+    ) throws {
         self.visit = visit
-        self.acting = acting
+        acting = try visit.acting
         self.pupil = pupil
+        self.names = names
+        self.mostFiles = mostFiles
+        self.keep = keep
     }
 
-    mutating func take(_ event: MultipartParser.Event) throws {
+    /// Reads a form of these fields, with files in the field `files`.
+    ///
+    /// - Parameter keep: does something with each file that was received, knowing the fields; what it refuses is not taken.
+    static func run(
+        _ visit: Visit, _ pupil: Pupil, fields: Set<String>, mostFiles: Int,
+        keep: @escaping (Received, Form) throws(VaultError) -> Void
+    ) async throws -> FileIntake {
+        var parser = try MultipartParser(
+            boundary: MultipartParser.boundary(fromContentType: visit.request.headers[.contentType] ?? ""))
+        var intake = try FileIntake(visit, pupil, fields, mostFiles, keep)
+        for try await buffer in visit.request.body {
+            try buffer.withUnsafeReadableBytes { bytes in
+                try parser.feed(bytes) { try intake.take($0) }
+            }
+        }
+        try parser.finish()
+        return intake
+    }
+
+    private mutating func take(_ event: MultipartParser.Event) throws {
         switch event {
         case .part(let part): try begin(part)
         case .data(let bytes): try append(bytes)
@@ -198,7 +241,7 @@ private struct FileIntake: ~Copyable {
         part = .file
         if filename.isEmpty { return }
         files += 1
-        guard files <= Self.mostFiles else { throw Fault.tooLarge }
+        guard files <= mostFiles else { throw Fault.tooLarge }
         self.filename = filename
         do throws(VaultError) {
             reception = try visit.vault.beginUpload(
@@ -233,15 +276,12 @@ private struct FileIntake: ~Copyable {
         case .none: break
         case .field(let name, let value):
             guard let text = String(validating: value, as: UTF8.self) else { throw Fault.formUnreadable }
-            try form.add(name, text) { CommonValues.names.contains($0) ? .once : .unknown }
+            try form.add(name, text) { names.contains($0) ? .once : .unknown }
         case .file:
             guard let reception = reception.take() else { return }
             do throws(VaultError) {
                 let received = try reception.finish()
-                var details = FilingDetails(
-                    summary: common.summary, category: common.category, date: common.date, signed: common.signed)
-                if details.summary.isEmpty { details.summary = received.inspected.proposedSummary ?? "" }
-                _ = try visit.vault.hold(received, details: details, as: acting)
+                try keep(received, form)
                 held += 1
             } catch {
                 try note(error)
@@ -253,8 +293,6 @@ private struct FileIntake: ~Copyable {
         guard !checked else { return }
         checked = true
         try visit.checkToken(form["csrf"])
-        common = CommonValues(
-            category: form["category"], date: trimmed(form["date"]), signed: form["signed"], summary: form["summary"])
     }
 
     /// A refused file does not stop the others; what stops the vault does.
@@ -277,19 +315,18 @@ func trimmed(_ text: String) -> String {
 }
 
 private func receiveFiles(_ visit: Visit) async throws -> Reply {
-    let pupil = try visit.pupil()
-    var parser = try MultipartParser(
-        boundary: MultipartParser.boundary(fromContentType: visit.request.headers[.contentType] ?? ""))
-    var intake = FileIntake(visit, try visit.acting, pupil)
-    for try await buffer in visit.request.body {
-        try buffer.withUnsafeReadableBytes { bytes in
-            try parser.feed(bytes) { try intake.take($0) }
-        }
+    let (pupil, acting) = (try visit.pupil(), try visit.acting)
+    let intake = try await FileIntake.run(visit, pupil, fields: CommonValues.names, mostFiles: 200) {
+        (received, form) throws(VaultError) in
+        let common = CommonValues(form)
+        var details = FilingDetails(
+            summary: common.summary, category: common.category, date: common.date, signed: common.signed)
+        if details.summary.isEmpty { details.summary = received.inspected.proposedSummary ?? "" }
+        _ = try visit.vault.hold(received, details: details, as: acting)
     }
-    try parser.finish()
     if intake.notTaken.isEmpty {
         if intake.held > 0 { return .redirect("/check/\(pupil.reference)") }
-        return try uploadPage(visit, intake.common, errors: ["files": "Select at least one file"])
+        return try uploadPage(visit, CommonValues(intake.form), errors: ["files": "Select at least one file"])
     }
     return try checkPage(visit, pupil, notTaken: intake.notTaken)
 }

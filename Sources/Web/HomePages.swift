@@ -76,6 +76,13 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     href: "/check/\(pupil.reference)", text: words.count(uploads.count, "file"),
                     pupil: "\(pupil.name), born \(pupil.yearOfBirth), \(pupil.reference)"))
         }
+        for draft in try vault.drafts(as: acting) {
+            let pupil = try vault.pupil(draft.pupilFile, as: acting)
+            unfinished.append(
+                .init(
+                    href: "/meeting-notes/\(draft.id.text)", text: "notes of a meeting",
+                    pupil: "\(pupil.name), born \(pupil.yearOfBirth), \(pupil.reference)"))
+        }
         unfinished.sort { $0.pupil < $1.pupil }
     }
     var waiting: [HomePage.Duty] = []

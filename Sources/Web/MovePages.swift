@@ -18,6 +18,9 @@ struct MovePage {
     let pupil: PupilBanner
     let reference: String
     let summary: String
+    /// The other pupils in whose files it stands, where it stays until it is moved there, too.
+    let others: [Link]
+    let hasOthers: Bool
     let staff: StaffQuestion
     let lado: String
     let path: String
@@ -54,6 +57,7 @@ private func askWhom(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
     if try visit.vault.document(id, as: visit.acting).restricted != nil { return .redirect("/documents/\(id.text)") }
     let preview = try visit.vault.movePreview(of: id, about: nil, as: visit.acting)
     let staff = try StaffQuestion(visit, error: refusal)
+    let others = try visit.otherFiles(of: id)
     return visit.page(
         .move,
         MovePage(
@@ -62,7 +66,8 @@ private func askWhom(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
                 back: Link(href: "/documents/\(id.text)", text: "Document \(id.reference)"),
                 problems: staff.error.map { [ProblemLink(href: "#staff", text: $0)] } ?? []),
             pupil: PupilBanner(preview.pupil, visit.words), reference: id.reference, summary: preview.document.summary,
-            staff: staff, lado: visit.vault.policies.school.lado, path: "/documents/\(id.text)/move",
+            others: others, hasOthers: !others.isEmpty, staff: staff, lado: visit.vault.policies.school.lado,
+            path: "/documents/\(id.text)/move",
             csrf: visit.session?.csrf ?? ""), status: refusal == nil ? .ok : .unprocessableContent)
 }
 

@@ -16,49 +16,32 @@ let programRoutes: [Route] = [
 /// A filing as a program asks for it. What is left out stays as it was said when the upload began.
 private struct WantedFiling: Decodable {
     let upload: String
-    let summary: String?
-    let category: String?
-    let date: String?
-    let signed: String?
-    let signedBy: String?
-    let received: String?
-    let lateReason: String?
     let again: Bool?
-
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case upload, summary, category, date, signed, received, again
-        case signedBy = "signed_by"
-        case lateReason = "late_reason"
-    }
+    /// What is said of it, by name.
+    private let said: [String: String]
 
     private struct Key: CodingKey {
         let stringValue: String
         var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
         init?(stringValue: String) { self.stringValue = stringValue }
         init?(intValue: Int) { nil }
     }
 
     init(from decoder: any Decoder) throws {
         let given = try decoder.container(keyedBy: Key.self)
-        let known = Set(CodingKeys.allCases.map(\.rawValue))
+        let known = Set(FilingDetails.saidNames).union(["upload", "again"])
         guard given.allKeys.allSatisfy({ known.contains($0.stringValue) }) else { throw Fault.unknownField }
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        upload = try values.decode(String.self, forKey: .upload)
-        summary = try values.decodeIfPresent(String.self, forKey: .summary)
-        category = try values.decodeIfPresent(String.self, forKey: .category)
-        date = try values.decodeIfPresent(String.self, forKey: .date)
-        signed = try values.decodeIfPresent(String.self, forKey: .signed)
-        signedBy = try values.decodeIfPresent(String.self, forKey: .signedBy)
-        received = try values.decodeIfPresent(String.self, forKey: .received)
-        lateReason = try values.decodeIfPresent(String.self, forKey: .lateReason)
-        again = try values.decodeIfPresent(Bool.self, forKey: .again)
+        upload = try given.decode(String.self, forKey: Key("upload"))
+        again = try given.decodeIfPresent(Bool.self, forKey: Key("again"))
+        var said: [String: String] = [:]
+        for name in FilingDetails.saidNames { said[name] = try given.decodeIfPresent(String.self, forKey: Key(name)) }
+        self.said = said
     }
 
-    func details(over said: FilingDetails) -> FilingDetails {
-        FilingDetails(
-            summary: summary ?? said.summary, category: category ?? said.category, date: date ?? said.date,
-            signed: signed ?? said.signed, signedBy: signedBy ?? said.signedBy, received: received ?? said.received,
-            lateReason: lateReason ?? said.lateReason)
+    func details(over before: FilingDetails) -> FilingDetails {
+        let before = Dictionary(uniqueKeysWithValues: before.said.map { ($0.name, $0.value) })
+        return FilingDetails { said[$0] ?? before[$0] }
     }
 }
 

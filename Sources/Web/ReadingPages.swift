@@ -26,7 +26,7 @@ struct EntryLine {
     let corrected: Link?
 
     init(_ entry: ChronologyEntry, _ words: Wording) {
-        occurred = words.date(entry.occurred, at: entry.made?[.time] ?? "")
+        occurred = words.date(entry.occurred, at: entry.time)
         corrections = entry.corrections.map { CorrectionLine($0, of: entry, words) }
         corrected = entry.made?.correctsIndex.map {
             Link(href: "/entries/\($0)", text: "Corrects entry \(words.grouped($0))")
@@ -56,6 +56,7 @@ struct PupilFilePage {
     let restricted: Link?
     let chronology: ChronologyPart
     let upload: String
+    let notes: String
     let record: String
 }
 
@@ -82,7 +83,8 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
                     href: "/restricted",
                     text: visit.words.count(restricted, "restricted document") + " about this pupil"),
             chronology: ChronologyPart(view, chronology, visit),
-            upload: "/file/\(pupil.reference)", record: "/record/\(pupil.reference)"),
+            upload: "/file/\(pupil.reference)", notes: "/file/\(pupil.reference)/meeting",
+            record: "/record/\(pupil.reference)"),
         status: view.refusal == nil ? .ok : .unprocessableContent)
 }
 
@@ -104,6 +106,9 @@ struct EntryPage {
     let author: String
     let facts: [Fact]
     let quarantine: String?
+    /// The other pupils in whose files the same document stands.
+    let others: [Link]
+    let hasOthers: Bool
     let document: Link?
     /// What was said, where it was made without a file.
     let said: EntrySaid?
@@ -126,6 +131,7 @@ private func showEntry(_ visit: Visit) throws -> Reply {
     let (entry, proof, pupil) = try visit.vault.entry(index, as: visit.acting)
     let words = visit.words
     let recordedDay = words.day(entry.recorded)
+    let others = try entry.document.map { try visit.otherFiles(of: $0.id) } ?? []
     let received = entry.received.flatMap { $0.isEmpty ? nil : $0 }
     return visit.page(
         .entry,
@@ -134,11 +140,11 @@ private func showEntry(_ visit: Visit) throws -> Reply {
                 "Entry \(words.grouped(entry.index))",
                 back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")),
             pupil: PupilBanner(pupil, words), kind: entry.title, summary: entry.summary,
-            occurred: words.date(entry.occurred, at: entry.made?[.time] ?? ""),
+            occurred: words.date(entry.occurred, at: entry.time),
             received: received.map { words.date($0, at: entry.made?[.receivedTime] ?? "") },
             receivedAfter: received.flatMap {
                 words.interval(
-                    entry.occurred, entry.made?[.time] ?? "", to: $0, entry.made?[.receivedTime] ?? "")
+                    entry.occurred, entry.time, to: $0, entry.made?[.receivedTime] ?? "")
             },
             recorded: words.moment(entry.recorded),
             recordedAfter: !entry.isRecord
@@ -149,6 +155,7 @@ private func showEntry(_ visit: Visit) throws -> Reply {
             isLate: words.isLate(entry),
             author: entry.author, facts: facts(entry, visit),
             quarantine: entry.document?.quarantine.map(words.quarantine),
+            others: others, hasOthers: !others.isEmpty,
             document: entry.document.map {
                 Link(href: "/documents/\($0.id.text)", text: "Look at document \($0.id.reference)")
             }, said: entry.made.map { EntrySaid($0, words) },
@@ -163,7 +170,8 @@ private func showEntry(_ visit: Visit) throws -> Reply {
 
 private func facts(_ entry: ChronologyEntry, _ visit: Visit) -> [EntryPage.Fact] {
     guard let document = entry.document else { return [] }
-    var facts = [
+    var facts = MeetingFact.facts(document, visit.words).map { EntryPage.Fact(name: $0.name, value: $0.value) }
+    facts += [
         EntryPage.Fact(
             name: "Signed",
             value: visit.words.signed(document.fields["signed"] ?? "", by: document.fields["signed_by"] ?? "")),

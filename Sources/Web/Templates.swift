@@ -37,6 +37,10 @@ enum Template: String, CaseIterable {
     case recoveryDrill = "recovery-drill"
     case proposals
     case passkey, passkeys, password
+    case meeting, attach
+    case discardNotes = "discard-notes"
+    case staffQuestion = "staff-question"
+    case otherFiles = "other-files"
 
     var source: [UInt8] {
         switch self {
@@ -45,6 +49,11 @@ enum Template: String, CaseIterable {
         case .password: PackageResources.password_mustache
         case .passkeys: PackageResources.passkeys_mustache
         case .proposals: PackageResources.proposals_mustache
+        case .meeting: PackageResources.meeting_mustache
+        case .attach: PackageResources.attach_mustache
+        case .discardNotes: PackageResources.discard_notes_mustache
+        case .staffQuestion: PackageResources.staff_question_mustache
+        case .otherFiles: PackageResources.other_files_mustache
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache

@@ -59,10 +59,9 @@ enum Tus {
 }
 
 /// What may be said in `Upload-Metadata`.
-private let metadataKeys: Set<String> = [
-    "filename", "filetype", "pupil", "category", "date", "summary", "signed", "signed_by", "received", "late_reason",
-    "sha256", "batch", "file", "again",
-]
+private let metadataKeys = Set(FilingDetails.saidNames).union([
+    "filename", "filetype", "pupil", "sha256", "batch", "file", "again",
+])
 
 private func tellAbilities(_ visit: Visit) throws -> Reply {
     var reply = Reply(status: .noContent)
@@ -113,7 +112,7 @@ private func createUpload(_ visit: Visit) async throws -> Reply {
     let status = try visit.vault.announce(
         Announcement(
             pupilFile: pupilFile, batch: batch, filename: filename, declaredType: said["filetype"], length: length,
-            metadata: headers[Tus.metadata] ?? "", digest: digest, details: details(said),
+            metadata: headers[Tus.metadata] ?? "", digest: digest, details: FilingDetails { said[$0] },
             onlyNew: said["again"] == "no"), as: acting)
     var reply =
         hasBytes || length == 0
@@ -149,13 +148,6 @@ private func metadata(_ text: String) throws(Fault) -> [String: String] {
         said[key] = value
     }
     return said
-}
-
-private func details(_ said: [String: String]) -> FilingDetails {
-    FilingDetails(
-        summary: said["summary"] ?? "", category: said["category"] ?? "", date: said["date"] ?? "",
-        signed: said["signed"] ?? "unknown", signedBy: said["signed_by"] ?? "", received: said["received"] ?? "",
-        lateReason: said["late_reason"] ?? "")
 }
 
 // MARK: - Going on, asking, ending

@@ -27,19 +27,14 @@ struct SaidOptions: ParsableArguments {
     var signed = "unknown"
     @Option(
         help:
-            "JSON lines {\"file\":…,\"summary\":…}, or - for standard input; also category, date, signed, signed_by, received, late_reason; concerns: the names of those with an account whom it concerns, where it is about members of staff; concerns_others: of others."
+            "JSON lines {\"file\":…,\"summary\":…}, or - for standard input; also category, date, signed, signed_by, received, late_reason; of notes of a meeting agency, agency_name, time, attendees, written, received_from; concerns: the names of those with an account whom it concerns, where it is about members of staff; concerns_others: of others."
     )
     var details: String?
 
     private struct Said: Decodable {
         let file: String
-        var summary: String?
-        var date: String?
-        var category: String?
-        var signed: String?
-        var signedBy: String?
-        var received: String?
-        var lateReason: String?
+        var summary, date, category, signed, signedBy, received, lateReason: String?
+        var agency, agencyName, time, attendees, written, receivedFrom: String?
         var concerns: [String]?
         var concernsOthers: String?
     }
@@ -57,7 +52,11 @@ struct SaidOptions: ParsableArguments {
                 details: FilingDetails(
                     summary: one?.summary ?? "", category: one?.category ?? category, date: one?.date ?? date,
                     signed: one?.signed ?? signed, signedBy: one?.signedBy ?? "", received: one?.received ?? "",
-                    lateReason: one?.lateReason ?? ""), concerns: one?.concerns ?? [],
+                    lateReason: one?.lateReason ?? "",
+                    meeting: MeetingDetails(
+                        agency: one?.agency ?? "", agencyName: one?.agencyName ?? "", time: one?.time ?? "",
+                        attendees: one?.attendees ?? "", written: one?.written ?? "",
+                        receivedFrom: one?.receivedFrom ?? "")), concerns: one?.concerns ?? [],
                 concernsOthers: one?.concernsOthers ?? "")
         }
     }

@@ -212,6 +212,11 @@ struct MatrixTests {
             try entry(by: lead), try entry(by: office), try entry(by: staff), try entry(by: deputy)
         )
 
+        func draft(by acting: Acting) throws -> String {
+            let draft = MeetingDraft(pupilFile: pupil.pupilFile, details: details)
+            try vault.keep(draft, as: acting)
+            return draft.id.text
+        }
         let missing = (Ownership.missing, DocumentID.random().text)
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
@@ -235,6 +240,7 @@ struct MatrixTests {
                         (.others, record), missing,
                     ],
                     "upload": [(.own, try pending(by: lead)), (.others, try pending(by: office)), missing],
+                    "draft": [(.own, try draft(by: lead)), (.others, try draft(by: other)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.own, station.id.text), missing],
                     "person": [(.own, staff.person.text), missing], "access": [(.own, access.text), missing],
                     "index": [(.own, String(third.index)), (.others, "0"), (.missing, "99999999")],
@@ -254,6 +260,7 @@ struct MatrixTests {
                         (.others, record), missing,
                     ],
                     "upload": [(.own, try pending(by: office)), (.others, try pending(by: other)), missing],
+                    "draft": [(.own, try draft(by: office)), (.others, try draft(by: other)), missing],
                     "batch": [(.own, batch.id.text), (.others, batch2.id.text), missing], "station": nothing,
                     "person": [(.others, staff.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, String(third.index)), (.missing, "99999999")],
@@ -273,6 +280,7 @@ struct MatrixTests {
                     ],
                     "documents": [(.others, first.document.text), moved, missing],
                     "upload": [(.own, try pending(by: staff)), (.others, try pending(by: office)), missing],
+                    "draft": [(.own, try draft(by: staff)), (.others, try draft(by: other)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, String(first.index)), (.missing, "99999999")],
@@ -294,6 +302,7 @@ struct MatrixTests {
                         (.others, first.document.text), (.barred, restricted), (.barred, record), moved, missing,
                     ],
                     "upload": [(.own, try pending(by: deputy)), (.others, try pending(by: office)), missing],
+                    "draft": [(.own, try draft(by: deputy)), (.others, try draft(by: other)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.own, String(third.index)), (.others, "0"), (.missing, "99999999")],
@@ -311,6 +320,7 @@ struct MatrixTests {
                     ],
                     "documents": [(.others, first.document.text), moved, missing],
                     "upload": [(.others, try pending(by: office)), missing],
+                    "draft": [(.others, try draft(by: other)), missing],
                     "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, "0"), (.missing, "99999999")],

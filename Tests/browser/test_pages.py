@@ -43,6 +43,7 @@ def looks(people, school) -> Looks:
     documents = filing(looks, people["admin"], school)
     leading(looks, people["dsl"], school, documents)
     entries(looks, people["admin"], people["dsl"], school)
+    meeting_notes(looks, people["dsl"], school)
     recovery_key(looks, people["dsl"])
     sharing(looks, people["dsl"], people["staff"], school)
     looking_after_people(looks, people["dsl"], school)
@@ -301,6 +302,18 @@ def entries(looks, clerk, lead, school) -> None:
     lead.go(f"/pupils/{pupil}")
     lead.follow("A bruise, seen in swimming.")
     looks.walk(lead, "dsl", lead.path, "/follow-ups", f"/record/{pupil}")
+
+
+def meeting_notes(looks, lead, school) -> None:
+    """Begun, kept, with a file to be attached, and to be discarded: test_meetings looks at them filed."""
+    lead.go(f"/file/{school.pupil(PUPIL)}/meeting")
+    looks.at(lead, "dsl", "notes of a meeting")
+    lead.page.locator("[name=words]").fill("Nobody of this name")
+    lead.press_alone("Find")
+    looks.at(lead, "dsl", "notes with no pupil found")
+    lead.press_alone("Save, and go on later")
+    notes = lead.path
+    looks.walk(lead, "dsl", notes, f"{notes}/file", f"{notes}/discard")
 
 
 def recovery_key(looks, lead) -> None:

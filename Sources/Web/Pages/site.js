@@ -23,14 +23,46 @@
 
   const seconds = Number(document.body.dataset.secondsLeft);
   const left = document.getElementById("time-left");
-  if (seconds > 0) {
-    const warning = Math.max(seconds - 120, 0);
-    setTimeout(() => {
+  const timers = [];
+  const usual = left && [left.textContent, left.className];
+  const count = () => {
+    timers.splice(0).forEach(clearTimeout);
+    if (!(seconds > 0)) return;
+    [left.textContent, left.className] = usual;
+    timers.push(setTimeout(() => {
       left.setAttribute("role", "status");
       left.textContent = "You will be signed out in 2 minutes unless you do something.";
       left.className = "soon";
-    }, warning * 1000);
-    setTimeout(hide, seconds * 1000);
+    }, Math.max(seconds - 120, 0) * 1000));
+    timers.push(setTimeout(hide, seconds * 1000));
+  };
+  count();
+
+  // What is typed in a form that can be kept is kept a moment after it was typed, and the session goes on with it.
+  const keeping = document.querySelector("form[data-keep]");
+  if (keeping) {
+    const said = document.getElementById("kept");
+    let due = 0;
+    const keep = async () => {
+      due = 0;
+      const fields = new URLSearchParams(new FormData(keeping));
+      fields.set("do", "keep");
+      // A request that outlives its page may be of 64 KiB.
+      const keepalive = document.hidden && String(fields).length < 60000;
+      const answer = await fetch(keeping.dataset.keep, { method: "POST", body: fields, redirect: "manual", keepalive })
+        .catch(() => null);
+      const time = new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+      if (answer && answer.status === 204) {
+        said.textContent = "Saved at " + time;
+        history.replaceState(null, "", keeping.dataset.keep);
+        count();
+      } else {
+        said.textContent = "Not saved since " + time + ". Press Save, and go on later.";
+      }
+    };
+    keeping.addEventListener("input", () => { if (!due) due = setTimeout(keep, 3000); });
+    keeping.addEventListener("submit", () => clearTimeout(due));
+    document.addEventListener("visibilitychange", () => { if (due && document.hidden) { clearTimeout(due); keep(); } });
   }
 
   // Passkeys: what the browser answers goes into the form's fields, and the form is sent. The button is there where the
