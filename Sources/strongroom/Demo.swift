@@ -171,6 +171,7 @@ struct DemoSchool {
         let acting = try signIn(office.name, secret, step, vault)
         let filed = try file(samples, pupils, vault, acting)
         try vault.signOut(acting)
+        try record(pupils, vault, lead)
         try vault.signOut(lead)
         return filed
     }
@@ -224,6 +225,41 @@ struct DemoSchool {
             }
         }
         return filed
+    }
+
+    /// What the lead has written of late, and what stands out of the old papers: so that there is a chronology to look at.
+    private func record(_ pupils: [Pupil], _ vault: Vault, _ lead: Acting) throws {
+        guard pupils.count > 1 else { return }
+        let school = SchoolTime(vault.policies.school.timezone)
+        let now = EarlierClock().now()
+        let (today, time) = (school.day(of: now), school.moment(of: now).minute)
+        let week = school.day(of: Timestamp(milliseconds: now.milliseconds + 7 * 86_400_000))
+        try vault.makeEntry(
+            EntryDetails(
+                kind: .observation,
+                values: [
+                    .basis: "fact", .date: today, .account: "Alone at break again, and would not say why.",
+                    .followUp: "Talk with his form tutor", .followUpDue: week,
+                ]), for: pupils[0].pupilFile, as: lead)
+        let notes = MeetingDraft(
+            pupilFile: pupils[0].pupilFile,
+            details: FilingDetails(
+                summary: "Family support is offered until the summer", category: "meeting-notes", date: today,
+                meeting: MeetingDetails(
+                    agency: "social-care", time: "\(time / 1000)\(time / 100 % 10):\(time / 10 % 10)\(time % 10)",
+                    attendees: "R. Sands, social worker\nJ. Ormerod, school nurse\n\(lead.name)"),
+                alsoAbout: [
+                    AlsoAbout(
+                        pupilFile: pupils[1].pupilFile,
+                        summary: "Mentioned by the family support worker; nothing follows")
+                ]),
+            text: "Family support will visit each week until the summer.\nThe school sends the attendance each Friday.")
+        try vault.keep(notes, as: lead)
+        _ = try vault.file(notes.id, as: lead)
+        let filed = try vault.chronology(of: pupils[0].pupilFile, as: lead).entries
+        for entry in filed where ["referral", "conference"].contains(entry.document?.fields["category"]) {
+            try vault.mark(entry.index, significant: true, as: lead)
+        }
     }
 
     private func makeCertificate() throws {
