@@ -88,6 +88,8 @@ public enum Kind {
     public enum Record {}
     /// Something that is to be done, with a due date.
     public enum FollowUp {}
+    /// A look at what was filed, and what follows.
+    public enum Triage {}
 }
 
 /// A vault.
@@ -126,6 +128,8 @@ public typealias EntryID = Identifier<Kind.Entry>
 public typealias RecordID = Identifier<Kind.Record>
 /// Something that is to be done.
 public typealias FollowUpID = Identifier<Kind.FollowUp>
+/// A look at what was filed.
+public typealias TriageID = Identifier<Kind.Triage>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

@@ -121,10 +121,29 @@ public struct SchoolPolicy: Codable, Hashable, Sendable {
     public let lado: String
     /// The host name at which people reach the vault: passkeys are made for it, and serve nowhere else.
     public let site: String
+    /// Days on which nobody works besides weekends: each a day, or a range of two with a slash between.
+    public var closedDays: [String]?
+
+    /// The same as year × 10,000 + month × 100 + day.
+    public var closed: [ClosedRange<Int>] {
+        (closedDays ?? []).compactMap { (try? DocumentDate(parsing: $0))?.days }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name, timezone, contact, lado, site
+        case closedDays = "closed-days"
+    }
 
     func check() throws(Refusal) {
         guard TimeZone(identifier: timezone) != nil else {
             throw .policyUnreadable("policies/school.yaml: there is no time zone \(timezone.prefix(40))")
+        }
+        guard (closedDays ?? []).allSatisfy({ $0.split(separator: "/").allSatisfy { $0.utf8.count == 10 } }),
+            closed.count == closedDays?.count ?? 0
+        else {
+            throw .policyUnreadable(
+                "policies/school.yaml: closed-days are days such as 2026-12-25, or ranges such as 2026-12-21/2027-01-01"
+            )
         }
         let labels = site.split(separator: ".", omittingEmptySubsequences: false)
         guard site.utf8.count <= 253,

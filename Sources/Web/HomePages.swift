@@ -78,7 +78,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
         }
         unfinished.sort { $0.pupil < $1.pupil }
     }
-    var waiting: [HomePage.Duty] = []
+    var waiting = try triageDuties(visit, acting)
     if mayRead, acting.may(.seeFigures, in: vault) {
         let quarantined = try vault.figures(as: acting).quarantined
         if quarantined > 0 {
@@ -90,11 +90,13 @@ private func showHome(_ visit: Visit) throws -> Reply {
     }
     if mayRead {
         let count = try vault.followUpCount(as: acting)
+        let overdue = try vault.overdueCount(as: acting) ?? 0
         if count > 0 {
             waiting.append(
                 .init(
                     href: "/follow-ups", count: String(count),
-                    text: count == 1 ? "follow-up that is not done" : "follow-ups that are not done"))
+                    text: (count == 1 ? "follow-up that is not done" : "follow-ups that are not done")
+                        + (overdue > 0 ? ", \(overdue) of them overdue" : "")))
         }
     }
     if acting.may(.seeIntake, in: vault) {

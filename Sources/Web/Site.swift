@@ -35,7 +35,7 @@ package struct Site: HTTPResponder {
         (signInRoutes + passkeyRoutes + passwordRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes
         + programRoutes
         + filingRoutes
-        + checkRoutes + entryRoutes + readingRoutes + chronologyRoutes + searchRoutes + documentRoutes
+        + checkRoutes + entryRoutes + triageRoutes + readingRoutes + chronologyRoutes + searchRoutes + documentRoutes
         + restrictedRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes

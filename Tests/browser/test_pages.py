@@ -300,7 +300,7 @@ def entries(looks, clerk, lead, school) -> None:
     looks.walk(clerk, "admin", clerk.path)
     lead.go(f"/pupils/{pupil}")
     lead.follow("A bruise, seen in swimming.")
-    looks.walk(lead, "dsl", lead.path, "/follow-ups", f"/record/{pupil}")
+    looks.walk(lead, "dsl", lead.path, "/follow-ups", "/waiting", f"/record/{pupil}")
 
 
 def recovery_key(looks, lead) -> None:
