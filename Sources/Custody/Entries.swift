@@ -96,8 +96,7 @@ public struct FollowUp: Hashable, Sendable {
         switch asked {
         case .entry(let entry): return entry[.followUp]
         case .triage(let triage, let outcome):
-            let title =
-                outcome == .parents && triage.isChildOnChild ? "Contact the parents (child on child)" : outcome.title
+            let title = triage.title(of: outcome)
             return triage.words.map { "\(title): \($0)" } ?? title
         }
     }

@@ -43,9 +43,14 @@ public struct TriageFacts: Hashable, Sendable {
     /// By its statement.
     public func hash(into hasher: inout Hasher) { hasher.combine(index) }
 
+    /// What one follow-up is for, for people.
+    public func title(of outcome: TriageOutcome) -> String {
+        outcome == .parents && isChildOnChild ? "Contact the parents (child on child)" : outcome.title
+    }
+
     /// In a few words what follows, such as `Talk with the pupil; tell the parents or carers`.
     public var summary: String {
-        let titles = follows.map(\.title).enumerated().map { $0 == 0 ? $1 : $1.prefix(1).lowercased() + $1.dropFirst() }
+        let titles = follows.map(title).enumerated().map { $0 == 0 ? $1 : $1.prefix(1).lowercased() + $1.dropFirst() }
         return titles.joined(separator: "; ")
     }
 }
@@ -282,11 +287,13 @@ extension Vault {
         }
     }
 
-    /// Whether something waits for longer than so many working days: nothing more is told, and nothing opened.
+    /// Whether something waits for longer than so many working days, 0 for at all: nothing more is told, and nothing opened.
     func isWaiting(forWorkingDays days: Int) throws -> Bool {
         try recorder.read(pool) { db, head in
             recorder.triages().values.contains { triage in
-                triage.waiting.values.contains { $0.index < head.size && isLate($0.recorded, days: days) }
+                triage.waiting.values.contains {
+                    $0.index < head.size && (days == 0 || isLate($0.recorded, days: days))
+                }
             }
         }
     }

@@ -18,13 +18,15 @@ public struct Policies: Sendable {
     public let fileTypes: FileTypePolicy
     /// `limits.yaml`.
     public let limits: LimitPolicy
+    /// `notices.yaml`.
+    public let notices: NoticePolicy
     /// SHA-256 over each file's name, length and bytes, in order of name.
     public let digest: Digest
 
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
-        "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml",
-        "sessions.yaml",
+        "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "notices.yaml",
+        "school.yaml", "sessions.yaml",
     ]
 
     /// Decodes the files.
@@ -44,12 +46,14 @@ public struct Policies: Sendable {
         categories = try Self.decode("categories.yaml", files)
         fileTypes = try Self.decode("file-types.yaml", files)
         limits = try Self.decode("limits.yaml", files)
+        notices = try Self.decode("notices.yaml", files)
         try acceptableUse.check()
         try sessions.check()
         try school.check()
         try categories.check()
         try fileTypes.check()
         try limits.check()
+        try notices.check()
         guard (1...3660).contains(access.longestAccessDays) else {
             throw .policyUnreadable("policies/access.yaml: access lasts for 1 to 3660 days at most")
         }

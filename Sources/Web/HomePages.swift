@@ -36,6 +36,8 @@ struct HomePage {
     /// What leads, deputies and panel are told for a while.
     let told: [String]
     let isTold: Bool
+    /// That a notice by e-mail could not be sent.
+    let mailFailed: String?
     let takesPart: Bool
     let missing: [Missing]
     let isMissing: Bool
@@ -124,6 +126,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
         .home,
         HomePage(
             chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), told: told, isTold: !told.isEmpty,
+            mailFailed: try vault.noticeFailure(as: acting).map { words.moment($0) },
             takesPart: vault.takesPart(acting), missing: missing,
             isMissing: !missing.isEmpty,
             reading: acting.hasAccess(in: vault)

@@ -264,6 +264,7 @@ struct TriageBlock {
         let parentsReason: String?
         let isChildOnChild: Bool
         let followUps: [TriageFollowUp]
+        let placesTitle: String
         let places: [Place]
         let more: String?
     }
@@ -298,9 +299,10 @@ struct TriageBlock {
             isChildOnChild: facts.isChildOnChild,
             followUps: try facts.followUps.map { one in
                 TriageFollowUp(
-                    title: one.outcome.title, due: words.date(facts.due),
+                    title: facts.title(of: one.outcome), due: words.date(facts.due),
                     try visit.followUp(one.id, pupil, action: one.outcome.action))
             },
+            placesTitle: entry.triage == nil ? "Looked at together with" : "Looked at",
             places: others.prefix(20).map {
                 .init(href: "/entries/\($0)", text: "Entry \(words.grouped($0))")
             }, more: others.count > 20 ? "and \(others.count - 20) more" : nil)

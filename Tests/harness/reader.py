@@ -33,8 +33,8 @@ from nacl.signing import SigningKey, VerifyKey
 
 CHUNK = 65536
 POLICIES = [
-    "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "school.yaml",
-    "sessions.yaml",
+    "acceptable-use.yaml", "access.yaml", "categories.yaml", "file-types.yaml", "limits.yaml", "notices.yaml",
+    "school.yaml", "sessions.yaml",
 ]  # fmt: skip
 LONGEST_INVITATION = 24 * 3_600_000
 ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
