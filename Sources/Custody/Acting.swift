@@ -108,6 +108,10 @@ final class SessionMemory: Sendable {
         var codeGiven: MonotonicTime?
         /// The page at which the screen was hidden, while it is.
         var hiddenAt: String?
+        /// The last statement of this person's before the session.
+        var lastHere: UInt64?
+        /// By which day each follow-up is to be done that this session has read of.
+        var dueDays: [FollowUpID: String] = [:]
         /// The restricted documents that this person can open, and how far the ledger was looked through for them.
         var restricted = RestrictedMemory()
         /// Whether the list of restricted documents was recorded as read.

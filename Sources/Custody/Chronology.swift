@@ -51,6 +51,8 @@ public struct ChronologyEntry: Hashable, Sendable {
     public let document: DocumentFacts?
     /// What is said in it, where it was made without a file.
     public var made: EntryFacts?
+    /// What was said to follow, where records were looked at.
+    public var triage: TriageFacts?
     /// What corrects it, and what corrects that, in the order of the ledger. Each stands in its own place, too.
     public internal(set) var corrections: [EntryFacts] = []
     /// Whether it stands there by its own date: a document or an entry, and no reading or refusal.
@@ -370,6 +372,15 @@ extension Vault {
                 index: index, kind: statement.act.kind.rawValue, title: facts.kind.title, occurred: facts[.date],
                 received: facts[.received], recorded: statement.time, author: facts.author, summary: facts.summary,
                 document: nil, made: facts)
+        }
+        if case .itemsTriaged = statement.act {
+            let facts = try triageFacts(statement, acting, file, db)
+            let count = facts.records.count == 1 ? "1 record" : "\(facts.records.count) records"
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue, title: "Looked at",
+                occurred: SchoolTime(policies.school.timezone).day(of: statement.time), received: nil,
+                recorded: statement.time, author: facts.author, summary: "\(count): \(facts.summary)", document: nil,
+                triage: facts)
         }
         let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
         return ChronologyEntry(

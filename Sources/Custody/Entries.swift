@@ -54,18 +54,56 @@ public struct EntryFacts: Hashable, Sendable {
 
 /// Something that is to be done, or was.
 public struct FollowUp: Hashable, Sendable {
+    /// What asks for it.
+    public enum Asked: Hashable, Sendable {
+        /// An entry.
+        case entry(EntryFacts)
+        /// A look at what was filed.
+        case triage(TriageFacts, TriageOutcome)
+    }
     /// Which.
     public let id: FollowUpID
     /// Whose file it is of.
     public let pupil: Pupil
-    /// The entry that asks for it.
-    public let entry: EntryFacts
-    /// By which day: `2026-12-18`.
-    public var due: String { entry[.followUpDue] }
-    /// What is to be done.
-    public var what: String { entry[.followUp] }
-    /// Whether that day is over.
+    /// What asks for it.
+    public let asked: Asked
+    /// Whether its day is over.
     public let isOverdue: Bool
+
+    /// The place in the ledger of what asks for it.
+    public var index: UInt64 {
+        switch asked {
+        case .entry(let entry): entry.index
+        case .triage(let triage, _): triage.index
+        }
+    }
+    /// In a line, what asks for it.
+    public var summary: String {
+        switch asked {
+        case .entry(let entry): entry.summary
+        case .triage(let triage, _): triage.summary
+        }
+    }
+    /// By which day: `2026-12-18`.
+    public var due: String {
+        switch asked {
+        case .entry(let entry): entry[.followUpDue]
+        case .triage(let triage, _): triage.due
+        }
+    }
+    /// What is to be done.
+    public var what: String {
+        switch asked {
+        case .entry(let entry): return entry[.followUp]
+        case .triage(let triage, let outcome):
+            let title = triage.title(of: outcome)
+            return triage.words.map { "\(title): \($0)" } ?? title
+        }
+    }
+    /// What the look at what was filed said that follows; nil where an entry asks for it.
+    public var outcome: TriageOutcome? {
+        if case .triage(_, let outcome) = asked { outcome } else { nil }
+    }
 }
 
 extension Vault {
@@ -89,6 +127,7 @@ extension Vault {
             return try filingTurns.run(for: acting.person) {
                 if let made = try madeBefore(id, for: pupilFile, acting) { return made }
                 let checked = try Records.decide(details, now: clock.now(), timezone: policies.school.timezone)
+                try checkOutcome(details, pupilFile, acting)
                 var keys: [PupilFileID: FilingKey] = [:]
                 let draft = try prepareEntry(id, checked, pupilFile, acting, &keys)
                 guard let recorded = try recorder.record([draft], in: pool).first else {
@@ -194,14 +233,23 @@ extension Vault {
         }
         if let completes = details.completes {
             let found = try Bool.fetchOne(
-                db, sql: "SELECT 1 FROM entry WHERE follow_up = ? AND pupil_file = ?",
+                db, sql: "SELECT 1 FROM follow_up WHERE id = ? AND pupil_file = ?",
                 arguments: [Data(completes.bytes), Data(pupilFile.bytes)])
             guard found == true else { throw Refusal.entryNamesNothing }
         }
     }
 
+    /// Refuses an outcome of a referral that does not say whether the parents were contacted first (F-16).
+    private func checkOutcome(_ details: EntryDetails, _ pupilFile: PupilFileID, _ acting: Acting) throws {
+        guard let completes = details.completes, details.kind != .waiver else { return }
+        guard try followUp(completes, of: pupilFile, as: acting)?.outcome == .socialCare else { return }
+        guard details.kind == .action, details[.action] == EntryAction.socialCare.rawValue else {
+            throw Refusal.entryOutcomeOfReferral
+        }
+    }
+
     /// The place in the ledger of a document or an entry of a pupil file.
-    private func index(of record: RecordID, in pupilFile: PupilFileID, _ db: Database) throws -> UInt64? {
+    func index(of record: RecordID, in pupilFile: PupilFileID, _ db: Database) throws -> UInt64? {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT idx FROM document WHERE id = ?1 AND pupil_file = ?2
@@ -355,50 +403,103 @@ extension Vault {
     public func followUpCount(as acting: Acting) throws(VaultError) -> Int {
         try rethrowing("follow-ups") {
             try requireReading(acting)
-            return try recorder.read(pool) { db, _ in try Self.openFollowUps(db).count }
+            return try recorder.read(pool) { db, _ in try openFollowUps(db).count }
         }
     }
 
-    private static func openFollowUps(_ db: Database) throws -> [UInt64] {
-        try UInt64.fetchIndices(
+    /// Those that are not done, with the place in the ledger of what asks for them.
+    private func openFollowUps(_ db: Database) throws -> [(id: FollowUpID, index: UInt64)] {
+        let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT idx FROM entry WHERE follow_up IS NOT NULL
-                AND NOT EXISTS (SELECT 1 FROM entry AS done WHERE done.completes = entry.follow_up) ORDER BY idx
+                SELECT id, pupil_file, idx FROM follow_up
+                WHERE NOT EXISTS (SELECT 1 FROM entry WHERE entry.completes = follow_up.id) ORDER BY idx
                 """)
+        return try rows.compactMap { row in
+            guard let id = FollowUpID(try row.value("id") as Data),
+                let file = PupilFileID(try row.value("pupil_file") as Data)
+            else { throw VaultError.tampered(code: "catalogue.row") }
+            // Of a look at nothing but what was moved out of the file: it goes on with that.
+            return recorder.isHidden(try row.index("idx"), about: file) ? nil : (id, try row.index("idx"))
+        }
+    }
+
+    /// How many of the open ones are overdue, as far as this session has read of them; nil where it has not of all. A day is
+    /// sealed: who has not read the follow-ups is not told.
+    public func overdueCount(as acting: Acting) throws(VaultError) -> Int? {
+        try rethrowing("follow-ups") {
+            try requireReading(acting)
+            let open = try recorder.read(pool) { db, _ in try openFollowUps(db).map(\.id) }
+            let today = SchoolTime(policies.school.timezone).day(of: clock.now())
+            let due = acting.memory.with { $0.dueDays }
+            guard open.allSatisfy({ due[$0] != nil }) else { return nil }
+            return open.count { due[$0] ?? today < today }
+        }
     }
 
     /// The follow-ups that are not done, the first due first. Recorded as reading the chronology of each pupil they are of.
     public func followUps(as acting: Acting) throws(VaultError) -> [FollowUp] {
         try rethrowing("follow-ups") {
             try requireReading(acting)
-            let found = try recorder.read(pool) { db, _ in
-                try Self.openFollowUps(db).map { try recorder.statement($0, db).statement }
-            }
-            let files = Set(found.compactMap(\.pupilFile)).sorted()
-            for file in files {
-                _ = try decide(.readChronology(file), acting)
-                try recordChronologyRead(file, acting)
-            }
-            let today = SchoolTime(policies.school.timezone).day(of: clock.now())
-            return try recorder.read(pool) { db, _ in
-                let register = try registerKey(as: acting, db)
-                var all: [FollowUp] = []
-                for pupilFile in files {
-                    guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.notFound }
-                    let file = try openFile(pupilFile, acting, db)
-                    let pupil = try pupil(state, register, db)
-                    for statement in found where statement.pupilFile == pupilFile {
-                        guard case .entryMade(let act) = statement.act, let id = act.followUp else {
-                            throw VaultError.tampered(code: "entry.other-statement")
-                        }
-                        let facts = try facts(statement, act, as: acting, file: file, db)
-                        all.append(
-                            FollowUp(id: id, pupil: pupil, entry: facts, isOverdue: facts[.followUpDue] < today))
-                    }
-                }
-                return all.sorted { ($0.due, $0.entry.index) < ($1.due, $1.entry.index) }
-            }
+            let open = try recorder.read(pool) { db, _ in try openFollowUps(db) }
+            return try opened(open, acting)
         }
+    }
+
+    /// One follow-up of a pupil's file, done or not; nil where there is none of that id. Recorded as reading the chronology.
+    public func followUp(
+        _ id: FollowUpID, of pupilFile: PupilFileID, as acting: Acting
+    ) throws(VaultError) -> FollowUp? {
+        try rethrowing("follow-ups") {
+            try requireReading(acting)
+            let index = try recorder.read(pool) { db, _ in
+                try UInt64.fetchIndex(
+                    db, sql: "SELECT idx FROM follow_up WHERE id = ? AND pupil_file = ?",
+                    arguments: [Data(id.bytes), Data(pupilFile.bytes)])
+            }
+            guard let index, !recorder.isHidden(index, about: pupilFile) else { return nil }
+            return try opened([(id, index)], acting).first
+        }
+    }
+
+    private func opened(_ open: [(id: FollowUpID, index: UInt64)], _ acting: Acting) throws -> [FollowUp] {
+        let found = try recorder.read(pool) { db, _ in
+            try open.map { (id: $0.id, statement: try recorder.statement($0.index, db).statement) }
+        }
+        let files = Set(found.compactMap(\.statement.pupilFile)).sorted()
+        for file in files {
+            _ = try decide(.readChronology(file), acting)
+            try recordChronologyRead(file, acting)
+        }
+        let today = SchoolTime(policies.school.timezone).day(of: clock.now())
+        let all = try recorder.read(pool) { db, _ in
+            let register = try registerKey(as: acting, db)
+            var all: [FollowUp] = []
+            for pupilFile in files {
+                guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.notFound }
+                let file = try openFile(pupilFile, acting, db)
+                let pupil = try pupil(state, register, db)
+                for (id, statement) in found where statement.pupilFile == pupilFile {
+                    let asked: FollowUp.Asked
+                    switch statement.act {
+                    case .entryMade(let act) where act.followUp == id:
+                        asked = .entry(try facts(statement, act, as: acting, file: file, db))
+                    case .itemsTriaged:
+                        let facts = try triageFacts(statement, acting, file, db)
+                        guard let one = facts.followUps.first(where: { $0.id == id }) else {
+                            throw VaultError.tampered(code: "triage.follows")
+                        }
+                        asked = .triage(facts, one.outcome)
+                    default: throw VaultError.tampered(code: "entry.other-statement")
+                    }
+                    let one = FollowUp(id: id, pupil: pupil, asked: asked, isOverdue: false)
+                    all.append(FollowUp(id: id, pupil: pupil, asked: asked, isOverdue: one.due < today))
+                }
+            }
+            return all.sorted { ($0.due, $0.index) < ($1.due, $1.index) }
+        }
+        let days = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0.due) })
+        acting.memory.with { $0.dueDays.merge(days) { $1 } }
+        return all
     }
 }

@@ -70,6 +70,25 @@ final class Recorder: Sendable {
         /// The documents that were moved out of the file, and all that was said of them: it stands here no more.
         private(set) var moved: Set<DocumentID> = []
         private(set) var hidden: Set<UInt32> = []
+        /// What waits to be looked at, and what was.
+        private(set) var triage = FileTriage()
+
+        /// Takes what a statement is to those who look at what was filed.
+        ///
+        /// - Parameters:
+        ///   - record: the document or entry that it files or makes.
+        ///   - isTriaging: whether a lead or a deputy said it.
+        mutating func note(
+            _ index: UInt64, _ kind: Act.Kind, at time: Timestamp, of document: DocumentID?, record: RecordID?,
+            isTriaging: Bool
+        ) {
+            if kind.isRecord, let record { triage.add(record, document, at: index, time, isOwn: isTriaging) }
+            if kind == .documentOpened, isTriaging, let document { triage.open(document) }
+        }
+
+        mutating func take(_ act: TriageAct, at index: UInt64) throws(StatementError) {
+            try triage.take(act, at: index)
+        }
 
         /// - Parameters:
         ///   - document: the document that it files, opens, closes or moves.
@@ -95,7 +114,8 @@ final class Recorder: Sendable {
 
         private mutating func hide(_ document: DocumentID) {
             moved.insert(document)
-            let places = subjects.indices.filter { subjects[$0] == document }
+            let triaged = triage.move(document)
+            let places = subjects.indices.filter { subjects[$0] == document || UInt64(indices[$0]) == triaged }
             for place in places.reversed() {
                 let index = indices.remove(at: place)
                 times.remove(at: place)
@@ -260,6 +280,9 @@ final class Recorder: Sendable {
             if let file = mark.pupilFile {
                 next.acts[file, default: FileActs()].add(
                     index, mark.kind, at: mark.time, of: mark.document, marking: mark.item, detail: mark.detail)
+                next.acts[file]?.note(
+                    index, mark.kind, at: mark.time, of: mark.document, record: mark.record,
+                    isTriaging: next.authority.isTriaging(mark.author))
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
                 try next.authority.pass(mark.kind, by: mark.author, at: mark.time, about: mark.pupilFile)
@@ -267,6 +290,15 @@ final class Recorder: Sendable {
                     try next.authority.checkOpening(of: document)
                 }
                 if let record = mark.brought { next.authority.learn(brought: record, by: mark.author, at: index) }
+                if mark.kind == .itemsTriaged {
+                    let statement = try Statement(parsing: SignedStatement(leaf: leaf).statement)
+                    guard case .itemsTriaged(let act) = statement.act, let file = statement.pupilFile else {
+                        throw StatementError.unlawful("a triage for nobody on the register")
+                    }
+                    try next.authority.learnDetailKeys(of: statement)
+                    try next.authority.checkTriage(act, statement)
+                    try next.acts[file, default: FileActs()].take(act, at: index)
+                }
                 if mark.bringsDetailKey {
                     try next.authority.learnDetailKeys(of: Statement(parsing: SignedStatement(leaf: leaf).statement))
                 }
@@ -284,10 +316,14 @@ final class Recorder: Sendable {
         return newest
     }
 
-    /// What replay cannot know: that what is marked as a significant event is an item that stands in the pupil file.
+    /// What replay cannot know: that what is marked as a significant event, or was looked at, stands in the pupil file, and is
+    /// looked at once.
     private static func checkMarked(
         _ statement: Statement, _ acts: (PupilFileID) -> FileActs?
     ) throws(StatementError) {
+        if case .itemsTriaged(let act) = statement.act {
+            try (statement.pupilFile.flatMap(acts)?.triage ?? FileTriage()).check(act)
+        }
         guard let item = statement.act.markedItem, let file = statement.pupilFile else { return }
         guard acts(file)?.detail(recordedAt: item) != nil else {
             throw .unlawful("a significant event that is no item of this pupil file")
@@ -315,6 +351,8 @@ final class Recorder: Sendable {
         let pupilFile: PupilFileID?
         /// The document that it files, opens, closes or moves.
         let document: DocumentID?
+        /// The document or entry that it files or makes.
+        let record: RecordID?
         /// Of a restricted record that brings a document, the record.
         let brought: DocumentID?
         /// The statement that it marks as a significant event, or no longer.
@@ -339,9 +377,11 @@ final class Recorder: Sendable {
                 kind.isRecord
                 ? lastValue(of: "\"kind\":\"detail\",\"sha256\":\"", in: statement).flatMap { Digest(base64: $0) } : nil
             var document: DocumentID?
+            var record: RecordID?
             var brought: DocumentID?
             var item: UInt64?
             switch kind {
+            case .entryMade: record = firstValue(of: "\"entry\":\"", in: statement).flatMap { RecordID(text: $0) }
             case .itemPromoted, .itemDemoted:
                 item = firstValue(of: "\"item\":", in: statement).flatMap { UInt64($0.prefix(while: \.isNumber)) }
             // The act stands first, and has the key once or, where a filing shares its document, always of the same.
@@ -354,7 +394,8 @@ final class Recorder: Sendable {
             return Mark(
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
-                document: document, brought: brought, item: item, detail: detail,
+                document: document, record: kind == .documentFiled ? document?.record : record, brought: brought,
+                item: item, detail: detail,
                 bringsDetailKey: kind.isRecord && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
         }
     }
@@ -384,6 +425,14 @@ final class Recorder: Sendable {
     /// The statements about a pupil file in a ledger of this size.
     func acts(about pupilFile: PupilFileID, below size: UInt64) -> FileActs {
         state.withLock { $0.acts[pupilFile] ?? FileActs() }.below(size)
+    }
+
+    /// What every pupil file has that waits to be looked at, is unread, or was looked at.
+    func triages() -> [PupilFileID: FileTriage] { state.withLock { $0.acts.mapValues(\.triage) } }
+
+    /// The same of one pupil file.
+    func triage(of pupilFile: PupilFileID) -> FileTriage {
+        state.withLock { $0.acts[pupilFile]?.triage ?? FileTriage() }
     }
 
     /// Whether a document was moved out of its pupil's file.
@@ -466,6 +515,11 @@ final class Recorder: Sendable {
                 state.acts[file, default: FileActs()].add(
                     statement.index, statement.act.kind, at: statement.time, of: statement.act.document,
                     marking: statement.act.markedItem, detail: statement.recordedDetail)
+                state.acts[file]?.note(
+                    statement.index, statement.act.kind, at: statement.time, of: statement.act.document,
+                    record: statement.act.record, isTriaging: next.authority.isTriaging(statement.author))
+                // It was checked before it was written.
+                if case .itemsTriaged(let act) = statement.act { try? state.acts[file]?.take(act, at: statement.index) }
             }
             state.authority = next.authority
             state.vault = next.vault

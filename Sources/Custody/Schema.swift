@@ -134,7 +134,29 @@ enum Schema {
             pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), detail BLOB NOT NULL REFERENCES item (id), \
             detail_key BLOB NOT NULL REFERENCES item (id), corrects BLOB CHECK (length(corrects) = 16), \
             follow_up BLOB UNIQUE CHECK (length(follow_up) = 16), \
-            completes BLOB REFERENCES entry (follow_up), idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            completes BLOB REFERENCES follow_up (id), idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            """
+        ),
+        (
+            "follow_up",
+            """
+            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), \
+            pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), idx INTEGER NOT NULL REFERENCES statement (idx)
+            """
+        ),
+        (
+            "triage",
+            """
+            id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), \
+            pupil_file BLOB NOT NULL REFERENCES pupil (pupil_file), detail BLOB NOT NULL REFERENCES item (id), \
+            detail_key BLOB NOT NULL REFERENCES item (id), idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            """
+        ),
+        (
+            "triaged",
+            """
+            record BLOB PRIMARY KEY NOT NULL CHECK (length(record) = 16), triage BLOB NOT NULL REFERENCES triage (id), \
+            idx INTEGER NOT NULL REFERENCES statement (idx)
             """
         ),
         (

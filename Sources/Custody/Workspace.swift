@@ -3,7 +3,8 @@ import GRDB
 import Records
 
 /// What the service needs from day to day and no record rests on: uploads that wait to be filed, sealed to their
-/// uploaders, notes that are being written, sealed to their writers, the last authenticator step each person used, and the last count of each passkey. Not backed up; `secure_delete` on.
+/// uploaders, notes that are being written, sealed to their writers, the last authenticator step each person used, the last
+/// count of each passkey, and when a notice was tried. Not backed up; `secure_delete` on.
 struct Workspace: Sendable {
     let queue: DatabaseQueue
 
@@ -22,6 +23,9 @@ struct Workspace: Sendable {
                         person BLOB PRIMARY KEY NOT NULL, step INTEGER NOT NULL) STRICT;
                     CREATE TABLE IF NOT EXISTS passkey_count (
                         passkey BLOB PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT;
+                    CREATE TABLE IF NOT EXISTS notice (
+                        one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1), tried INTEGER NOT NULL,
+                        failed INTEGER NOT NULL CHECK (failed IN (0, 1))) STRICT;
                     CREATE TABLE IF NOT EXISTS upload (
                         id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
                         owner BLOB NOT NULL CHECK (length(owner) = 16), blob BLOB NOT NULL CHECK (length(blob) = 16),

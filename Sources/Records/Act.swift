@@ -413,6 +413,8 @@ public enum Act: Hashable, Sendable {
     case documentFiled(FilingAct)
     /// An entry was made without a file.
     case entryMade(EntryAct)
+    /// What was filed for the pupil file was looked at, and what follows was said.
+    case itemsTriaged(TriageAct)
     /// A batch was opened by its operator.
     case batchOpened(BatchID)
     /// A batch was closed by its operator.
@@ -490,6 +492,7 @@ public enum Act: Hashable, Sendable {
         case signInFailed = "sign-in.failed"
         case documentFiled = "document.filed"
         case entryMade = "entry.made"
+        case itemsTriaged = "items.triaged"
         case batchOpened = "batch.opened"
         case batchClosed = "batch.closed"
         case stationAdded = "station.added"
@@ -573,6 +576,7 @@ public enum Act: Hashable, Sendable {
         case .signInFailed: .signInFailed
         case .documentFiled: .documentFiled
         case .entryMade: .entryMade
+        case .itemsTriaged: .itemsTriaged
         case .batchOpened: .batchOpened
         case .batchClosed: .batchClosed
         case .stationAdded: .stationAdded
@@ -650,6 +654,7 @@ public enum Act: Hashable, Sendable {
             ["count": .integer(Int64(count))].merging(person.map { ["person": .string($0.text)] } ?? [:]) { $1 }
         case .documentFiled(let act): act.encoded
         case .entryMade(let act): act.encoded
+        case .itemsTriaged(let act): act.encoded
         case .uploadRefused(let upload, let code), .uploadWaiting(let upload, let code):
             ["upload": .string(upload.text), "code": .string(code)]
         case .uploadDiscarded(let upload): ["upload": .string(upload.text)]
@@ -712,6 +717,9 @@ public enum Act: Hashable, Sendable {
         case .entryMade:
             self = .entryMade(try EntryAct(parsing: value))
             return
+        case .itemsTriaged:
+            self = .itemsTriaged(try TriageAct(parsing: value))
+            return
         case .stationAdded:
             self = .stationAdded(try StationAct(parsing: value))
             return
@@ -727,7 +735,7 @@ public enum Act: Hashable, Sendable {
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade:
+            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade, .itemsTriaged:
             throw .malformed("kind")
         case .accessExtended:
             self = .accessExtended(

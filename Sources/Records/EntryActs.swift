@@ -124,6 +124,8 @@ extension Statement {
 public struct EntryLinks: Sendable {
     private var records: [RecordID: PupilFileID] = [:]
     private var followUps: [FollowUpID: PupilFileID] = [:]
+    private var triages: [PupilFileID: FileTriage] = [:]
+    private var triageIDs: Set<TriageID> = []
 
     /// Nothing yet.
     public init() {}
@@ -135,7 +137,7 @@ public struct EntryLinks: Sendable {
         guard let pupilFile = statement.pupilFile else { return }
         switch statement.act {
         case .documentFiled(let act):
-            try add(act.document.record, pupilFile)
+            try add(act.document.record, pupilFile, statement)
         case .entryMade(let act):
             if let corrects = act.corrects, records[corrects] != pupilFile {
                 throw .unlawful("a correction of nothing in this file")
@@ -143,10 +145,8 @@ public struct EntryLinks: Sendable {
             if let completes = act.completes, followUps[completes] != pupilFile {
                 throw .unlawful("the outcome of no follow-up in this file")
             }
-            try add(act.entry.record, pupilFile)
-            if let followUp = act.followUp, followUps.updateValue(pupilFile, forKey: followUp) != nil {
-                throw .unlawful("a follow-up named twice")
-            }
+            try add(act.entry.record, pupilFile, statement)
+            if let followUp = act.followUp { try add(followUp, pupilFile) }
             for share in act.shares where records[share.entry.record] != pupilFile {
                 throw .unlawful("a share of no entry of this file")
             }
@@ -154,11 +154,25 @@ public struct EntryLinks: Sendable {
             for share in entries where records[share.entry.record] != pupilFile {
                 throw .unlawful("a share of no entry of this file")
             }
+        case .itemsTriaged(let act):
+            guard triageIDs.insert(act.triage).inserted else { throw .unlawful("an id named twice") }
+            try triages[pupilFile, default: FileTriage()].take(act, at: statement.index)
+            for followUp in act.followUps { try add(followUp, pupilFile) }
+        case .documentMoved(let document, _): _ = triages[pupilFile]?.move(document)
         default: break
         }
     }
 
-    private mutating func add(_ record: RecordID, _ pupilFile: PupilFileID) throws(StatementError) {
+    private mutating func add(
+        _ record: RecordID, _ pupilFile: PupilFileID, _ statement: Statement
+    ) throws(StatementError) {
         guard records.updateValue(pupilFile, forKey: record) == nil else { throw .unlawful("an id named twice") }
+        triages[pupilFile, default: FileTriage()].add(record, nil, at: statement.index, statement.time, isOwn: true)
+    }
+
+    private mutating func add(_ followUp: FollowUpID, _ pupilFile: PupilFileID) throws(StatementError) {
+        guard followUps.updateValue(pupilFile, forKey: followUp) == nil else {
+            throw .unlawful("a follow-up named twice")
+        }
     }
 }

@@ -17,6 +17,8 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
     case decision
     /// A correction of something recorded.
     case correction
+    /// Why a follow-up is not done, and will not be.
+    case waiver
 
     /// For people.
     public var title: String {
@@ -28,6 +30,7 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
         case .action: "Action taken"
         case .decision: "Decision"
         case .correction: "Correction"
+        case .waiver: "Follow-up waived"
         }
     }
 
@@ -44,7 +47,7 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .call: [.with, .organisation, .number, .ended]
         case .meeting: [.with, .organisation, .ended]
-        case .observation: []
+        case .observation, .waiver: []
         case .words: [.questions]
         case .action: [.action, .with, .organisation, .number, .outcome, .parents, .parentsReason]
         case .decision, .correction: [.reasons]
@@ -56,7 +59,7 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .call: [.with, .time]
         case .meeting: [.with]
-        case .observation, .words: []
+        case .observation, .words, .waiver: []
         case .action: [.action]
         case .decision, .correction: [.reasons]
         }
@@ -221,6 +224,17 @@ extension Refusal {
     public static let entryCorrectsNothing = Refusal(
         code: "entry.corrects", message: "A correction names what it corrects, and nothing else does.",
         hint: "Choose “Correct this” on the entry that is wrong.")
+    /// A waiver without the follow-up that it waives.
+    public static let entryWaivesNothing = Refusal(
+        code: "entry.completes", message: "A waiver names the follow-up that will not be done.",
+        hint: "Choose “It will not be done” on the follow-up.")
+    /// The outcome of a referral that does not say whether the parents were contacted first.
+    public static let entryOutcomeOfReferral = Refusal(
+        code: "entry.action",
+        message: "This follow-up is a referral to children’s social care, and its outcome is another action.",
+        hint:
+            "Record it as “Referral to children’s social care”, and say whether the parents were contacted first. If there is no referral, waive it."
+    )
     /// Something that is not in the pupil's file.
     public static let entryNamesNothing = Refusal(
         code: "entry.not-in-file", message: "What is corrected or followed up is not in this pupil’s file.",
@@ -268,6 +282,7 @@ private struct EntryCheck {
 
     mutating func run() {
         if (details.kind == .correction) != (details.corrects != nil) { problems.append(.entryCorrectsNothing) }
+        if details.kind == .waiver && details.completes == nil { problems.append(.entryWaivesNothing) }
         checkTexts()
         checkOccurred()
         checkReceived()
@@ -412,8 +427,9 @@ private struct EntryCheck {
     private mutating func checkWords() {
         func isBlank(_ field: EntryField) -> Bool { details[field].allSatisfy(\.isWhitespace) }
         if isBlank(.account) {
+            let missing = [.words: "The child’s words are missing.", .waiver: "The reason is missing."][details.kind]
             problem(
-                .account, details.kind == .words ? "The child’s words are missing." : "It says nothing yet.",
+                .account, missing ?? "It says nothing yet.",
                 "Write it as it was, in plain words.")
         }
         if EntryBasis(rawValue: details[.basis]) == nil {
@@ -503,6 +519,7 @@ private struct EntryCheck {
         case .action:
             let title = EntryAction(rawValue: details[.action])?.title ?? ""
             return with.isEmpty ? title + place : "\(title): \(with)\(place)"
+        case .waiver: return "Follow-up waived: " + firstWords(of: details[.account])
         case .observation, .decision, .correction: return firstWords(of: details[.account])
         }
     }

@@ -90,6 +90,8 @@ public enum Kind {
     public enum FollowUp {}
     /// Notes of a meeting that somebody has begun to write.
     public enum Draft {}
+    /// A look at what was filed, and what follows.
+    public enum Triage {}
 }
 
 /// A vault.
@@ -130,6 +132,8 @@ public typealias RecordID = Identifier<Kind.Record>
 public typealias FollowUpID = Identifier<Kind.FollowUp>
 /// Notes of a meeting that somebody has begun to write.
 public typealias DraftID = Identifier<Kind.Draft>
+/// A look at what was filed.
+public typealias TriageID = Identifier<Kind.Triage>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

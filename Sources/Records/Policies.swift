@@ -20,14 +20,15 @@ public struct Policies: Sendable {
     public let fileTypes: FileTypePolicy
     /// `limits.yaml`.
     public let limits: LimitPolicy
+    /// `notices.yaml`.
+    public let notices: NoticePolicy
     /// SHA-256 over each file's name, length and bytes, in order of name.
     public let digest: Digest
 
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
         "acceptable-use.yaml", "access.yaml", "agencies.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
-        "school.yaml",
-        "sessions.yaml",
+        "notices.yaml", "school.yaml", "sessions.yaml",
     ]
 
     /// Decodes the files.
@@ -48,6 +49,7 @@ public struct Policies: Sendable {
         categories = try Self.decode("categories.yaml", files)
         fileTypes = try Self.decode("file-types.yaml", files)
         limits = try Self.decode("limits.yaml", files)
+        notices = try Self.decode("notices.yaml", files)
         try acceptableUse.check()
         try sessions.check()
         try school.check()
@@ -55,6 +57,7 @@ public struct Policies: Sendable {
         try categories.check()
         try fileTypes.check()
         try limits.check()
+        try notices.check()
         guard (1...3660).contains(access.longestAccessDays) else {
             throw .policyUnreadable("policies/access.yaml: access lasts for 1 to 3660 days at most")
         }
@@ -126,10 +129,29 @@ public struct SchoolPolicy: Codable, Hashable, Sendable {
     public let lado: String
     /// The host name at which people reach the vault: passkeys are made for it, and serve nowhere else.
     public let site: String
+    /// Days on which nobody works besides weekends: each a day, or a range of two with a slash between.
+    public var closedDays: [String]?
+
+    /// The same as year × 10,000 + month × 100 + day.
+    public var closed: [ClosedRange<Int>] {
+        (closedDays ?? []).compactMap { (try? DocumentDate(parsing: $0))?.days }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name, timezone, contact, lado, site
+        case closedDays = "closed-days"
+    }
 
     func check() throws(Refusal) {
         guard TimeZone(identifier: timezone) != nil else {
             throw .policyUnreadable("policies/school.yaml: there is no time zone \(timezone.prefix(40))")
+        }
+        guard (closedDays ?? []).allSatisfy({ $0.split(separator: "/").allSatisfy { $0.utf8.count == 10 } }),
+            closed.count == closedDays?.count ?? 0
+        else {
+            throw .policyUnreadable(
+                "policies/school.yaml: closed-days are days such as 2026-12-25, or ranges such as 2026-12-21/2027-01-01"
+            )
         }
         let labels = site.split(separator: ".", omittingEmptySubsequences: false)
         guard site.utf8.count <= 253,

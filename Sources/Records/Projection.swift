@@ -30,6 +30,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     case station, batch, intake, access, share, restricted, moved
     case entry
     case entryShare = "entry_share"
+    case followUp = "follow_up"
+    case triage, triaged
 
     /// The columns, primary key first.
     public var columns: [String] {
@@ -55,6 +57,9 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .moved: ["document", "record", "idx"]
         case .entry: ["id", "pupil_file", "detail", "detail_key", "corrects", "follow_up", "completes", "idx"]
         case .entryShare: ["row_key", "access", "entry", "idx"]
+        case .followUp: ["id", "pupil_file", "idx"]
+        case .triage: ["id", "pupil_file", "detail", "detail_key", "idx"]
+        case .triaged: ["record", "triage", "idx"]
         case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
@@ -153,8 +158,15 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
                 .entry, .blob(act.entry.bytes), pupilFile, .blob(act.detail.bytes), .blob(act.detailKey.bytes),
                 act.corrects.map { .blob($0.bytes) } ?? .null, act.followUp.map { .blob($0.bytes) } ?? .null,
                 act.completes.map { .blob($0.bytes) } ?? .null, index)
+            if let followUp = act.followUp { add(.followUp, .blob(followUp.bytes), pupilFile, index) }
             addDetailKeys()
             add(act.shares)
+        case .itemsTriaged(let act):
+            add(
+                .triage, .blob(act.triage.bytes), pupilFile, .blob(act.detail.bytes), .blob(act.detailKey.bytes), index)
+            for record in act.records { add(.triaged, .blob(record.bytes), .blob(act.triage.bytes), index) }
+            for followUp in act.followUps { add(.followUp, .blob(followUp.bytes), pupilFile, index) }
+            addDetailKeys()
         case .accessGiven(let act):
             add(
                 .access, .blob(act.access.bytes), .blob(act.person.bytes), pupilFile, .integer(act.whole ? 1 : 0),

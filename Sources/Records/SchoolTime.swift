@@ -44,7 +44,7 @@ public struct SchoolTime: Sendable {
                     year: number / 10_000, month: number / 100 % 100, day: number % 100, hour: minute / 100,
                     minute: minute % 100))
         else { return nil }
-        return Timestamp(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
+        return Self.timestamp(date)
     }
 
     /// Whether more than 24 hours lie between what was received and its recording (F-04). Without a time of day: whether it
@@ -55,6 +55,35 @@ public struct SchoolTime: Sendable {
             let end = calendar.date(byAdding: .day, value: 2, to: start)
         else { return false }
         return recorded.date >= end
+    }
+
+    /// The moment so many working days after an instant, at the same time of day; an instant on a day that is none counts as
+    /// the beginning of the next that is. Working days are Monday to Friday, but for those that are closed.
+    ///
+    /// - Parameter closed: days as year × 10,000 + month × 100 + day.
+    public func working(days: Int, after instant: Timestamp, closed: [ClosedRange<Int>]) -> Timestamp {
+        func isWorking(_ date: Date) -> Bool {
+            let number = moment(of: Self.timestamp(date)).day
+            let isWeekend = [1, 7].contains(calendar.component(.weekday, from: date))
+            return !isWeekend && !closed.contains { $0.contains(number) }
+        }
+        /// The same time on the next working day; of a calendar without any, on the last that was looked at.
+        func next(_ date: Date) -> Date {
+            var later = date
+            for days in 1...1_000 {
+                later = calendar.date(byAdding: .day, value: days, to: date) ?? date
+                if isWorking(later) { break }
+            }
+            return later
+        }
+        var date = instant.date
+        if !isWorking(date) { date = calendar.startOfDay(for: next(date)) }
+        for _ in 0..<days { date = next(date) }
+        return Self.timestamp(date)
+    }
+
+    private static func timestamp(_ date: Date) -> Timestamp {
+        Timestamp(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
     }
 
     /// `14:05` as 1405; nil for anything else.

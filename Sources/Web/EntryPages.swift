@@ -3,7 +3,7 @@ import HTTPTypes
 import Records
 
 let entryRoutes: [Route] = [
-    Route(.get, "/record/{pupil}", .file, query: ["kind", "completes"], handle: showEntryForm),
+    Route(.get, "/record/{pupil}", .file, query: ["kind", "completes", "action"], handle: showEntryForm),
     Route(
         .post, "/record/{pupil}", .file, body: .form(EntryForm.names.union(["kind", "id", "completes"])),
         handle: makeEntry),
@@ -72,6 +72,7 @@ struct EntryForm {
             main = [.action, .parents, .parentsReason, .with, .organisation, .number, .date, .time, .account, .outcome]
         case .decision: main = [.date, .time, .account, .reasons]
         case .correction: main = [.account, .reasons, .date, .time]
+        case .waiver: main = [.account, .date, .time]
         }
         main += [.basis, .summary]
         func folded(_ title: String, _ fields: [EntryField]) -> Group {
@@ -159,6 +160,7 @@ struct EntryForm {
             case .action: "What was done"
             case .decision: "What was decided"
             case .correction: "What is right"
+            case .waiver: "Why it will not be done"
             }
         case .questions: "The questions that were asked (optional)"
         case .action: "Which action"
@@ -229,7 +231,7 @@ private func hint(_ kind: EntryKind) -> String {
     case .words: "What the child said, letter for letter"
     case .action: "Parents informed, a referral, LADO, police, another agency"
     case .decision: "What was decided, and why"
-    case .correction: ""
+    case .correction, .waiver: ""
     }
 }
 
@@ -243,13 +245,22 @@ private func showEntryForm(_ visit: Visit) throws -> Reply {
             EntryKindsPage(
                 chrome: visit.chrome("Add an entry", back: visit.back(to: pupil)),
                 pupil: PupilBanner(pupil, visit.words),
-                kinds: EntryKind.allCases.filter { $0 != .correction }.map {
+                kinds: EntryKind.allCases.filter { $0 != .correction && $0 != .waiver }.map {
                     .init(href: "/record/\(pupil.reference)?kind=\($0.rawValue)", title: $0.title, hint: hint($0))
                 }))
     }
     guard let kind = EntryKind(rawValue: visit.query["kind"]), kind != .correction else { throw Fault.noSuchPage }
-    let form = EntryForm(kind: kind, values: [.date: visit.words.longDay(visit.now)], problems: [])
-    guard !completes.isEmpty else { return try entryForm(visit, pupil, form, completes: nil) }
+    var values: [EntryField: String] = [.date: visit.words.longDay(visit.now)]
+    if let action = EntryAction(rawValue: visit.query["action"]), kind == .action {
+        values[.action] = action.rawValue
+    } else if !visit.query["action"].isEmpty {
+        throw Fault.noSuchPage
+    }
+    let form = EntryForm(kind: kind, values: values, problems: [])
+    guard !completes.isEmpty else {
+        guard kind != .waiver else { throw Fault.noSuchPage }
+        return try entryForm(visit, pupil, form, completes: nil)
+    }
     guard let id = FollowUpID(text: completes), try visit.openFollowUp(id, of: pupil) != nil else {
         throw Fault.noSuchPage
     }
@@ -262,7 +273,7 @@ private func entryForm(
 ) throws -> Reply {
     let followUp = try completes.flatMap { try visit.openFollowUp($0, of: pupil) }
     return visit.entryForm(
-        pupil, form, title: form.kind.title, about: followUp.map { EntrySaid($0.entry, visit.words) },
+        pupil, form, title: form.kind.title, about: followUp.map { EntrySaid($0, visit.words) },
         aboutTitle: "This says the outcome of", action: "/record/\(pupil.reference)", completes: completes?.text)
 }
 
@@ -278,7 +289,15 @@ private func makeEntry(_ visit: Visit) throws -> Reply {
         return try entryForm(
             visit, pupil, EntryForm(kind: kind, values: visit.entryValues, problems: problems), completes: completes)
     }
-    let receipt = try visit.vault.makeEntry(details, for: pupil.pupilFile, id: id, as: visit.acting)
+    let receipt: EntryReceipt
+    let acting = try visit.acting
+    do throws(VaultError) {
+        receipt = try visit.vault.makeEntry(details, for: pupil.pupilFile, id: id, as: acting)
+    } catch {
+        guard case .refused(let refusal) = error, refusal == .entryOutcomeOfReferral else { throw error }
+        return try entryForm(
+            visit, pupil, EntryForm(kind: kind, values: visit.entryValues, problems: [refusal]), completes: completes)
+    }
     return .redirect(
         try visit.acting.may(.read, in: visit.vault) ? "/entries/\(receipt.index)" : "/recorded/\(receipt.entry.text)")
 }
@@ -338,7 +357,8 @@ extension Visit {
 
     /// A follow-up of a pupil while nobody has said that it is done; for who reads.
     fileprivate func openFollowUp(_ id: FollowUpID, of pupil: Pupil) throws -> FollowUp? {
-        try vault.followUps(as: acting).first { $0.id == id && $0.pupil.pupilFile == pupil.pupilFile }
+        guard try vault.completion(of: id, as: acting) == nil else { return nil }
+        return try vault.followUp(id, of: pupil.pupilFile, as: acting)
     }
 
     fileprivate func entryForm(
@@ -358,7 +378,7 @@ extension Visit {
     }
 
     /// Where one came from: the pupil's file, or for who reads nothing, where papers are filed for them.
-    fileprivate func back(to pupil: Pupil) -> Link {
+    func back(to pupil: Pupil) -> Link {
         (try? acting.may(.read, in: vault)) == true
             ? Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")
             : Link(href: "/file/\(pupil.reference)", text: "Add the scans")
@@ -396,6 +416,26 @@ struct EntrySaid {
         facts = Self.facts(entry, words)
     }
 
+    /// What asks for a follow-up.
+    init(_ followUp: FollowUp, _ words: Wording) {
+        switch followUp.asked {
+        case .entry(let entry): self.init(entry, words)
+        case .triage(let triage, _): self.init(triage, asking: followUp, words)
+        }
+    }
+
+    private init(_ triage: TriageFacts, asking followUp: FollowUp, _ words: Wording) {
+        kind = "What follows"
+        summary = triage.summary
+        when = "by \(words.date(followUp.due))"
+        author = triage.author
+        recorded = words.moment(triage.recorded)
+        href = "/entries/\(triage.index)"
+        account = followUp.what
+        accountTitle = "To be done"
+        facts = []
+    }
+
     /// Of a document, its reference alone.
     init(_ entry: ChronologyEntry, _ words: Wording) {
         kind = entry.made?.kind.title ?? entry.title
@@ -413,6 +453,7 @@ struct EntrySaid {
         switch (field, kind) {
         case (.account, .words): "The child’s own words"
         case (.account, .correction): "What is right"
+        case (.account, .waiver): "Why it will not be done"
         case (.account, .decision): "Decision"
         case (.account, .action): "What was done"
         case (.account, .observation): "What was seen or heard"
@@ -472,19 +513,40 @@ struct CorrectionLine {
 struct EntryFollowUp {
     let isDone: Bool
     let link: Link
+    /// While it is open: where to say why it will not be done.
+    let waive: Link?
+}
+
+extension Pupil {
+    /// Where the outcome of a follow-up is said.
+    fileprivate func outcome(_ id: FollowUpID, _ action: EntryAction? = nil) -> Link {
+        let preset = action.map { "&action=\($0.rawValue)" } ?? ""
+        return Link(href: "/record/\(reference)?kind=action&completes=\(id.text)\(preset)", text: "Say what was done")
+    }
+    /// Where it is said that it will not be done.
+    fileprivate func waiver(_ id: FollowUpID) -> Link {
+        Link(href: "/record/\(reference)?kind=waiver&completes=\(id.text)", text: "It will not be done")
+    }
 }
 
 extension Visit {
     /// How the follow-up that an entry asks for stands, where it asks for one.
     func followUp(of entry: ChronologyEntry, _ pupil: Pupil) throws -> EntryFollowUp? {
         guard let id = entry.made?.followUp else { return nil }
-        let link =
-            if let done = try vault.completion(of: id, as: acting) {
-                Link(href: "/entries/\(done)", text: "Done: see entry \(words.grouped(done))")
-            } else {
-                Link(href: "/record/\(pupil.reference)?kind=action&completes=\(id.text)", text: "Say what was done")
-            }
-        return EntryFollowUp(isDone: link.href.hasPrefix("/entries/"), link: link)
+        return try followUp(id, pupil, action: nil)
+    }
+
+    /// How a follow-up stands: open, done or waived.
+    func followUp(_ id: FollowUpID, _ pupil: Pupil, action: EntryAction?) throws -> EntryFollowUp {
+        guard let done = try vault.completion(of: id, as: acting) else {
+            return EntryFollowUp(isDone: false, link: pupil.outcome(id, action), waive: pupil.waiver(id))
+        }
+        let isWaived = try vault.entry(done, as: acting).0.made?.kind == .waiver
+        return EntryFollowUp(
+            isDone: true,
+            link: Link(
+                href: "/entries/\(done)", text: "\(isWaived ? "Waived" : "Done"): see entry \(words.grouped(done))"),
+            waive: nil)
     }
 }
 
@@ -555,6 +617,7 @@ struct FollowUpsPage {
         let isOverdue: Bool
         let asked: Link
         let done: Link
+        let waive: Link
     }
     let chrome: Chrome
     let lines: [Line]
@@ -566,10 +629,8 @@ private func showFollowUps(_ visit: Visit) throws -> Reply {
         FollowUpsPage.Line(
             pupil: PupilLine(one.pupil, under: "/pupils"), what: one.what, due: visit.words.date(one.due),
             isOverdue: one.isOverdue,
-            asked: Link(href: "/entries/\(one.entry.index)", text: one.entry.summary),
-            done: Link(
-                href: "/record/\(one.pupil.reference)?kind=action&completes=\(one.id.text)",
-                text: "Say what was done"))
+            asked: Link(href: "/entries/\(one.index)", text: one.summary),
+            done: one.pupil.outcome(one.id, one.outcome?.action), waive: one.pupil.waiver(one.id))
     }
     return visit.page(
         .followUps,

@@ -36,6 +36,8 @@ struct HomePage {
     /// What leads, deputies and panel are told for a while.
     let told: [String]
     let isTold: Bool
+    /// That a notice by e-mail could not be sent.
+    let mailFailed: String?
     let takesPart: Bool
     let missing: [Missing]
     let isMissing: Bool
@@ -85,7 +87,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
         }
         unfinished.sort { $0.pupil < $1.pupil }
     }
-    var waiting: [HomePage.Duty] = []
+    var waiting = try triageDuties(visit, acting)
     if mayRead, acting.may(.seeFigures, in: vault) {
         let quarantined = try vault.figures(as: acting).quarantined
         if quarantined > 0 {
@@ -97,11 +99,13 @@ private func showHome(_ visit: Visit) throws -> Reply {
     }
     if mayRead {
         let count = try vault.followUpCount(as: acting)
+        let overdue = try vault.overdueCount(as: acting) ?? 0
         if count > 0 {
             waiting.append(
                 .init(
                     href: "/follow-ups", count: String(count),
-                    text: count == 1 ? "follow-up that is not done" : "follow-ups that are not done"))
+                    text: (count == 1 ? "follow-up that is not done" : "follow-ups that are not done")
+                        + (overdue > 0 ? ", \(overdue) of them overdue" : "")))
         }
     }
     if acting.may(.seeIntake, in: vault) {
@@ -129,6 +133,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
         .home,
         HomePage(
             chrome: visit.chrome("Home"), notice: try visit.recoveryNotice(), told: told, isTold: !told.isEmpty,
+            mailFailed: try vault.noticeFailure(as: acting).map { words.moment($0) },
             takesPart: vault.takesPart(acting), missing: missing,
             isMissing: !missing.isEmpty,
             reading: acting.hasAccess(in: vault)

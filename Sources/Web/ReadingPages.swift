@@ -117,6 +117,7 @@ struct EntryPage {
     /// Where to correct it.
     let correct: String?
     let followUp: EntryFollowUp?
+    let triage: TriageBlock?
     let significance: Significance?
     let index: String
     let statement: String
@@ -163,7 +164,8 @@ private func showEntry(_ visit: Visit) throws -> Reply {
             corrected: entry.made?.correctsIndex.map {
                 Link(href: "/entries/\($0)", text: "Corrects entry \(words.grouped($0))")
             }, correct: entry.isRecord ? "/entries/\(entry.index)/correct" : nil,
-            followUp: try visit.followUp(of: entry, pupil), significance: try Significance(entry.index, visit),
+            followUp: try visit.followUp(of: entry, pupil), triage: try TriageBlock(entry, pupil, visit),
+            significance: try Significance(entry.index, visit),
             index: words.grouped(entry.index), statement: proof.statement, signature: proof.signature,
             verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
 }

@@ -35,7 +35,8 @@ package struct Site: HTTPResponder {
         (signInRoutes + passkeyRoutes + passwordRoutes + lateRoutes + enrolmentRoutes + homeRoutes + uploadRoutes
         + programRoutes
         + filingRoutes
-        + checkRoutes + meetingRoutes + entryRoutes + readingRoutes + chronologyRoutes + searchRoutes + documentRoutes
+        + checkRoutes + meetingRoutes + entryRoutes + triageRoutes + readingRoutes + chronologyRoutes + searchRoutes
+        + documentRoutes
         + restrictedRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes

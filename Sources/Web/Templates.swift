@@ -17,6 +17,7 @@ enum Template: String, CaseIterable {
     case pupilFile = "pupil-file"
     case entry, document, quarantine
     case timeline, search
+    case waiting, triage
     case chronologyFilters = "chronology-filters"
     case entryKinds = "entry-kinds"
     case entryForm = "entry-form"
@@ -79,6 +80,8 @@ enum Template: String, CaseIterable {
         case .pupilFile: PackageResources.pupil_file_mustache
         case .entry: PackageResources.entry_mustache
         case .timeline: PackageResources.timeline_mustache
+        case .waiting: PackageResources.waiting_mustache
+        case .triage: PackageResources.triage_mustache
         case .search: PackageResources.search_mustache
         case .chronologyFilters: PackageResources.chronology_filters_mustache
         case .entryKinds: PackageResources.entry_kinds_mustache

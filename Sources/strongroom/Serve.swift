@@ -22,12 +22,17 @@ struct Serve: AsyncParsableCommand {
     var certificate: String?
     @Option(help: "Its key, PEM (default: tls-key.pem in the secrets' directory).")
     var key: String?
+    @Option(help: "The configuration of msmtp, for notices by e-mail (default: msmtp.conf in the secrets' directory).")
+    var mail: String?
 
     func run() async throws {
         let location = try vault.location
         let certificate = try Self.pem(certificate ?? location.secrets + "/tls-certificate.pem")
         let key = try Self.pem(key ?? location.secrets + "/tls-key.pem")
-        try await Server(location: location, host: host, port: port, certificate: certificate, key: key).run()
+        try await Server(
+            location: location, host: host, port: port, certificate: certificate, key: key,
+            mail: mail ?? location.secrets + "/msmtp.conf"
+        ).run()
     }
 
     private static func pem(_ path: String) throws -> String {
@@ -47,6 +52,8 @@ struct Server {
     let port: Int
     let certificate: String
     let key: String
+    /// The configuration of msmtp; nil where no notices are sent.
+    var mail: String?
 
     func run() async throws {
         guard geteuid() != 0 else {
@@ -65,8 +72,10 @@ struct Server {
             WebServer.Configuration(host: host, port: port, certificatePEM: certificate, privateKeyPEM: key),
             vault: vault, logger: logger
         ) { port in Terminal.say("https://\(host == "127.0.0.1" ? "localhost" : host):\(port)") }
+        var services: [any Service] = [server]
+        if let mail { services.append(Notices(vault: vault, configuration: mail, logger: logger)) }
         let group = ServiceGroup(
-            services: [server],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         do {
             try await group.run()

@@ -17,7 +17,8 @@ struct Strongroom: AsyncParsableCommand {
             PolicyCommand.self, AccessCommand.self, ProposalCommand.self, StationCommand.self, BatchCommand.self,
             FileCommand.self,
             UploadCommand.self,
-            ChronologyCommand.self, EntryCommand.self, RestrictedCommand.self, Open.self, Verify.self,
+            ChronologyCommand.self, EntryCommand.self, TriageCommand.self, RestrictedCommand.self, Open.self,
+            Verify.self,
             RecoverCommand.self,
         ])
 

@@ -268,7 +268,7 @@ import Testing
         #expect(try vault.followUpCount(as: given.lead) == 1)
         let open = try #require(try vault.followUps(as: given.lead).first)
         #expect(
-            open.what == "Ring her mother" && open.due == today && !open.isOverdue && open.entry.index == asked.index)
+            open.what == "Ring her mother" && open.due == today && !open.isOverdue && open.index == asked.index)
         given.school.clock.advance(seconds: 86_400)
         let late = try given.school.signIn(given.school.lead)
         #expect(try vault.followUps(as: late).map(\.isOverdue) == [true])

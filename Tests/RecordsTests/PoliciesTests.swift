@@ -117,4 +117,21 @@ import Testing
     ) throws {
         #expect(try code(name, replacing: old, with: new) == "policy.unreadable")
     }
+
+    @Test(arguments: [
+        ("to: []", "to: [lead@school.example]", true), ("send: false", "send: true", false),
+        ("to: []", "to: [\"lead@school.example\\nBcc: x@y.example\"]", false), ("to: []", "to: [lead]", false),
+        ("to: []", "to: [\"a@b.example, c@d.example\"]", false),
+        ("from: strongroom@", "from: \"x <strongroom>@\"", false),
+        ("after-working-days: 1", "after-working-days: 11", false),
+        ("after-working-days: 1", "after-working-days: -1", false),
+        ("at-most-every-hours: 24", "at-most-every-hours: 0", false),
+        ("at-most-every-hours: 24", "at-most-every-hours: 24\nsubject: x", false),
+    ])
+    func `Notices are off, go to plain addresses, and not too often`(_ old: String, _ new: String, _ isFine: Bool)
+        throws
+    {
+        #expect(try code("notices.yaml", replacing: old, with: new) == (isFine ? nil : "policy.unreadable"))
+        #expect(try !Policies(files: policyFiles()).notices.send)
+    }
 }

@@ -103,6 +103,10 @@ private func everyAct() throws -> [Act] {
         .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
         .chronologySearched(.random()), .itemPromoted(7), .itemDemoted(1 << 40),
+        .itemsTriaged(
+            TriageAct(
+                triage: .random(), records: [RecordID.random(), .random()].sorted(), detail: .random(),
+                detailKey: .random(), followUps: [.random()])),
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
         .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
         .accessRefused(code: "access.not-entitled"), .orphanFound(.random()),

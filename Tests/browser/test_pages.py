@@ -301,7 +301,7 @@ def entries(looks, clerk, lead, school) -> None:
     looks.walk(clerk, "admin", clerk.path)
     lead.go(f"/pupils/{pupil}")
     lead.follow("A bruise, seen in swimming.")
-    looks.walk(lead, "dsl", lead.path, "/follow-ups", f"/record/{pupil}")
+    looks.walk(lead, "dsl", lead.path, "/follow-ups", "/waiting", f"/record/{pupil}")
 
 
 def meeting_notes(looks, lead, school) -> None:

@@ -253,8 +253,16 @@ def follows(saying: Saying, index: int) -> list:
             ids = (id(act[key]) for key in ("detail", "detail_key"))
             named = (id(act[key]) if key in act else None for key in ("corrects", "follow_up", "completes"))
             rows.append(("entry", (id(act["entry"]), file, *ids, *named, index)))
+            if "follow_up" in act:
+                rows.append(("follow_up", (id(act["follow_up"]), file, index)))
             detail_keys()
             entry_shares(act.get("shares", []))
+        case "items.triaged":
+            triage, *rest = (id(act[key]) for key in ("triage", "detail", "detail_key"))
+            rows.append(("triage", (triage, file, *rest, index)))
+            rows.extend(("triaged", (id(record), triage, index)) for record in act["records"])
+            rows.extend(("follow_up", (id(asked), file, index)) for asked in act["follow_ups"])
+            detail_keys()
         case "access.extended":
             shares(act)
             entry_shares(act.get("entries", []))

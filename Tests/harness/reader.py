@@ -34,10 +34,14 @@ from nacl.signing import SigningKey, VerifyKey
 CHUNK = 65536
 POLICIES = [
     "acceptable-use.yaml", "access.yaml", "agencies.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
+    "notices.yaml",
     "school.yaml", "sessions.yaml",
 ]  # fmt: skip
 LONGEST_INVITATION = 24 * 3_600_000
-ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "words"]
+ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
+TRIAGE_FIELDS = ["child_on_child", "due", "follows", "made_by", "parents", "parents_reason", "words"]
+OUTCOMES = ["nothing", "pupil", "adults", "parents", "agency", "social-care", "lado", "police"]
+MOST_TRIAGED = 500
 ENTRY_FIELDS = [
     "account", "action", "basis", "date", "ended", "follow_up", "follow_up_due", "kind", "late_reason", "made_by",
     "number", "organisation", "outcome", "parents", "parents_reason", "questions", "reasons", "received",
@@ -299,6 +303,9 @@ ACTS = {
         "entry": is_id, "detail": is_id, "detail_key": is_id, "corrects": is_id, "follow_up": is_id, "completes": is_id,
         "shares": ENTRY_SHARES,
     }, optional=["corrects", "follow_up", "completes", "shares"]),
+    "items.triaged": object_of({
+        "triage": is_id, "records": rising(is_id), "detail": is_id, "detail_key": is_id, "follow_ups": list_of(is_id),
+    }),
     "access.given": object_of({
         "access": is_id, "person": is_id, "identity": is_id, "whole": is_boolean, "expires": is_count, "detail": is_id,
         "detail_key": is_id,
@@ -508,7 +515,7 @@ NEEDS = {
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
     "document.filed": "file", "entry.made": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
-    "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read",
+    "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
     "recovery.set": "give-access", "recovery.drilled": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
@@ -563,6 +570,7 @@ class Ledger:
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
         self.significant = set()
         self.entries, self.follow_ups, self.entry_shares = {}, {}, {}
+        self.triages, self.triaged = {}, {}
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -795,6 +803,8 @@ class Ledger:
                     require(self.add_share(share, statement)["whole"], "shared by filing under an access to some documents")
             case "entry.made":
                 self.make_entry(statement)
+            case "items.triaged":
+                self.triage(statement)
             case "access.given":
                 self.give_access(statement)
             case "access.extended":
@@ -936,13 +946,35 @@ class Ledger:
         if done := act.get("completes"):
             require(self.follow_ups.get(done) == file, "the outcome of no follow-up in this file")
         if asked := act.get("follow_up"):
-            require(asked not in self.follow_ups, "a follow-up named twice")
-            self.follow_ups[asked] = file
+            self.ask(asked, file)
         self.entries[act["entry"]] = statement
         require(act.get("shares", [None]), "shares, and none")
         for share in act.get("shares", []):
             require(share["entry"] == act["entry"], "another entry is shared by it")
             require(self.add_entry_share(share, statement)["whole"], "shared under an access to some documents")
+
+    def ask(self, follow_up, file):
+        require(follow_up not in self.follow_ups, "a follow-up named twice")
+        self.follow_ups[follow_up] = file
+
+    def triage(self, statement):
+        """A look by lead or deputy at records that stand before it in the same file; each is looked at once."""
+        act, file = statement.act, statement.pupil_file
+        roles = self.people[statement.author]["roles"]
+        require("dsl" in roles or "deputy" in roles, "looked at by neither lead nor deputy")
+        require(file in self.pupils, "looked at for an unknown pupil")
+        require(act["triage"] not in self.triages, "looked at twice under an id")
+        require(1 <= len(act["records"]) <= MOST_TRIAGED, "looked at nothing, or at too much")
+        require(len(act["follow_ups"]) < len(OUTCOMES), "more follow-ups than things that follow")
+        self.check_detail(statement)
+        for record in act["records"]:
+            there = self.documents.get(record) or self.entries.get(record)
+            require(there and there.pupil_file == file and record not in self.moved, "looked at nothing in this file")
+            require(record not in self.triaged, "looked at twice")
+            self.triaged[record] = act["triage"]
+        for asked in act["follow_ups"]:
+            self.ask(asked, file)
+        self.triages[act["triage"]] = statement
 
     def add_entry_share(self, share, statement) -> dict:
         """Gives the access that it is under."""
@@ -1739,6 +1771,19 @@ class Person:
         shares = self.vault.ledger.entry_shares.get(entry, [])
         return [share for share in shares if share["identity"] == self.state["identity"]]
 
+    def triage_details(self, triage: str) -> dict:
+        """What was said to follow; each thing that does opened one follow-up."""
+        statement = self.vault.ledger.triages[triage]
+        key = row_key(self.detail_key(statement), id_bytes(statement.act["detail"]))
+        fields = self.committed_fields(statement, key, triage)
+        require(sorted(fields) == TRIAGE_FIELDS, "a look at records of other fields")
+        follows = fields["follows"].split(" ")
+        require(follows == [one for one in OUTCOMES if one in follows], "what follows is not in order")
+        require(follows == ["nothing"] or "nothing" not in follows, "nothing follows, and something")
+        opened = len(statement.act["follow_ups"])
+        require(opened == len([one for one in follows if one != "nothing"]), "other follow-ups than follow")
+        return fields
+
     def access_details(self, access: str) -> dict:
         """Why an access was given, to whom by name, and until which day."""
         statement = self.vault.ledger.accesses[access]["statement"]
@@ -1866,7 +1911,7 @@ def check(path, person: Person = None) -> list:
 
     Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
     whose keybox opened: also details, field commitments and key commitments of every document they can reach, along the
-    pupil file's key and along each share that is theirs, of every entry likewise, of every access whose pupil file they can reach, and every record
+    pupil file's key and along each share that is theirs, of every entry likewise, of every look at records and every access whose pupil file they can reach, and every record
     about a restricted document that is sealed to them.
     """
     vault = Vault(path)
@@ -1876,6 +1921,8 @@ def check(path, person: Person = None) -> list:
             vault.part(f"document {document}", check_document, person, document)
         for entry in vault.ledger.entries if person else []:
             vault.part(f"entry {entry}", check_entry, person, entry)
+        for triage in vault.ledger.triages if person else []:
+            vault.part(f"triage {triage}", check_triage, person, triage)
         for access in vault.ledger.accesses if person else []:
             vault.part(f"access {access}", check_access, person, access)
         for record in vault.ledger.restricted if person else []:
@@ -1900,6 +1947,13 @@ def check_entry(person: Person, entry: str):
             person.entry_details(entry, share)
         except NoPath:
             pass
+
+
+def check_triage(person: Person, triage: str):
+    try:
+        person.triage_details(triage)
+    except NoPath:
+        pass
 
 
 def check_access(person: Person, access: str):

@@ -54,6 +54,7 @@ PEOPLE_SAY = {
         "keybox": "0" * 26, "wraps": [], "suspended": [], "proof": url64(bytes(64)),
     },
     "entry.made": {"entry": "0" * 26, "detail": "0" * 26, "detail_key": "0" * 26},
+    "items.triaged": {"triage": "0" * 26, "records": [], "detail": "0" * 26, "detail_key": "0" * 26, "follow_ups": []},
     "access.extended": {"shares": []}, "access.ended": {"access": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
@@ -1647,6 +1648,128 @@ def _(history: History) -> Saying:
     comes_to=ENTRY_LACKING)  # fmt: skip
 def _(history: History) -> Saying:
     return entry(history, shared=give(history, whole=False))
+
+
+# What follows from what was filed
+
+
+def triage(
+    history: History, author: str | None = None, without: str = "", file: str | None = None, records: list | None = None,
+    follow_ups: list | None = None, **but
+) -> Saying:  # fmt: skip
+    """The lead looks at the filing that is forged, or at other records; without: a kind of item."""
+    detail, key = new_id(), new_id()
+    items = {detail: ("detail", choice.randbytes(96)), key: ("detail-key", choice.randbytes(1797))}
+    records = sorted([filing(history).act["document"]] if records is None else records)
+    act = {
+        "triage": new_id(), "records": records, "detail": detail, "detail_key": key, "follow_ups": follow_ups or [], **but,
+    }  # fmt: skip
+    items = {id: item for id, item in items.items() if item[0] != without}
+    more = {"pupil_file": file or file_of(history), "fields": {"follows": url64(bytes(32))}}
+    return history.say(author or history.people[DSL], "items.triaged", act, items, **more)
+
+
+def triaged_twice(history: History, again: bool) -> Saying:
+    triage(history)
+    return triage(history, records=[(filing if again else first_filing)(history).act["document"]])
+
+
+def triaged_later(history: History, is_later: bool) -> Saying:
+    """A look at an entry that is made right after it, or right before."""
+    said = entry(history)
+    looked = triage(history, records=[said.act["entry"]])
+    if is_later:
+        history.sayings.remove(said)
+        history.sayings.append(said)
+    return looked
+
+
+def triages_moved(history: History, moved: bool) -> Saying:
+    if moved:
+        moves(history)
+    return triage(history, records=[first_filing(history).act["document"]])
+
+
+def asked_twice(history: History, again: bool) -> Saying:
+    asked = new_id()
+    entry(history, follow_up=asked)
+    return triage(history, follow_ups=[asked if again else new_id()])
+
+
+def triaged_by_office(history: History, may_read: bool) -> Saying:
+    if may_read:
+        adopt(history, {**history.founding["abilities"], "admin": ["file", "read"]})
+    return triage(history, author=history.people[ADMIN])
+
+
+# That a look names its own detail key, its records and its follow-ups as they are is found whoever reads the pupil's chronology;
+# what stands for its detail here opens to nobody, and that a triage is honest does not make it open.
+NOT_IN_FILE, TWICE = "a triage of nothing in this file", "looked at twice"
+
+
+@unlawful("the office looks at what it filed", triage, MAY_NOT_READ)
+def _(history: History) -> Saying:
+    return triaged_by_office(history, may_read=False)
+
+
+@unlawful("who reads and does not lead looks at what was filed", triage, "a triage by neither lead nor deputy")
+def _(history: History) -> Saying:
+    return triaged_by_office(history, may_read=True)
+
+
+@unlawful("a record is looked at twice", lambda h: triaged_twice(h, again=False), TWICE)
+def _(history: History) -> Saying:
+    return triaged_twice(history, again=True)
+
+
+@unlawful("a record of another file is looked at", triage, NOT_IN_FILE)
+def _(history: History) -> Saying:
+    return triage(history, file=other_file(history))
+
+
+@unlawful("what is no record is looked at", triage, NOT_IN_FILE)
+def _(history: History) -> Saying:
+    return triage(history, records=[filing(history).act["upload"]])
+
+
+@unlawful("a record is looked at before it is there", lambda h: triaged_later(h, False), NOT_IN_FILE)
+def _(history: History) -> Saying:
+    return triaged_later(history, True)
+
+
+@unlawful("what was moved out is looked at", lambda h: triages_moved(h, moved=False), NOT_IN_FILE)
+def _(history: History) -> Saying:
+    return triages_moved(history, moved=True)
+
+
+@unlawful("nothing is looked at", triage, "a triage of nothing, or of too much")
+def _(history: History) -> Saying:
+    return triage(history, records=[])
+
+
+@unlawful("a look for nobody", triage, "a triage for nobody on the register")
+def _(history: History) -> Saying:
+    said = triage(history, without="detail-key")
+    del said.value["pupil_file"]
+    return said
+
+
+@unlawful("a look without its detail", triage, "a triage without its detail")
+def _(history: History) -> Saying:
+    said = triage(history)
+    said.items[new_id()] = said.items.pop(said.act["detail"])
+    return said
+
+
+@unlawful("a look under a detail key of another file", triage, "a triage under another pupil's detail key")
+def _(history: History) -> Saying:
+    other = entry(history, file=other_file(history))
+    return triage(history, without="detail-key", detail_key=other.act["detail_key"])
+
+
+@unlawful("a follow-up is opened a second time", lambda h: asked_twice(h, False), "a follow-up named twice", comes_to=ENTRY_LACKING)
+def _(history: History) -> Saying:
+    return asked_twice(history, True)
 
 
 # What is filed is shared with whole accesses
