@@ -387,15 +387,6 @@ extension Vault {
         Standing(of: acting.person, under: recorder.authority, at: clock.now())
     }
 
-    /// Whether the policy's last review is more than twelve months ago.
-    public func policyOverdue(as acting: Acting) throws(VaultError) -> Bool {
-        try rethrowing("policy") {
-            _ = try decide(.managePeople, acting)
-            return try AcceptableUsePolicy.instant(
-                policies.acceptableUse.reviewed, plusMonths: 12, in: policies.school.timezone) <= clock.now()
-        }
-    }
-
     /// Why a session's person may nothing any more, as far as this process has read: suspended, to join again, or joined
     /// again with other keys. Nil while they may.
     public func ended(_ acting: Acting) -> Refusal? {

@@ -392,20 +392,22 @@ extension Vault {
         try rethrowing("people") {
             _ = try decide(.managePeople, acting)
             let now = clock.now()
-            return try recorder.read(pool) { db, head in
-                let authority = head.authority
-                let joined = authority.people.values.filter { authority.stations[$0.id] == nil }
-                let invited = authority.invitations.values.filter { authority.people[$0.person] == nil }
-                let all =
-                    joined.map { ($0.id, $0.row, authority.invitations[$0.id]?.roles ?? $0.roles) }
-                    + invited.map { ($0.person, $0.row, $0.roles) }
-                return try all.map { id, row, roles in
-                    PersonListing(
-                        id: id, name: try name(of: id, row, db), roles: roles,
-                        standing: Standing(of: id, under: authority, at: now), suspended: authority.suspended(id))
-                }.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
-            }
+            return try recorder.read(pool) { db, head in try listed(db, head.authority, at: now) }
         }
+    }
+
+    /// Everyone, invited or joined, by name.
+    func listed(_ db: Database, _ authority: Authority, at now: Timestamp) throws -> [PersonListing] {
+        let joined = authority.people.values.filter { authority.stations[$0.id] == nil }
+        let invited = authority.invitations.values.filter { authority.people[$0.person] == nil }
+        let all =
+            joined.map { ($0.id, $0.row, authority.invitations[$0.id]?.roles ?? $0.roles) }
+            + invited.map { ($0.person, $0.row, $0.roles) }
+        return try all.map { id, row, roles in
+            PersonListing(
+                id: id, name: try name(of: id, row, db), roles: roles,
+                standing: Standing(of: id, under: authority, at: now), suspended: authority.suspended(id))
+        }.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
     }
 
     static func wrap(

@@ -62,7 +62,7 @@ extension SecurityReview.Series {
             .proposalMade, .proposalAgreed, .proposalWithdrawn,
             .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded,
             .stationAdded,
-            .stationWithdrawn, .policyAdopted:
+            .stationWithdrawn, .policyAdopted, .policyReviewed:
             self = .changes
         default: return nil
         }
@@ -197,6 +197,7 @@ extension Vault {
             case .stationAdded(let act): "Made the scan station \(try name(act.party.person))"
             case .stationWithdrawn(let station): "Withdrew the scan station \(try name(station))"
             case .policyAdopted: "Put changed policies into force"
+            case .policyReviewed: "Recorded that the policy was reviewed together with the panel"
             default: statement.act.kind.rawValue
             }
         return SecurityReview.Line(

@@ -403,6 +403,8 @@ public enum Act: Hashable, Sendable {
     case pupilRegistered(PupilAct)
     /// The policies named in the statement came into force.
     case policyAdopted(Abilities, TwoPersonRule, passkeyRoles: Set<Role>, acceptableUse: String)
+    /// The acceptable-use policy was reviewed, and stays as it is.
+    case policyReviewed(PolicyReviewAct)
     /// A person signed in.
     case signedIn(SessionID)
     /// A session ended.
@@ -487,6 +489,7 @@ public enum Act: Hashable, Sendable {
         case recoveryUsed = "recovery.used"
         case pupilRegistered = "pupil.registered"
         case policyAdopted = "policy.adopted"
+        case policyReviewed = "policy.reviewed"
         case signedIn = "session.opened"
         case signedOut = "session.closed"
         case signInFailed = "sign-in.failed"
@@ -524,8 +527,8 @@ public enum Act: Hashable, Sendable {
                 .personSuspended, .personRestored,
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
-                .pupilRegistered, .policyAdopted, .batchOpened, .batchClosed, .stationAdded, .stationAllowed,
-                .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted:
+                .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
+                .stationAllowed, .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted:
                 true
             default: false
             }
@@ -571,6 +574,7 @@ public enum Act: Hashable, Sendable {
         case .recoveryUsed: .recoveryUsed
         case .pupilRegistered: .pupilRegistered
         case .policyAdopted: .policyAdopted
+        case .policyReviewed: .policyReviewed
         case .signedIn: .signedIn
         case .signedOut: .signedOut
         case .signInFailed: .signInFailed
@@ -639,6 +643,7 @@ public enum Act: Hashable, Sendable {
                 "passkey_roles": .array(passkeyRoles.map(\.rawValue).sorted().map { .string($0) }),
                 "acceptable_use": .string(version),
             ]
+        case .policyReviewed(let act): act.encoded
         case .signedIn(let session), .signedOut(let session), .registerRead(let session), .chronologyRead(let session),
             .chronologySearched(let session), .intakeRead(let session):
             ["session": .string(session.text)]
@@ -711,6 +716,9 @@ public enum Act: Hashable, Sendable {
         case .pupilRegistered:
             self = .pupilRegistered(try PupilAct(parsing: value))
             return
+        case .policyReviewed:
+            self = .policyReviewed(try PolicyReviewAct(parsing: value))
+            return
         case .documentFiled:
             self = .documentFiled(try FilingAct(parsing: value))
             return
@@ -735,7 +743,7 @@ public enum Act: Hashable, Sendable {
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade, .itemsTriaged:
+            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade, .itemsTriaged, .policyReviewed:
             throw .malformed("kind")
         case .accessExtended:
             self = .accessExtended(

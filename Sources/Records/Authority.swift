@@ -38,6 +38,8 @@ public struct PersonState: Sendable {
     public fileprivate(set) var confirmed: Bool
     /// The version of the acceptable-use policy that they acknowledged last.
     public fileprivate(set) var acknowledged: String?
+    /// When they did.
+    public fileprivate(set) var acknowledgedAt: Timestamp?
     /// The day on which they completed their last training, and from when on it no longer counts.
     public fileprivate(set) var training: TrainingAct?
     /// The recovery codes of their present keys that were used.
@@ -158,6 +160,10 @@ public struct Authority: Sendable {
     public internal(set) var invitations: [PersonID: InvitationState] = [:]
     /// The version of the acceptable-use policy in force.
     public private(set) var acceptableUse = ""
+    /// The versions that were in force, oldest first; the last one is.
+    public private(set) var policyVersions: [PolicyVersionState] = []
+    /// The reviews that were recorded, oldest first.
+    public internal(set) var policyReviews: [PolicyReviewState] = []
     /// The register.
     public private(set) var pupils: [PupilFileID: PupilState] = [:]
     /// The register by reference.
@@ -441,8 +447,8 @@ public struct Authority: Sendable {
             }
             switch kind {
             case .personInvited, .personReset, .trainingRecorded: try require(.managePeople)
-            case .personConfirmed, .policyAdopted, .accessGiven, .accessExtended, .accessEnded, .recoverySet,
-                .recoveryDrilled:
+            case .personConfirmed, .policyAdopted, .policyReviewed, .accessGiven, .accessExtended, .accessEnded,
+                .recoverySet, .recoveryDrilled:
                 try require(.giveAccess)
             case .pupilRegistered: try require(.managePupils)
             case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened: try require(.file)
@@ -473,7 +479,7 @@ public struct Authority: Sendable {
             guard founding == nil, statement.index == 0 else { throw .unlawful("founded twice") }
             founding = act
             abilities = act.abilities
-            acceptableUse = act.acceptableUse
+            adopt(act.acceptableUse, statement)
             twoPeople = act.twoPeople
             passkeyRoles = try Self.passkeyRoles(act.passkeyRoles)
             policy = statement.policy
@@ -497,6 +503,7 @@ public struct Authority: Sendable {
                 throw .unlawful("another policy than the one in force")
             }
             people[author]?.acknowledged = version
+            people[author]?.acknowledgedAt = statement.time
         case .trainingRecorded(let act):
             guard people[act.person] != nil, stations[act.person] == nil else { throw .unlawful("training of nobody") }
             people[act.person]?.training = act
@@ -591,10 +598,18 @@ public struct Authority: Sendable {
             self.abilities = abilities
             self.twoPeople = twoPeople
             self.passkeyRoles = try Self.passkeyRoles(passkeyRoles)
-            acceptableUse = version
+            adopt(version, statement)
             policy = statement.policy
+        case .policyReviewed(let act): try review(act, statement)
         default: break
         }
+    }
+
+    /// Notes a version where it is another than the one before: other policies are adopted by the same statements.
+    private mutating func adopt(_ version: String, _ statement: Statement) {
+        acceptableUse = version
+        guard case .person(let author) = statement.author, policyVersions.last?.version != version else { return }
+        policyVersions.append(PolicyVersionState(version: version, adopted: statement.time, author: author))
     }
 
     /// Since when a person, invited or joined, is suspended.

@@ -186,13 +186,7 @@ public struct RecoveryUseAct: Hashable, Sendable {
             newcomer = Newcomer(nameTag: try inner.bytes("name_tag"), row: try inner.id("row"))
             try inner.end()
         }
-        var suspended: [PersonID] = []
-        for value in try reader.array("suspended") {
-            guard case .string(let text) = value, let person = PersonID(text: text),
-                suspended.last.map({ $0 < person }) ?? true
-            else { throw .malformed("suspended") }
-            suspended.append(person)
-        }
+        let suspended = try PersonID.set(reader.array("suspended"), key: "suspended")
         self.init(
             recovery: try reader.id("recovery"), person: try reader.id("person"), identity: try reader.id("identity"),
             verifyingKey: try reader.bytes("verifying_key"), keybox: try reader.id("keybox"), newcomer: newcomer,

@@ -50,6 +50,7 @@ struct HomePage {
     let mayManagePeople: Bool
     let mayGiveAccess: Bool
     let maySeeFigures: Bool
+    let seesPolicyRegister: Bool
     let unfinished: [Unfinished]
     let hasUnfinished: Bool
     let hasDuties: Bool
@@ -126,7 +127,9 @@ private func showHome(_ visit: Visit) throws -> Reply {
                     text: (count == 1 ? "restricted document" : "restricted documents") + " you have not opened"))
         }
     }
-    waiting += try peopleDuties(visit, acting) + recoveryDuties(visit, acting) + proposalDuties(visit, acting)
+    waiting +=
+        try peopleDuties(visit, acting) + policyDuties(visit, acting) + recoveryDuties(visit, acting)
+        + proposalDuties(visit, acting)
     let told = try visit.notices(acting)
     let missing = missing(visit, acting)
     return visit.page(
@@ -142,6 +145,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
             mayManagePupils: acting.may(.managePupils, in: vault),
             mayManagePeople: acting.may(.managePeople, in: vault),
             mayGiveAccess: acting.may(.giveAccess, in: vault), maySeeFigures: acting.may(.seeFigures, in: vault),
+            seesPolicyRegister: vault.seesPolicyRegister(acting),
             unfinished: unfinished, hasUnfinished: !unfinished.isEmpty,
             hasDuties: vault.takesPart(acting)
                 || [.read, .managePeople, .holdRestricted].contains { acting.may($0, in: vault) },
@@ -202,9 +206,6 @@ private func peopleDuties(_ visit: Visit, _ acting: Acting) throws -> [HomePage.
             .init(
                 href: "/people", count: String(untrained),
                 text: (untrained == 1 ? "person has" : "people have") + " no training that counts for 30 more days"))
-    }
-    if try visit.vault.policyOverdue(as: acting) {
-        duties.append(.init(href: "/policy", count: "1", text: "policy is overdue for its yearly review"))
     }
     return duties
 }

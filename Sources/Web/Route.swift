@@ -29,6 +29,8 @@ package enum Access: String, Sendable, CaseIterable {
     case giveAccess
     /// Who may see how the ledger stands.
     case seeFigures
+    /// Who may see the policy register: who looks after people, or sees the figures.
+    case seePolicyRegister
     /// Who may make scan stations and withdraw them.
     case manageStations
     /// Who may see the intake queue.

@@ -78,11 +78,11 @@ private func showSecurity(_ visit: Visit) throws -> Reply {
         "/security?show=refusals#events")
     concern(
         review.withoutPolicy, "person has not acknowledged the policy in force",
-        "people have not acknowledged the policy in force", "/people")
+        "people have not acknowledged the policy in force", "/policy-register")
     concern(
         review.withoutTraining, "person has no training that counts", "people have no training that counts", "/people")
     if review.policyOverdue {
-        concerns.append(Link(href: "/policy", text: "The policy is overdue for its yearly review"))
+        concerns.append(Link(href: "/policy-register", text: "The policy is overdue for its yearly review"))
     }
     let lanes = SecurityReview.Series.allCases.map { series in
         let counts = review.days.map { $0.counts[series] ?? 0 }

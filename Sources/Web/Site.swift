@@ -40,7 +40,7 @@ package struct Site: HTTPResponder {
         + restrictedRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
-        + ledgerRoutes
+        + ledgerRoutes + policyRegisterRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
@@ -185,6 +185,7 @@ package struct Site: HTTPResponder {
             case .managePeople: [.managePeople]
             case .giveAccess: [.giveAccess]
             case .seeFigures: [.seeFigures]
+            case .seePolicyRegister: [.managePeople, .seeFigures]
             case .manageStations: [.manageStations]
             case .seeIntake: [.seeIntake]
             case .holdRestricted: [.holdRestricted]

@@ -30,6 +30,7 @@ enum Template: String, CaseIterable {
     case pupilImport = "pupil-import"
     case pupilImported = "pupil-imported"
     case ledger
+    case policyRegister = "policy-register"
     case batch, stations, station, intake, restricted, move
     case moveCheck = "move-check"
     case stationAdded = "station-added"
@@ -98,6 +99,7 @@ enum Template: String, CaseIterable {
         case .pupilImport: PackageResources.pupil_import_mustache
         case .pupilImported: PackageResources.pupil_imported_mustache
         case .ledger: PackageResources.ledger_mustache
+        case .policyRegister: PackageResources.policy_register_mustache
         case .batch: PackageResources.batch_mustache
         case .stations: PackageResources.stations_mustache
         case .station: PackageResources.station_mustache

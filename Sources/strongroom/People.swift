@@ -390,22 +390,6 @@ struct PupilCommand: ParsableCommand {
     }
 }
 
-/// `strongroom policy`
-struct PolicyCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "The policies in the vault's policies directory.", subcommands: [Adopt.self])
-
-    struct Adopt: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Put changed policies into force, by a statement.")
-        @OptionGroup var acting: ActingOptions
-
-        func run() throws {
-            try acting.acting { vault, acting in try vault.adoptPolicies(as: acting) }
-            Terminal.say("The policies are in force. Restart the server to work under them.")
-        }
-    }
-}
-
 /// Text that is an input.
 enum Input {
     static func text(_ path: String) throws -> String {

@@ -89,6 +89,10 @@ private func everyAct() throws -> [Act] {
         .pupilRegistered(
             PupilAct(pupil: .random(), reference: "P-7F3KQ", identity: .random(), row: .random(), wraps: [edge()])),
         .policyAdopted(abilities, twoPeople, passkeyRoles: [], acceptableUse: "2026-09"), .signedIn(.random()),
+        .policyReviewed(
+            PolicyReviewAct(
+                version: "2026-09", reviewed: "2026-11-26", due: Timestamp(milliseconds: 1_795_426_200_042),
+                panel: [.random(), .random()])),
         .signedOut(.random()),
         .signInFailed(.random(), count: 3),
         .signInFailed(nil, count: 1), filing(nil, nil), filing("pdf.javascript", .random()),

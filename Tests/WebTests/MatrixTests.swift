@@ -221,7 +221,8 @@ struct MatrixTests {
         let everything: Set<Access> = [
             .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
             .managePeople,
-            .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted, .takesPart,
+            .giveAccess, .seeFigures, .seePolicyRegister, .manageStations, .seeIntake, .readDocument, .holdRestricted,
+            .takesPart,
         ]
         let filer: Set<Access> = [.anyone, .session, .signedIn, .file, .upload, .seeRegister]
         let register = [(Ownership.own, pupil.reference), (.missing, "P-00000")]
@@ -288,7 +289,8 @@ struct MatrixTests {
             Asker(
                 role: "deputy", visitor: try school.visitor(deputy),
                 allowed: filer.union([
-                    .read, .readShared, .readDocument, .holdRestricted, .managePupils, .seeFigures, .takesPart,
+                    .read, .readShared, .readDocument, .holdRestricted, .managePupils, .seeFigures, .seePolicyRegister,
+                    .takesPart,
                 ]),
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
@@ -309,7 +311,10 @@ struct MatrixTests {
                 ]),
             Asker(
                 role: "panel", visitor: try school.visitor(panel),
-                allowed: [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted, .takesPart],
+                allowed: [
+                    .anyone, .session, .signedIn, .seeFigures, .seePolicyRegister, .readDocument, .holdRestricted,
+                    .takesPart,
+                ],
                 things: [
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],

@@ -124,6 +124,9 @@ private let table: [String: Access] = [
     "GET /people": .managePeople,
     "POST /people": .managePeople,
     "GET /ledger": .seeFigures,
+    "GET /policy-register": .seePolicyRegister,
+    "POST /policy-register": .giveAccess,
+    "GET /policy-register/people.csv": .seePolicyRegister,
     "GET /healthz": .anyone,
     "GET /api/v1/health": .anyone,
     "GET /static/{file}": .anyone,
@@ -161,7 +164,8 @@ struct RouteTests {
                 [
                     .anyone, .session, .signedIn, .file, .upload, .read, .readShared, .seeRegister, .managePupils,
                     .managePeople,
-                    .giveAccess, .seeFigures, .manageStations, .seeIntake, .readDocument, .holdRestricted, .takesPart,
+                    .giveAccess, .seeFigures, .seePolicyRegister, .manageStations, .seeIntake, .readDocument,
+                    .holdRestricted, .takesPart,
                 ]
             ),
             (
@@ -170,11 +174,14 @@ struct RouteTests {
             ),
             (
                 .panel, try school.visitor(school.add(.panel, name: "Ivo Castellane")),
-                [.anyone, .session, .signedIn, .seeFigures, .readDocument, .holdRestricted, .takesPart]
+                [
+                    .anyone, .session, .signedIn, .seeFigures, .seePolicyRegister, .readDocument, .holdRestricted,
+                    .takesPart,
+                ]
             ),
             (
                 .accountManager, try school.visitor(school.add(.accountManager, name: "Nell Farrow")),
-                [.anyone, .session, .signedIn, .managePeople]
+                [.anyone, .session, .signedIn, .managePeople, .seePolicyRegister]
             ),
         ]
         for route in Site.routes where !["/sign-out", "/hidden"].contains(route.path) {

@@ -14,7 +14,7 @@ from vault import CHECKOUT
 
 PUPIL = "Amira Siddiq-Lowe"
 # Addresses that answer with something else than a page; and one that takes a minute to come to, which test_late looks at.
-NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/|/passkeys/(new-)?question|^/late$")
+NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/|/passkeys/(new-)?question|^/late$|\.csv$")
 LONG = "Scan" + "ned" * 36 + ".txt"
 
 

@@ -17,6 +17,7 @@ import re
 import sqlite3
 import sys
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -291,6 +292,7 @@ ACTS = {
         {"pupil": is_id, "reference": is_text, "identity": is_id, "row": is_id, "wraps": WRAPS}),
     "policy.adopted": object_of(
         {"abilities": is_abilities, "acceptable_use": is_text, "two_people": TWO_PEOPLE, "passkey_roles": set_of(*ROLES)}),
+    "policy.reviewed": object_of({"version": is_text, "reviewed": is_text, "due": is_count, "panel": list_of(is_id)}),
     "session.opened": SESSION,
     "session.closed": SESSION,
     "sign-in.failed": object_of({"person": is_id, "count": is_count}, optional=["person"]),
@@ -517,6 +519,7 @@ NEEDS = {
     "batch.opened": "file", "intake.read": "see-intake",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
+    "policy.reviewed": "give-access",
     "recovery.set": "give-access", "recovery.drilled": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
@@ -533,15 +536,25 @@ CHANGES_AUTHORITY = {
     "vault.founded", "person.invited", "person.reset", "person.joined", "person.enrolled", "person.confirmed",
     "policy.acknowledged", "training.recorded", "recovery-code.used", "keybox.renewed", "passkey.added",
     "passkey.removed", "person.suspended", "person.restored",
-    "pupil.registered", "policy.adopted", "batch.opened", "batch.closed", "station.added", "station.allowed",
+    "pupil.registered", "policy.adopted", "policy.reviewed", "batch.opened", "batch.closed", "station.added", "station.allowed",
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
     "item.demoted",
 }  # fmt: skip
 # What puts an item into a chronology.
 ITEMS = {"document.filed", "entry.made"}
+DAY = 86_400_000
 # For how long a proposal stands.
-WEEK = 7 * 86_400_000
+WEEK = 7 * DAY
+
+
+def day_start(text: str):
+    """The beginning of a day such as 2026-11-26 in UTC, in milliseconds; None for any other text."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(day.timestamp()) * 1000 if day.strftime("%Y-%m-%d") == text else None
 
 
 def invitation_key(code: bytes) -> SigningKey:
@@ -779,6 +792,8 @@ class Ledger:
                 self.abilities, self.policy = act["abilities"], policy
                 self.acceptable_use, self.two_people = act["acceptable_use"], act["two_people"]
                 self.passkey_roles = act["passkey_roles"]
+            case "policy.reviewed":
+                self.review(statement)
             case "pupil.registered":
                 require(statement.pupil_file and statement.pupil_file not in self.pupils, "registered twice")
                 taken = {pupil["reference"] for pupil in self.pupils.values()}
@@ -893,6 +908,17 @@ class Ledger:
         has = any(access["file"] == file for access in self.active_accesses(person["id"], time))
         ready = self.is_ready(person) and not self.lacks_passkey(person)
         return has and ready and self.has_done_duties(person, time)
+
+    def review(self, statement):
+        act, time = statement.act, statement.time
+        require(act["version"] == self.acceptable_use, "a review of another policy than the one in force")
+        panel = [self.people.get(person) for person in act["panel"]]
+        require(panel and statement.author not in act["panel"], "a review without the panel")
+        require(act["panel"] == sorted(set(act["panel"])), "a list is out of order")
+        require(all(one and "panel" in one["roles"] and self.is_ready(one) for one in panel), "a review without the panel")
+        day = day_start(act["reviewed"])
+        require(day is not None and day <= time + DAY, "a review of no day, or of one to come")
+        require(time < act["due"] <= day + 367 * DAY, "a review that is over, or counts for more than a year")
 
     # Access for who reads nothing by role
 

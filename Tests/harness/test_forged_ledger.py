@@ -6,6 +6,7 @@ Each forgery has its control: the same work done honestly, which verifies clean.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import reader
@@ -67,6 +68,7 @@ PEOPLE_SAY = {
     "restricted.acted": {"record": "0" * 26, "detail": "0" * 26},
     "document.moved": {"document": "0" * 26, "record": "0" * 26},
     "policy.adopted": {"abilities": {}, "acceptable_use": "1", "two_people": {"acts": [], "new_for_days": 7}, "passkey_roles": []},
+    "policy.reviewed": {"version": "1", "reviewed": "2026-11-26", "due": 0, "panel": ["0" * 26]},
     "keybox.renewed": {"keybox": "0" * 26}, "passkey.removed": {"passkey": "0" * 26, "person": "0" * 26},
     "passkey.added": {"passkey": "0" * 26, "credential": "0" * 26, "credential_hash": url64(bytes(32)), "row": "0" * 26},
     "upload.discarded": {"upload": "0" * 26}, "access.refused": {"code": "access.no"},
@@ -985,6 +987,95 @@ def _(history: History) -> Saying:
 @unlawful("a scan station was trained", nothing, "training of nobody")
 def _(history: History) -> Saying:
     return training(history, station(history))
+
+
+NO_PANEL, OVER = "a review without the panel", "a review that is over, or counts for more than a year"
+
+
+def reviewed(history: History, *panel: str, author: str | None = None, days: float = 0, due: float = 300, **but) -> Saying:
+    """The policy is reviewed: so many days ago, due again in so many; by the lead together with these."""
+    act = {
+        "version": history.founding["acceptable_use"], "panel": sorted(panel or [confirmed(history, "panel").id]),
+        "reviewed": "", "due": 0,
+    }  # fmt: skip
+    said = history.say(author or history.people[DSL], "policy.reviewed", act)
+    day = datetime.fromtimestamp(said.value["time"] / 1000, UTC) - timedelta(days)
+    said.act.update({"reviewed": day.strftime("%Y-%m-%d"), "due": said.value["time"] + int(due * 24 * HOUR), **but})
+    return said
+
+
+for role in ("deputy", "panel", "account-manager", "admin"):
+
+    @unlawful(f"a review by who is {role}", reviewed, "author may not give-access: access.not-entitled")
+    def _(history: History, role=role) -> Saying:
+        one = confirmed(history, role)
+        said = reviewed(history, author=one.id)
+        said.signer = one.key
+        return said
+
+
+@unlawful("a review of another policy than the one in force", reviewed, "a review of another policy than the one in force")
+def _(history: History) -> Saying:
+    return reviewed(history, version="1999")
+
+
+@unlawful("a review without anybody of the panel", reviewed, NO_PANEL)
+def _(history: History) -> Saying:
+    return reviewed(history, panel=[])
+
+
+@unlawful("a review with the lead alone", reviewed, NO_PANEL)
+def _(history: History) -> Saying:
+    return reviewed(history, history.people[DSL])
+
+
+@unlawful("a review with a deputy in the panel's place", lambda h: reviewed(h, confirmed(h, "panel").id), NO_PANEL)
+def _(history: History) -> Saying:
+    return reviewed(history, confirmed(history, "deputy").id)
+
+
+@unlawful("a review with who has no keys of the panel's yet", lambda h: reviewed(h, confirmed(h, "panel").id), NO_PANEL)
+def _(history: History) -> Saying:
+    return reviewed(history, enrolled(history, "panel").id)
+
+
+def with_suspended(history: History, is_back: bool) -> Saying:
+    one = confirmed(history, "panel")
+    for kind in ("person.suspended", *["person.restored"] * is_back):
+        by_lead(history, kind, person=one.id)
+    return reviewed(history, one.id)
+
+
+@unlawful("a review with who is suspended", lambda h: with_suspended(h, True), NO_PANEL)
+def _(history: History) -> Saying:
+    return with_suspended(history, False)
+
+
+for wrong in ("2026-13-01", "2026-09", "yesterday", ""):
+
+    @unlawful(f"a review of no day: {wrong}", reviewed, "a review of no day, or of one to come")
+    def _(history: History, wrong=wrong) -> Saying:
+        return reviewed(history, reviewed=wrong)
+
+
+@unlawful("a review of a day to come", reviewed, "a review of no day, or of one to come")
+def _(history: History) -> Saying:
+    return reviewed(history, days=-2)
+
+
+@unlawful("a review that is due again already", lambda h: reviewed(h, due=0.001), OVER)
+def _(history: History) -> Saying:
+    return reviewed(history, due=0)
+
+
+@unlawful("a review that counts for more than a year", lambda h: reviewed(h, due=365), OVER)
+def _(history: History) -> Saying:
+    return reviewed(history, due=368)
+
+
+@unlawful("a review of half a year ago that counts for another year", lambda h: reviewed(h, days=180, due=180), OVER)
+def _(history: History) -> Saying:
+    return reviewed(history, days=180, due=300)
 
 
 def recovery(history: History, *numbers: int) -> Saying:
