@@ -111,6 +111,17 @@ import Testing
         #expect(try given.school.verify().holds)
     }
 
+    @Test func `What is kept as evidence waits to be looked at, and is not counted as unread`() throws {
+        let given = try Given()
+        let evidence = try given.school.file(
+            fixture("hostile/zip-appended.pdf"), named: "z.pdf", for: given.pupil, summary: "With a ZIP",
+            by: given.office)
+        #expect(evidence.quarantined)
+        #expect(try given.waiting() == [evidence.document.record] && given.waiting(.unread).isEmpty)
+        try given.vault.triage([evidence.document.record], of: given.file, given.nothing, as: given.deputy)
+        #expect(try given.waiting().isEmpty)
+    }
+
     @Test func `Nothing of another pupil, and nothing that is not there, is looked at`() throws {
         let given = try Given()
         let other = try given.school.pupil("Tobias Venn", born: "2004-01-02", by: given.lead)
@@ -240,5 +251,35 @@ import Testing
                     == "triage.not-in-file")
         }
         #expect(try given.school.verify().holds)
+    }
+
+    @Test func `A notice is due when something waits for too long, and not again within the policy's hours`() throws {
+        let school = try School([
+            ("notices.yaml", "send: false", "send: true"), ("notices.yaml", "to: []", "to: [lead@school.example]"),
+        ])
+        let lead = try school.signIn(school.lead)
+        let pupil = try school.pupil(by: lead)
+        let office = try school.signIn(school.add("Maud Tranter", [.admin], by: lead))
+        let document = try school.file(Array("one".utf8), named: "a.txt", for: pupil, by: office).document
+        #expect(try school.vault.noticeDue() == nil)
+        school.clock.advance(seconds: 90 * 86_400)
+        let policy = try #require(try school.vault.noticeDue())
+        // Nothing of the pupil, of what waits, or of how much.
+        #expect(!policy.message.contains("Grace") && !policy.message.contains(pupil.reference))
+        #expect(!policy.message.contains("http") && !policy.message.contains(document.reference))
+        try school.vault.noteNotice(failed: true)
+        let fresh = try Vault(opening: school.location, clock: school.clock)
+        #expect(try school.vault.noticeDue() == nil && fresh.noticeDue() == nil)
+        let later = try school.signIn(school.lead)
+        #expect(try school.vault.noticeFailure(as: later) != nil)
+        school.clock.advance(seconds: 86_400)
+        #expect(try fresh.noticeDue() == policy)
+        try fresh.noteNotice(failed: false)
+        let last = try school.signIn(school.lead)
+        #expect(try school.vault.noticeFailure(as: last) == nil)
+        let details = TriageDetails(follows: [.nothing], words: "Legacy archive")
+        try school.vault.triage([document.record], of: pupil.pupilFile, details, as: last)
+        school.clock.advance(seconds: 2 * 86_400)
+        #expect(try school.vault.noticeDue() == nil)
     }
 }

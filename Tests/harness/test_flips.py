@@ -19,8 +19,8 @@ LAWFUL = {"witness.behind", "blob.orphan", "policies.unknown-file", "secrets.abs
 
 @pytest.fixture(scope="module")
 def full(template, tmp_path_factory) -> Vault:
-    """A vault with a few documents of two pupils, those of one shared with a member of staff, and entries without a file,
-    closed."""
+    """A vault with a few documents of two pupils, those of one shared with a member of staff, entries without a file, and
+    what follows from one, closed."""
     vault = template.copy(tmp_path_factory.mktemp("full") / "copy")
     small = [path for path in SCANS if path.suffix in (".txt", ".eml", ".docx")]
     vault.file(*small, details={path.name: {"summary": path.stem[::-1]} for path in small}).ok()
@@ -32,6 +32,8 @@ def full(template, tmp_path_factory) -> Vault:
     corrects = {"kind": "correction", "corrects": vault.chronology()[0]["document"], "reasons": "Misread", **said}
     typed = "".join(json.dumps(one) + "\n" for one in (asks, corrects))
     vault.run_as(DSL, "entry", "add", "--pupil", vault.pupils[0], "--details", "-", typed=typed).ok()
+    looked = {"records": [corrects["corrects"]], "follows": ["pupil"], "words": "To be asked", "due": vault.day(1)}
+    vault.run_as(DSL, "triage", "--pupil", vault.pupils[0], "--details", "-", typed=json.dumps(looked)).ok()
     vault.assert_holds()
     return vault
 
@@ -145,7 +147,8 @@ def test_a_row_of_any_table_changed_or_deleted(full, tmp_path):
     changes = {}
     tables = tables_of(full)
     assert {"statement", "node", "checkpoint", "item", "act", "person", "person_keys", "keybox", "wrap", "pupil", "document"} <= set(tables)
-    assert {"access", "share", "entry", "entry_share"} <= {table for table in tables if query(full, f"SELECT 1 FROM {table}")}
+    filled = {table for table in tables if query(full, f"SELECT 1 FROM {table}")}
+    assert {"access", "share", "entry", "entry_share", "follow_up", "triage", "triaged"} <= filled
     for table, columns in tables.items():
         keys = [name for name, pk in columns if pk]
         where = " AND ".join(f"{key} = ?" for key in keys)
