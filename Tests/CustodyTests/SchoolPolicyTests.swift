@@ -295,6 +295,24 @@ import Testing
         #expect(given.refusal(given.entry(), as: try given[.staff]) == nil)
     }
 
+    @Test("It is then the duty of the DSL or Deputy DSL to act on the information received")
+    func actedOn() throws {
+        let given = try Given(.staff, .deputy)
+        let vault = given.vault
+        let concern = try given.make(given.entry(), as: given[.staff])
+        #expect(try vault.waiting(as: given[.deputy]).records.map(\.record) == [concern.entry.record])
+        given.school.clock.advance(seconds: 8 * 86_400)
+        let deputy = try given.school.signIn(#require(given.people[.deputy]).member)
+        #expect(try vault.waitingFigures(as: deputy).late == 1)
+        let follows = TriageDetails(follows: [.parents], words: "Ring her mother", due: given.day(1))
+        #expect(
+            code { try vault.triage([concern.entry.record], of: given.pupil.pupilFile, follows, as: given[.staff]) }
+                != nil)
+        try vault.triage([concern.entry.record], of: given.pupil.pupilFile, follows, as: deputy)
+        #expect(try vault.waiting(as: deputy).total == 0)
+        #expect(try vault.followUps(as: deputy).map(\.due) == [given.day(1)])
+    }
+
     @Test("The student's detailed account should be screened and follow-up action identified")
     func followUp() throws {
         let given = try Given(.staff, .deputy)
@@ -303,7 +321,7 @@ import Testing
                 .decision, [.reasons: "The second this term", .followUp: "Ring her mother", .followUpDue: given.day(1)])
         )
         let open = try #require(try given.vault.followUps(as: given[.deputy]).first)
-        #expect(open.what == "Ring her mother" && open.due == given.day(1) && open.entry.id == asked.entry)
+        #expect(open.what == "Ring her mother" && open.due == given.day(1) && open.index == asked.index)
         #expect(code { _ = try given.vault.followUps(as: given[.staff]) } == "not-found")
         // Without a day it is no follow-up; and who does not read the file does not say that it is done.
         #expect(given.refusal(given.entry(.observation, [.followUp: "Ring"])) == "entry.follow-up-due")
@@ -424,6 +442,33 @@ import Testing
         #expect(try school.kinds().contains("access.refused"), "and who asked is on record")
     }
 
+    @Test("If the incident is child on child, then both sets of parents will be contacted in the first instance")
+    func childOnChild() throws {
+        let given = try Given(.staff)
+        let vault = given.vault
+        let details = TriageDetails(
+            follows: [.parents], isChildOnChild: true, words: "Both were in it", due: given.day(1))
+        for pupil in [given.pupil, given.other] {
+            let record = try vault.makeEntry(given.entry(), for: pupil.pupilFile, as: given[.staff]).entry.record
+            try vault.triage([record], of: pupil.pupilFile, details, as: given.lead)
+        }
+        let open = try vault.followUps(as: given.lead)
+        #expect(Set(open.map(\.pupil.reference)) == [given.pupil.reference, given.other.reference])
+        // Each stays open until it is done, or waived with a reason.
+        let hers = try #require(open.first { $0.pupil.pupilFile == given.pupil.pupilFile })
+        let his = try #require(open.first { $0.pupil.pupilFile == given.other.pupilFile })
+        var told = given.entry(.action, [.action: "parents", .with: "Mrs Whitlock", .outcome: "She knows"])
+        told.completes = hers.id
+        try given.make(told)
+        #expect(try vault.followUps(as: given.lead).map(\.id) == [his.id])
+        var waived = given.entry(.waiver, [.account: " "])
+        waived.completes = his.id
+        #expect(code { try vault.makeEntry(waived, for: given.other.pupilFile, as: given.lead) } == "entry.account")
+        waived[.account] = "He lives with nobody who could be told"
+        try vault.makeEntry(waived, for: given.other.pupilFile, as: given.lead)
+        #expect(try vault.followUps(as: given.lead).isEmpty)
+    }
+
     @Test("If it is felt that by sharing the information with parents, the child is put at greater risk")
     func greaterRisk() throws {
         let given = try Given()
@@ -533,6 +578,35 @@ import Testing
             of: given.pupil.pupilFile, lane: .everything, count: .max, as: given.lead)
         #expect(everything.entries.contains { $0.kind == "chronology.read" }, "who looked is there too")
         #expect(given.reads(try given[.staff]) == "access.not-entitled")
+    }
+
+    @Test(
+        "If meeting notes are received from external agencies at a meeting the date and time of the meeting needs to be added"
+    )
+    func meetingNotes() throws {
+        let given = try Given()
+        func file(_ day: String, _ meeting: MeetingDetails, late: String = "") throws -> DocumentFacts? {
+            let received = try given.school.receive(
+                Array("Minutes of \(day) \(late).\n".utf8), named: "m.txt", for: given.pupil, by: given.lead)
+            let details = FilingDetails(
+                summary: "Minutes", category: "meeting-notes", date: day, lateReason: late, meeting: meeting)
+            guard case .filed(_, let receipt) = try given.vault.file([(received, details)], as: given.lead).first else {
+                return nil
+            }
+            return try given.vault.document(receipt.document, as: given.lead)
+        }
+        let meeting = MeetingDetails(
+            agency: "social-care", time: "00:01", attendees: "R. Sands, social worker", written: "handwritten")
+        let facts = try #require(try file(given.day(), meeting))
+        #expect(facts.fields["date"] == given.day() && facts.fields["time"] == "00:01")
+        #expect(facts.fields["agency_name"] == "Children’s social care")
+        // Without the time, or on another day and without a reason, they are not filed.
+        var timeless = meeting
+        timeless.time = ""
+        #expect(try file(given.day(), timeless) == nil)
+        #expect(try file(given.day(-1), meeting) == nil)
+        #expect(
+            try file(given.day(-1), meeting, late: "They came by post")?.fields["late_reason"] == "They came by post")
     }
 
     @Test("If meeting notes are recorded by a designated officer at a meeting it is preferable that these are typed")
