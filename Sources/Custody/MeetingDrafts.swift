@@ -107,10 +107,15 @@ extension Vault {
         try rethrowing("drafts") { try openDrafts(acting) }
     }
 
-    /// One of the person's own; `.notFound` where it was filed or discarded, or is another's.
+    /// One of the person's own, without what was attached and given up since; `.notFound` where it was filed or discarded, or
+    /// is another's.
     public func draft(_ id: DraftID, as acting: Acting) throws(VaultError) -> MeetingDraft {
         try rethrowing("draft") {
-            guard let draft = try openDrafts(acting).first(where: { $0.id == id }) else { throw VaultError.notFound }
+            guard var draft = try openDrafts(acting).first(where: { $0.id == id }) else { throw VaultError.notFound }
+            if let attached = draft.attached, try workspace.upload(attached, of: acting.person)?.state ?? .gone == .gone
+            {
+                draft.attached = nil
+            }
             return draft
         }
     }

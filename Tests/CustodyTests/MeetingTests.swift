@@ -174,6 +174,24 @@ import Testing
         #expect(try school.kinds().contains("upload.discarded"))
     }
 
+    @Test func `What was attached and waited for too long is gone, and the notes are filed without it`() throws {
+        let scan = try fixture("scans/note-photographed-2017-06-12.jpg")
+        let begun = draft()
+        try vault.keep(begun, as: lead)
+        let received = try school.receive(scan, named: "scan.jpg", for: grace, by: lead)
+        _ = try vault.attach(received, to: begun.id, as: lead)
+        school.clock.advance(seconds: 8 * 86_400)
+        try vault.sweep()
+        let later = try school.signIn(school.lead)
+        var again = try vault.draft(begun.id, as: later)
+        #expect(again.attached == nil && again.text == begun.text)
+        again.details.lateReason = "There was much to do"
+        try vault.keep(again, as: later)
+        let receipt = try vault.file(begun.id, as: later)
+        #expect(try vault.document(receipt.document, as: later).fields["late_reason"] == "There was much to do")
+        #expect(try vault.drafts(as: later).isEmpty)
+    }
+
     @Test func `Filing twice at once files once`() throws {
         let begun = draft(for: [(otis, "His part of it")])
         try vault.keep(begun, as: lead)
