@@ -74,7 +74,8 @@ class Looks:
         while waiting:
             path = waiting.pop(0).split("#")[0]
             kind = kind_of(path)
-            if kind in kinds and path not in starts or path in seen:
+            # What is taken as a file is no page.
+            if kind in kinds and path not in starts or path in seen or path.endswith(".csv"):
                 continue
             seen.add(path)
             kinds.add(kind)
