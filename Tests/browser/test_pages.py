@@ -389,7 +389,9 @@ def test_asking_for_a_page_changes_nothing(looks, people, school):
             assert not (method == "HEAD" and answer.body())
     for who, action, _ in sorted(looks.forms):
         answer = people[who].context.request.get(action, max_redirects=0)
-        assert answer.status in (200, 405), (who, action)
+        # Notes that were begun and not kept yet have an address of their own already, and nothing there.
+        begun = (404,) if action.startswith("/meeting-notes/") else ()
+        assert answer.status in (200, 405, *begun), (who, action)
         assert_strict(answer.headers, action)
     assert statements(people) == before
     people["admin"].go(f"/check/{school.pupil(PUPIL)}")
