@@ -66,6 +66,9 @@ let package = Package(
             dependencies: ["CLinux", "Inspection"],
             swiftSettings: swift),
 
+        // HTML to PDF/A, in the sandbox.
+        .target(name: "Papers", dependencies: ["Sandbox"], swiftSettings: swift),
+
         // The only importer of GRDB.
         .target(
             name: "Custody",
@@ -142,6 +145,7 @@ let package = Package(
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
+        .testTarget(name: "PapersTests", dependencies: ["Papers", "Sandbox"], swiftSettings: swift),
         .testTarget(
             name: "CustodyTests",
             dependencies: [

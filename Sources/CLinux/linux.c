@@ -106,19 +106,22 @@ ssize_t strongroom_receive(int socket, void *bytes, size_t count, int *descripto
     return received;
 }
 
-int strongroom_spawn(pid_t *process, const char *path, char *const arguments[], const int descriptors[5]) {
+int strongroom_spawn(
+    pid_t *process, const char *path, char *const arguments[], const int descriptors[], size_t count) {
     // Copies far above the targets first, so that no target is overwritten before it has been used as a source.
-    int copies[5] = {-1, -1, -1, -1, -1};
+    int copies[STRONGROOM_MOST_DESCRIPTORS];
+    if (count < 3 || count > STRONGROOM_MOST_DESCRIPTORS) return -EINVAL;
     int given = 3;
-    while (given < 5 && descriptors[given] >= 0) given++;
+    while ((size_t)given < count && descriptors[given] >= 0) given++;
     int result = 0;
     for (int i = 0; i < given; i++) {
+        copies[i] = -1;
         if (descriptors[i] >= 0) {
-            copies[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, 16);
+            copies[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, STRONGROOM_MOST_DESCRIPTORS);
         } else {
             int nothing = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
             if (nothing >= 0) {
-                copies[i] = fcntl(nothing, F_DUPFD_CLOEXEC, 16);
+                copies[i] = fcntl(nothing, F_DUPFD_CLOEXEC, STRONGROOM_MOST_DESCRIPTORS);
                 close(nothing);
             }
         }

@@ -45,6 +45,15 @@ public struct MemoryFile: ~Copyable, Sendable {
         try result.get()
     }
 
+    /// Lets go of what was appended after the first so many bytes.
+    package mutating func cut(to smaller: Int) throws(SandboxError) {
+        guard smaller < count else { return }
+        guard ftruncate(descriptor, off_t(smaller)) == 0, lseek(descriptor, off_t(smaller), SEEK_SET) >= 0 else {
+            throw .memory(reason: String(cString: strerror(errno)))
+        }
+        count = smaller
+    }
+
     /// Forbids every later change, for every holder of the descriptor. Sealing twice is nothing new.
     public mutating func seal() throws(SandboxError) {
         guard !isSealed else { return }

@@ -1,15 +1,16 @@
 import CLinux
 import Glibc
 
-/// Starts a program with exactly these descriptors; the caller waits for it.
+/// Starts a program with exactly these descriptors, `given` as 3 and upwards; the caller waits for it.
 func spawn(
-    _ arguments: [String], output: Int32 = -1, error: Int32 = -1, third: Int32, fourth: Int32 = -1
+    _ arguments: [String], output: Int32 = -1, error: Int32 = -1, given: [Int32]
 ) throws(SandboxError) -> pid_t {
     var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
     defer { for pointer in pointers { free(pointer) } }
     pointers.append(nil)
     var process: pid_t = 0
-    let result = strongroom_spawn(&process, arguments[0], pointers, [-1, output, error, third, fourth])
+    let descriptors = [-1, output, error] + given
+    let result = strongroom_spawn(&process, arguments[0], pointers, descriptors, descriptors.count)
     guard result == 0 else {
         throw .unavailable(reason: "\(arguments[0]) does not start: \(String(cString: strerror(-result)))")
     }
@@ -49,7 +50,7 @@ final class KeptProgram: Sendable {
         self.state = state
         let hasThread = startThread {
             do throws(SandboxError) {
-                let process = try spawn(arguments, error: error, third: third)
+                let process = try spawn(arguments, error: error, given: [third])
                 state.change { $0 = .running(process) }
                 // Waits without reaping: until the state says ended, the number is still this process's.
                 var end = siginfo_t()

@@ -68,8 +68,9 @@ private let rows: [[String]] = [
     ["Records"],
     ["Inspection"],
     ["Sandbox"],
+    ["Papers"],
     ["Custody"],
-    ["Scanning", "Papers", "Web", "Sending"],
+    ["Scanning", "Web", "Sending"],
     ["strongroom", "strongroom-inspector"],
 ]
 
@@ -133,6 +134,14 @@ private let guarded: [String: Set<String>] = [
         #expect(imports.contains { $0.module == "AsyncHTTPClient" })
         for (_, file, module) in imports where row(of: module) != nil {
             #expect(["Records", "Sealing"].contains(module), "Sending/\(file) imports \(module)")
+        }
+    }
+
+    @Test func `What makes papers knows the sandbox, and nothing of a vault`() throws {
+        let imports = try SourceTree().imports.filter { $0.target == "Papers" }
+        #expect(imports.contains { $0.module == "Sandbox" })
+        for (_, file, module) in imports where row(of: module) != nil {
+            #expect(module == "Sandbox", "Papers/\(file) imports \(module)")
         }
     }
 

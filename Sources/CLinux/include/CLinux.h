@@ -27,9 +27,14 @@ ssize_t strongroom_send(int socket, const void *bytes, size_t count, int descrip
 // descriptor, or any where `descriptor` is NULL, is -EBADMSG, and none of them is opened here.
 ssize_t strongroom_receive(int socket, void *bytes, size_t count, int *descriptor);
 
-// Starts a program with exactly these descriptors as 0 to 4, an empty environment, default signals and a session of its
-// own. Of the standard ones a negative one is /dev/null; of the others the first negative one ends the list.
-int strongroom_spawn(pid_t *process, const char *path, char *const arguments[], const int descriptors[5]);
+// How many descriptors a program can be started with, the standard ones among them.
+#define STRONGROOM_MOST_DESCRIPTORS 128
+
+// Starts a program with exactly these descriptors, as 0 and upwards, an empty environment, default signals and a session of
+// its own. Of the standard ones, which are always given, a negative one is /dev/null; of the others the first negative one
+// ends the list. More than there may be are -EINVAL.
+int strongroom_spawn(
+    pid_t *process, const char *path, char *const arguments[], const int descriptors[], size_t count);
 
 // Has this process keep up to so many freed bytes for its next use, in blocks smaller than `largest`, where the C library
 // would give them back to the system at once and take them anew, cleared, a moment later.
