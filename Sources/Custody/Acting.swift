@@ -137,6 +137,9 @@ final class SessionMemory: Sendable {
 }
 
 extension Acting {
+    /// Whether the session has ended: what it still has on its way stops.
+    public var isOver: Bool { memory.isEnded }
+
     /// Seals a small secret for the session's memory.
     func seal(_ secret: borrowing DetailKey, row: ItemID) throws -> [UInt8] {
         try SealedRow.seal(secret.secretCopy(), session: memoryKey(), associatedData: session.bytes + row.bytes)

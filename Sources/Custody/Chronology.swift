@@ -382,6 +382,13 @@ extension Vault {
                 recorded: statement.time, author: facts.author, summary: "\(count): \(facts.summary)", document: nil,
                 triage: facts)
         }
+        if case .chronologyPrinted(let act) = statement.act {
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue, title: "Printed",
+                occurred: SchoolTime(policies.school.timezone).day(of: statement.time), received: nil,
+                recorded: statement.time, author: try author(of: statement, db),
+                summary: try printWords(act, statement, acting, file, db), document: nil)
+        }
         let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
         return ChronologyEntry(
             index: index, kind: statement.act.kind.rawValue, title: title,

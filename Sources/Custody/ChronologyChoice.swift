@@ -96,6 +96,14 @@ public struct ChronologyChoice: Hashable, Sendable {
         return item.first != .max && item.first <= period.upperBound && item.last >= period.lowerBound
     }
 
+    /// What is chosen of all items, oldest first, whenever it was; and the places in it of what is in the period, in the order
+    /// that was chosen.
+    func list(of all: [ChronologyItem]) -> (chosen: [ChronologyItem], listed: [Int]) {
+        let chosen = all.filter(admits)
+        let shown = chosen.indices.filter { covers(chosen[$0]) }
+        return (chosen, newestFirst ? shown.reversed() : shown)
+    }
+
     /// The lines of a list of items, in their order: one for each, but documents of one batch that follow one another
     /// share a line, where there are enough of them for it to save something.
     public func lines(of items: [ChronologyItem]) -> [Range<Int>] {
@@ -186,9 +194,7 @@ extension Vault {
                 let authors = authors(order.facts.values, head.authority)
                 let marked = head.authority.significant[pupilFile] ?? []
                 let all = items(order, authors, marked)
-                let chosen = all.filter(choice.admits)
-                let shown = chosen.indices.filter { choice.covers(chosen[$0]) }
-                let listed = choice.newestFirst ? shown.reversed() : shown
+                let (chosen, listed) = choice.list(of: all)
                 let lines = choice.lines(of: listed.map { chosen[$0] })
                 var lineOf = [Int?](repeating: nil, count: chosen.count)
                 for (number, line) in lines.enumerated() { for place in line { lineOf[listed[place]] = number } }
@@ -196,7 +202,7 @@ extension Vault {
                 return ChosenChronology(
                     pupil: try pupil(state, registerKey(as: acting, db), db),
                     readers: try keyPaths(to: pupilFile, head.authority, db), items: chosen, lineOf: lineOf,
-                    total: shown.count, lineCount: lines.count,
+                    total: listed.count, lineCount: lines.count,
                     lines: try self.lines(wanted, pupilFile, head.authority, acting, file, db),
                     significant: all.count { $0.isSignificant },
                     categories: Set(all.lazy.filter(\.isRecord).map(\.category)),
@@ -234,7 +240,7 @@ extension Vault {
     }
 
     /// Who the uploaders' names are of, by name: names are unique, and each of these was written by its own vault.
-    private func authors(_ facts: some Sequence<ItemFacts>, _ authority: Authority) -> [String: PersonID] {
+    func authors(_ facts: some Sequence<ItemFacts>, _ authority: Authority) -> [String: PersonID] {
         var authors: [String: PersonID] = [:]
         for name in Set(facts.lazy.map(\.uploader)) where !name.isEmpty {
             authors[name] = authority.peopleByTag[KeyedHash.tag(Self.signInName(name), key: secrets.tags)]
@@ -242,7 +248,7 @@ extension Vault {
         return authors
     }
 
-    private func items(
+    func items(
         _ order: ChronologyOrder, _ authors: [String: PersonID], _ marked: Set<UInt64>
     ) -> [ChronologyItem] {
         let meetings = Set(policies.categories.categories.filter { $0.meeting == true }.map(\.id))

@@ -57,7 +57,7 @@ extension SecurityReview.Series {
         case .signedIn: self = .signIns
         case .signInFailed: self = .failures
         case .accessRefused, .uploadRefused: self = .refusals
-        case .documentOpened, .chronologySearched: self = .reads
+        case .documentOpened, .chronologySearched, .chronologyPrinted: self = .reads
         case .personInvited, .personReset, .personJoined, .personConfirmed, .personSuspended, .personRestored,
             .proposalMade, .proposalAgreed, .proposalWithdrawn,
             .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded,
@@ -171,6 +171,8 @@ extension Vault {
                 "\(manner == .view ? "Looked at" : "Took a copy of") \(document.reference) of \(reference(statement.pupilFile))"
             case .chronologySearched:
                 "Searched the summaries of " + (statement.pupilFile.map { reference($0) } ?? "all pupil files")
+            case .chronologyPrinted(let act):
+                "Printed \(act.lines) lines of the chronology of \(reference(statement.pupilFile)), \(act.print.reference)"
             case .personInvited(let act): "Invited \(try name(act.person))"
             case .personReset(let person, _, let roles):
                 "Made \(try name(person)) join again"

@@ -449,6 +449,8 @@ public enum Act: Hashable, Sendable {
     /// What stands in a chronology was searched, without its words: about one pupil file, or about none, across all that the
     /// person reads.
     case chronologySearched(SessionID)
+    /// A part of a pupil's chronology was put onto paper: written before anything is opened for it.
+    case chronologyPrinted(PrintAct)
     /// What a statement filed for the pupil file was marked as a significant event: the statement's index.
     case itemPromoted(UInt64)
     /// It is marked so no longer.
@@ -511,6 +513,7 @@ public enum Act: Hashable, Sendable {
         case registerRead = "register.read"
         case chronologyRead = "chronology.read"
         case chronologySearched = "chronology.searched"
+        case chronologyPrinted = "chronology.printed"
         case itemPromoted = "item.promoted"
         case itemDemoted = "item.demoted"
         case documentOpened = "document.opened"
@@ -596,6 +599,7 @@ public enum Act: Hashable, Sendable {
         case .registerRead: .registerRead
         case .chronologyRead: .chronologyRead
         case .chronologySearched: .chronologySearched
+        case .chronologyPrinted: .chronologyPrinted
         case .itemPromoted: .itemPromoted
         case .itemDemoted: .itemDemoted
         case .documentOpened: .documentOpened
@@ -660,6 +664,7 @@ public enum Act: Hashable, Sendable {
         case .documentFiled(let act): act.encoded
         case .entryMade(let act): act.encoded
         case .itemsTriaged(let act): act.encoded
+        case .chronologyPrinted(let act): act.encoded
         case .uploadRefused(let upload, let code), .uploadWaiting(let upload, let code):
             ["upload": .string(upload.text), "code": .string(code)]
         case .uploadDiscarded(let upload): ["upload": .string(upload.text)]
@@ -728,6 +733,9 @@ public enum Act: Hashable, Sendable {
         case .itemsTriaged:
             self = .itemsTriaged(try TriageAct(parsing: value))
             return
+        case .chronologyPrinted:
+            self = .chronologyPrinted(try PrintAct(parsing: value))
+            return
         case .stationAdded:
             self = .stationAdded(try StationAct(parsing: value))
             return
@@ -743,7 +751,8 @@ public enum Act: Hashable, Sendable {
         switch kind {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
-            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade, .itemsTriaged, .policyReviewed:
+            .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade, .itemsTriaged, .policyReviewed,
+            .chronologyPrinted:
             throw .malformed("kind")
         case .accessExtended:
             self = .accessExtended(

@@ -318,6 +318,9 @@ public struct Authority: Sendable {
             case .itemsTriaged(let act):
                 try next.learnDetailKeys(of: statement)
                 try next.checkTriage(act, statement)
+            case .chronologyPrinted(let act):
+                try next.learnDetailKeys(of: statement)
+                try next.checkPrint(act, statement)
             case .intakeReceived(let act): try next.checkIntake(act, statement)
             case .restrictedActed(let act):
                 try next.checkRestricted(act, statement)
@@ -457,7 +460,8 @@ public struct Authority: Sendable {
                     return try require(.read)
                 }
             // Who has access to some documents reads them, and weighs nothing.
-            case .itemPromoted, .itemDemoted, .chronologySearched, .itemsTriaged: try require(.read)
+            case .itemPromoted, .itemDemoted, .chronologySearched, .chronologyPrinted, .itemsTriaged:
+                try require(.read)
             case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
             case .intakeRead: try require(.seeIntake)
             case .restrictedActed where refusal(of: .holdRestricted, to: person, at: time) != nil: try require(.file)

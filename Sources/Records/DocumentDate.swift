@@ -101,3 +101,56 @@ public struct DocumentDate: Hashable, Sendable {
         }
     }
 }
+
+/// Days written as year × 10,000 + month × 100 + day, of the Gregorian calendar.
+public enum Day {
+    /// Days since 1970-01-01.
+    public static func ordinal(_ day: Int) -> Int {
+        let (month, date) = (day / 100 % 100, day % 100)
+        let year = month <= 2 ? day / 10_000 - 1 : day / 10_000
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + date - 1
+        return year / 400 * 146_097 + year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + dayOfYear - 719_468
+    }
+
+    /// Months since the beginning of the era.
+    public static func month(_ day: Int) -> Int { day / 10_000 * 12 + day / 100 % 100 - 1 }
+    /// The first day of a month.
+    public static func first(ofMonth month: Int) -> Int { month / 12 * 10_000 + (month % 12 + 1) * 100 + 1 }
+
+    /// Whole months from one day to another.
+    public static func months(from: Int, to: Int) -> Int { month(to) - month(from) - (to % 100 < from % 100 ? 1 : 0) }
+
+    /// How many days a month has.
+    public static func length(ofMonth month: Int) -> Int {
+        ordinal(first(ofMonth: month + 1)) - ordinal(first(ofMonth: month))
+    }
+
+    /// The next day.
+    public static func after(_ day: Int) -> Int {
+        day % 100 < length(ofMonth: month(day)) ? day + 1 : first(ofMonth: month(day) + 1)
+    }
+
+    /// The day before.
+    public static func before(_ day: Int) -> Int {
+        day % 100 > 1 ? day - 1 : first(ofMonth: month(day) - 1) + length(ofMonth: month(day) - 1) - 1
+    }
+
+    /// `2009-03-04`.
+    public static func text(_ day: Int) -> String {
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : String(number) }
+        return "\(day / 10_000)-\(two(day / 100 % 100))-\(two(day % 100))"
+    }
+
+    /// The shortest date of EDTF level 0 that means these days: `2009`, `2009-03`, `2009-03-04`, or a range of these.
+    public static func text(_ days: ClosedRange<Int>) -> String {
+        let (from, to) = (text(days.lowerBound), text(days.upperBound))
+        let isLast = days.upperBound % 100 == length(ofMonth: month(days.upperBound))
+        let ends: (Substring, Substring) =
+            switch (days.lowerBound % 10_000, days.upperBound % 10_000) {
+            case (101, 1231): (from.prefix(4), to.prefix(4))
+            case _ where days.lowerBound % 100 == 1 && isLast: (from.prefix(7), to.prefix(7))
+            default: (from[...], to[...])
+            }
+        return ends.0 == ends.1 ? String(ends.0) : "\(ends.0)/\(ends.1)"
+    }
+}

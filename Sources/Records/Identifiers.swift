@@ -92,6 +92,8 @@ public enum Kind {
     public enum Draft {}
     /// A look at what was filed, and what follows.
     public enum Triage {}
+    /// A part of a chronology, put onto paper.
+    public enum Print {}
 }
 
 /// A vault.
@@ -134,6 +136,8 @@ public typealias FollowUpID = Identifier<Kind.FollowUp>
 public typealias DraftID = Identifier<Kind.Draft>
 /// A look at what was filed.
 public typealias TriageID = Identifier<Kind.Triage>
+/// A part of a chronology, put onto paper.
+public typealias PrintID = Identifier<Kind.Print>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

@@ -179,3 +179,16 @@ public struct AlsoAbout: Hashable, Sendable {
         self.summary = summary
     }
 }
+
+extension Policies {
+    /// An agency as people see it.
+    public func title(ofAgency id: String) -> String {
+        id == MeetingDetails.otherAgency
+            ? "another agency" : agencies.title(of: id) ?? "an agency that is no longer listed"
+    }
+
+    /// A category, or a kind of entry, as people see it.
+    public func title(ofCategory id: String) -> String {
+        EntryKind.named(inCategory: id)?.title ?? categories.title(of: id) ?? id
+    }
+}

@@ -454,15 +454,21 @@ public struct LimitPolicy: Codable, Hashable, Sendable {
     public let pendingMiBPerPerson: Int
     /// Days after which an upload that was not filed is wiped.
     public let pendingUploadDays: Int
+    /// Lines of a chronology that one PDF may have.
+    public let printLines: Int
+    /// Memory that the program may take which makes PDFs, in MiB.
+    public let printMemoryMiB: Int
 
     func check() throws(Refusal) {
         guard (0...1 << 30).contains(keepFreeMiB), (0...90).contains(keepFreePercent),
             (1...1 << 20).contains(inspectionMemoryMiB), pendingUploadsPerPerson >= 1,
             (1...1 << 30).contains(pendingMiBPerPerson),
-            (1...3650).contains(pendingUploadDays)
+            (1...3650).contains(pendingUploadDays), (1...1_000_000).contains(printLines),
+            (128...65_536).contains(printMemoryMiB)
         else {
             throw .policyUnreadable(
-                "policies/limits.yaml: numbers from 1 up, at most 90 per cent kept free, at most 3650 days")
+                "policies/limits.yaml: numbers from 1 up, at most 90 per cent kept free, at most 3650 days, at least 128 MiB for printing"
+            )
         }
     }
 
@@ -473,5 +479,7 @@ public struct LimitPolicy: Codable, Hashable, Sendable {
         case pendingUploadsPerPerson = "pending-uploads-per-person"
         case pendingMiBPerPerson = "pending-mib-per-person"
         case pendingUploadDays = "pending-upload-days"
+        case printLines = "print-lines"
+        case printMemoryMiB = "print-memory-mib"
     }
 }

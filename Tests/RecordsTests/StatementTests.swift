@@ -107,6 +107,8 @@ private func everyAct() throws -> [Act] {
         .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
         .chronologySearched(.random()), .itemPromoted(7), .itemDemoted(1 << 40),
+        .chronologyPrinted(
+            PrintAct(print: .random(), session: .random(), lines: 3, detail: .random(), detailKey: .random())),
         .itemsTriaged(
             TriageAct(
                 triage: .random(), records: [RecordID.random(), .random()].sorted(), detail: .random(),

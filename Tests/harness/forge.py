@@ -263,6 +263,8 @@ def follows(saying: Saying, index: int) -> list:
             rows.extend(("triaged", (id(record), triage, index)) for record in act["records"])
             rows.extend(("follow_up", (id(asked), file, index)) for asked in act["follow_ups"])
             detail_keys()
+        case "chronology.printed":
+            detail_keys()
         case "access.extended":
             shares(act)
             entry_shares(act.get("entries", []))

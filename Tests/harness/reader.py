@@ -41,6 +41,7 @@ POLICIES = [
 LONGEST_INVITATION = 24 * 3_600_000
 ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
 TRIAGE_FIELDS = ["child_on_child", "due", "follows", "made_by", "parents", "parents_reason", "words"]
+PRINT_FIELDS = ["agency", "batch", "category", "form", "lane", "made_by", "media_type", "order", "period", "uploader"]
 OUTCOMES = ["nothing", "pupil", "adults", "parents", "agency", "social-care", "lado", "police"]
 MOST_TRIAGED = 500
 ENTRY_FIELDS = [
@@ -308,6 +309,9 @@ ACTS = {
     "items.triaged": object_of({
         "triage": is_id, "records": rising(is_id), "detail": is_id, "detail_key": is_id, "follow_ups": list_of(is_id),
     }),
+    "chronology.printed": object_of({
+        "print": is_id, "session": is_id, "lines": is_count, "detail": is_id, "detail_key": is_id,
+    }),
     "access.given": object_of({
         "access": is_id, "person": is_id, "identity": is_id, "whole": is_boolean, "expires": is_count, "detail": is_id,
         "detail_key": is_id,
@@ -518,6 +522,7 @@ NEEDS = {
     "document.filed": "file", "entry.made": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
+    "chronology.printed": "read",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
     "policy.reviewed": "give-access",
     "recovery.set": "give-access", "recovery.drilled": "give-access",
@@ -583,7 +588,7 @@ class Ledger:
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
         self.significant = set()
         self.entries, self.follow_ups, self.entry_shares = {}, {}, {}
-        self.triages, self.triaged = {}, {}
+        self.triages, self.triaged, self.prints = {}, {}, []
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -820,6 +825,10 @@ class Ledger:
                 self.make_entry(statement)
             case "items.triaged":
                 self.triage(statement)
+            case "chronology.printed":
+                require(statement.pupil_file in self.pupils, "a print of an unknown pupil")
+                self.check_detail(statement)
+                self.prints.append(statement)
             case "access.given":
                 self.give_access(statement)
             case "access.extended":
@@ -1810,6 +1819,15 @@ class Person:
         require(opened == len([one for one in follows if one != "nothing"]), "other follow-ups than follow")
         return fields
 
+    def print_details(self, statement) -> dict:
+        """Which part of a chronology was printed."""
+        key = row_key(self.detail_key(statement), id_bytes(statement.act["detail"]))
+        fields = self.committed_fields(statement, key, statement.act["print"])
+        require(sorted(fields) == PRINT_FIELDS, "a print of other fields")
+        require(fields["lane"] in ("significant", "records", "everything"), "a print of no lane")
+        require(fields["order"] in ("oldest", "newest") and fields["form"] in ("pdf", "page"), "a print of no form")
+        return fields
+
     def access_details(self, access: str) -> dict:
         """Why an access was given, to whom by name, and until which day."""
         statement = self.vault.ledger.accesses[access]["statement"]
@@ -1937,8 +1955,9 @@ def check(path, person: Person = None) -> list:
 
     Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
     whose keybox opened: also details, field commitments and key commitments of every document they can reach, along the
-    pupil file's key and along each share that is theirs, of every entry likewise, of every look at records and every access whose pupil file they can reach, and every record
-    about a restricted document that is sealed to them.
+    pupil file's key and along each share that is theirs, of every entry likewise, of every look at records,
+    every print and every access whose pupil file they can reach, and every record about a restricted document that is
+    sealed to them.
     """
     vault = Vault(path)
     try:
@@ -1949,6 +1968,8 @@ def check(path, person: Person = None) -> list:
             vault.part(f"entry {entry}", check_entry, person, entry)
         for triage in vault.ledger.triages if person else []:
             vault.part(f"triage {triage}", check_triage, person, triage)
+        for said in vault.ledger.prints if person else []:
+            vault.part(f"print {said.act['print']}", check_print, person, said)
         for access in vault.ledger.accesses if person else []:
             vault.part(f"access {access}", check_access, person, access)
         for record in vault.ledger.restricted if person else []:
@@ -1978,6 +1999,13 @@ def check_entry(person: Person, entry: str):
 def check_triage(person: Person, triage: str):
     try:
         person.triage_details(triage)
+    except NoPath:
+        pass
+
+
+def check_print(person: Person, statement):
+    try:
+        person.print_details(statement)
     except NoPath:
         pass
 

@@ -56,6 +56,7 @@ PEOPLE_SAY = {
     },
     "entry.made": {"entry": "0" * 26, "detail": "0" * 26, "detail_key": "0" * 26},
     "items.triaged": {"triage": "0" * 26, "records": [], "detail": "0" * 26, "detail_key": "0" * 26, "follow_ups": []},
+    "chronology.printed": {"print": "0" * 26, "session": "0" * 26, "lines": 1, "detail": "0" * 26, "detail_key": "0" * 26},
     "access.extended": {"shares": []}, "access.ended": {"access": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
@@ -1861,6 +1862,44 @@ def _(history: History) -> Saying:
 @unlawful("a follow-up is opened a second time", lambda h: asked_twice(h, False), "a follow-up named twice", comes_to=ENTRY_LACKING)
 def _(history: History) -> Saying:
     return asked_twice(history, True)
+
+
+# A chronology goes onto paper
+
+
+def prints(history: History, author: str | None = None, without: str = "", **but) -> Saying:
+    """The lead prints a chronology; without: a kind of item."""
+    detail, key = new_id(), new_id()
+    items = {detail: ("detail", choice.randbytes(96)), key: ("detail-key", choice.randbytes(1797))}
+    act = {"print": new_id(), "session": new_id(), "lines": 3, "detail": detail, "detail_key": key, **but}
+    items = {id: item for id, item in items.items() if item[0] != without}
+    more = {"pupil_file": file_of(history), "fields": {"lane": url64(bytes(32))}}
+    return history.say(author or history.people[DSL], "chronology.printed", act, items, **more)
+
+
+@unlawful("the office prints a chronology", prints, MAY_NOT_READ)
+def _(history: History) -> Saying:
+    return prints(history, author=history.people[ADMIN])
+
+
+@unlawful("a print about nobody", prints, "a print about nobody on the register")
+def _(history: History) -> Saying:
+    said = prints(history, without="detail-key")
+    del said.value["pupil_file"]
+    return said
+
+
+@unlawful("a print without its detail", prints, "a print without its detail")
+def _(history: History) -> Saying:
+    said = prints(history)
+    said.items[new_id()] = said.items.pop(said.act["detail"])
+    return said
+
+
+@unlawful("a print under a detail key of another file", prints, "a print under another pupil's detail key")
+def _(history: History) -> Saying:
+    other = entry(history, file=other_file(history))
+    return prints(history, without="detail-key", detail_key=other.act["detail_key"])
 
 
 # What is filed is shared with whole accesses
