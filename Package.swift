@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "Web",
             dependencies: [
-                "CQREncode", "Custody", "Records", "Multipart",
+                "CQREncode", "Custody", "Papers", "Records", "Multipart",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
@@ -113,7 +113,7 @@ let package = Package(
         .executableTarget(
             name: "strongroom",
             dependencies: [
-                "CLinux", "Custody", "Records", "Sealing", "Sending", "Web",
+                "CLinux", "Custody", "Papers", "Records", "Sealing", "Sending", "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

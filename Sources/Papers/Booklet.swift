@@ -1,11 +1,19 @@
-public import Sandbox
+package import Sandbox
 
 /// A finished PDF.
 public struct Paper: ~Copyable, Sendable {
     /// How many pages it has.
     public let pages: Int
-    /// The PDF, sealed: `count` and `withBytes` are its own.
-    public let file: MemoryFile
+    /// The PDF, sealed.
+    package let file: MemoryFile
+
+    /// How many bytes it has.
+    public var count: Int { file.count }
+
+    /// Gives the bytes, mapped for reading and not copied.
+    public borrowing func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) throws(PaperError) -> R {
+        do throws(SandboxError) { return try file.withBytes(body) } catch { throw PaperError(error) }
+    }
 }
 
 /// A PDF made of parts, each a whole HTML document of its own pages, numbered through: "Page 3 of 41" stands at the bottom

@@ -25,10 +25,14 @@ struct ChronologyView {
     var first = 1
     /// Days that were typed and cannot be read.
     var refusal: Refusal?
+    /// The days as they were typed.
+    let typed: (since: String, until: String)
 
     init(_ visit: Visit, of pupil: Pupil) throws {
         reference = pupil.reference
-        let query = visit.query
+        // A form that is sent says it as an address does.
+        let query = visit.route.method == .post ? visit.form : visit.query
+        typed = (query["since"], query["until"])
         let lanes = ["significant": ChronologyLane.significant, "": .records, "records": .records]
         guard ["", "newest", "oldest"].contains(query["order"]),
             let lane = query["show"] == "everything" ? .everything : lanes[query["show"]]
@@ -172,15 +176,10 @@ struct ChronologyLine {
 
 extension Visit {
     /// An agency as people see it.
-    func title(ofAgency id: String) -> String {
-        id == MeetingDetails.otherAgency
-            ? "another agency" : vault.policies.agencies.title(of: id) ?? "an agency that is no longer listed"
-    }
+    func title(ofAgency id: String) -> String { vault.policies.title(ofAgency: id) }
 
     /// A category as people see it.
-    func title(ofCategory id: String) -> String {
-        EntryKind.named(inCategory: id)?.title ?? vault.policies.categories.title(of: id) ?? id
-    }
+    func title(ofCategory id: String) -> String { vault.policies.title(ofCategory: id) }
 }
 
 /// What a chronology can be narrowed down to, and what it is now.
@@ -241,23 +240,16 @@ struct ChronologyFilters {
             Choice(value: $0.id.text, title: $0.name, chosen: $0.id == choice.author)
         }
         let problem = view.refusal.map { "\($0.message) \($0.hint)" }
-        func day(_ name: String, _ day: Int?) -> Field {
+        func day(_ day: Int?, typed: String, error: String? = nil) -> Field {
             let isOpen = day == 1900_01_01 || day == 2199_12_31
             let kept = day.flatMap { isOpen ? nil : words.date(Day.text($0)) } ?? ""
-            return Field(
-                value: view.refusal == nil ? kept : visit.query[name], error: name == "since" ? problem : nil)
+            return Field(value: view.refusal == nil ? kept : typed, error: error)
         }
-        since = day("since", choice.period?.lowerBound)
-        until = day("until", choice.period?.upperBound)
-        var parts = [choice.category.isEmpty ? "" : visit.title(ofCategory: choice.category)]
-        if !choice.mediaType.isEmpty { parts.append(words.fileType(choice.mediaType, visit.vault.policies)) }
-        if !choice.agency.isEmpty { parts.append("meetings with " + visit.title(ofAgency: choice.agency)) }
-        if let author = choice.author {
-            parts.append("filed by " + (chronology.authors.first { $0.id == author }?.name ?? "somebody else"))
-        }
-        if choice.batch != nil { parts.append("one batch") }
-        if let period = choice.period { parts.append(words.period(period)) }
-        narrowed = parts.filter { !$0.isEmpty }.joined(separator: ", ")
+        since = day(choice.period?.lowerBound, typed: view.typed.since, error: problem)
+        until = day(choice.period?.upperBound, typed: view.typed.until)
+        narrowed = words.narrowed(
+            choice, uploader: chronology.authors.first { $0.id == choice.author }?.name,
+            batch: choice.batch.flatMap { chronology.batchNumbers[$0] }, visit.vault.policies)
         isNarrowed = !narrowed.isEmpty
         isOpen = view.refusal != nil
         everything = "/pupils/\(view.reference)?order=\(orderValue)&show=\(show)"
@@ -265,6 +257,21 @@ struct ChronologyFilters {
 }
 
 extension Wording {
+    /// What a chronology is narrowed down to, in words; empty where it is not.
+    ///
+    /// - Parameters:
+    ///   - uploader: who filed what is chosen, by name.
+    ///   - batch: the batch that is chosen, as people call it.
+    func narrowed(_ choice: ChronologyChoice, uploader: String?, batch: Int?, _ policies: Policies) -> String {
+        var parts = [choice.category.isEmpty ? "" : policies.title(ofCategory: choice.category)]
+        if !choice.mediaType.isEmpty { parts.append(fileType(choice.mediaType, policies)) }
+        if !choice.agency.isEmpty { parts.append("meetings with " + policies.title(ofAgency: choice.agency)) }
+        if choice.author != nil { parts.append("filed by " + (uploader ?? "somebody else")) }
+        if choice.batch != nil { parts.append(batch.map { "batch \($0)" } ?? "one batch") }
+        if let period = choice.period { parts.append(self.period(period)) }
+        return parts.filter { !$0.isEmpty }.joined(separator: ", ")
+    }
+
     /// `March 2009`, `4 March 2009 to 1 May 2010`, `until 2012`.
     func period(_ days: ClosedRange<Int>) -> String {
         if days.lowerBound == 1900_01_01 { return "until \(date(Day.text(days.upperBound)))" }

@@ -181,6 +181,7 @@ struct EntryForm {
         case .date: "Such as 4 March 2026 or 4/3/2026. If the day is not known: a month, a year, a range, or undated."
         case .time where kind == .call: "Such as 14:05 or 2.05pm."
         case .received: "Such as 4 March 2026. Leave it empty if the school learnt of it as it happened."
+        case .parentsReason: adviceHint
         case .followUpDue, .toldDate: "Such as 18 December 2026."
         case .summary: "One line, as on a paper chronology. Left empty, it is made from what you say here."
         case .account where kind == .words:
@@ -193,6 +194,9 @@ struct EntryForm {
         }
     }
 }
+
+/// What the school's policy asks where parents are not contacted before a referral.
+let adviceHint = "Take advice from children’s social care first, and say who gave it and what it was."
 
 struct EntryFormPage {
     let chrome: Chrome

@@ -58,6 +58,7 @@ struct PupilFilePage {
     let upload: String
     let notes: String
     let record: String
+    let print: String
 }
 
 private func showPupilFile(_ visit: Visit) throws -> Reply {
@@ -84,27 +85,20 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
                     text: visit.words.count(restricted, "restricted document") + " about this pupil"),
             chronology: ChronologyPart(view, chronology, visit),
             upload: "/file/\(pupil.reference)", notes: "/file/\(pupil.reference)/meeting",
-            record: "/record/\(pupil.reference)"),
+            record: "/record/\(pupil.reference)",
+            print: view.address().replacing("?", with: "/print?", maxReplacements: 1)),
         status: view.refusal == nil ? .ok : .unprocessableContent)
 }
 
 struct EntryPage {
-    struct Fact {
-        let name: String
-        let value: String
-    }
     let chrome: Chrome
     let pupil: PupilBanner
     let kind: String
     let summary: String
-    let occurred: String
-    let received: String?
-    let receivedAfter: String?
-    let recorded: String
-    let recordedAfter: String?
+    let times: EntryTimes
     let isLate: Bool
     let author: String
-    let facts: [Fact]
+    let facts: [EntrySaid.Fact]
     let quarantine: String?
     /// The other pupils in whose files the same document stands.
     let others: [Link]
@@ -131,9 +125,7 @@ private func showEntry(_ visit: Visit) throws -> Reply {
     guard let index = UInt64(try visit.parameter("index")) else { throw Fault.noSuchPage }
     let (entry, proof, pupil) = try visit.vault.entry(index, as: visit.acting)
     let words = visit.words
-    let recordedDay = words.day(entry.recorded)
     let others = try entry.document.map { try visit.otherFiles(of: $0.id) } ?? []
-    let received = entry.received.flatMap { $0.isEmpty ? nil : $0 }
     return visit.page(
         .entry,
         EntryPage(
@@ -141,20 +133,8 @@ private func showEntry(_ visit: Visit) throws -> Reply {
                 "Entry \(words.grouped(entry.index))",
                 back: Link(href: "/pupils/\(pupil.reference)", text: "Pupil file \(pupil.reference)")),
             pupil: PupilBanner(pupil, words), kind: entry.title, summary: entry.summary,
-            occurred: words.date(entry.occurred, at: entry.time),
-            received: received.map { words.date($0, at: entry.made?[.receivedTime] ?? "") },
-            receivedAfter: received.flatMap {
-                words.interval(
-                    entry.occurred, entry.time, to: $0, entry.made?[.receivedTime] ?? "")
-            },
-            recorded: words.moment(entry.recorded),
-            recordedAfter: !entry.isRecord
-                ? nil
-                : words.interval(
-                    received ?? entry.occurred, entry.made?[.receivedTime] ?? "", to: recordedDay,
-                    words.timeOfDay(entry.recorded)),
-            isLate: words.isLate(entry),
-            author: entry.author, facts: facts(entry, visit),
+            times: EntryTimes(entry, words), isLate: words.isLate(entry),
+            author: entry.author, facts: DocumentFact.facts(entry, words, visit.vault.policies),
             quarantine: entry.document?.quarantine.map(words.quarantine),
             others: others, hasOthers: !others.isEmpty,
             document: entry.document.map {
@@ -170,23 +150,47 @@ private func showEntry(_ visit: Visit) throws -> Reply {
             verifyingKey: proof.verifyingKey, leafHash: proof.leafHash, proof: proof.proof))
 }
 
-private func facts(_ entry: ChronologyEntry, _ visit: Visit) -> [EntryPage.Fact] {
-    guard let document = entry.document else { return [] }
-    var facts = MeetingFact.facts(document, visit.words).map { EntryPage.Fact(name: $0.name, value: $0.value) }
-    facts += [
-        EntryPage.Fact(
-            name: "Signed",
-            value: visit.words.signed(document.fields["signed"] ?? "", by: document.fields["signed_by"] ?? "")),
-        .init(name: "File", value: visible(document.filename)),
-        .init(
-            name: "Found",
-            value: visit.words.facts(document.mediaType, document.pages, document.size, visit.vault.policies)),
-        .init(name: "Summary", value: summaryOrigin(document.fields["summary_origin"])),
-    ]
-    if let reason = document.fields["late_reason"], !reason.isEmpty {
-        facts.append(.init(name: "Why recorded late", value: reason))
+/// When it happened, was received and was recorded, with the time between them in words.
+struct EntryTimes {
+    let occurred: String
+    let received: String?
+    let receivedAfter: String?
+    let recorded: String
+    let recordedAfter: String?
+
+    init(_ entry: ChronologyEntry, _ words: Wording) {
+        let day = entry.received.flatMap { $0.isEmpty ? nil : $0 }
+        let time = entry.made?[.receivedTime] ?? ""
+        occurred = words.date(entry.occurred, at: entry.time)
+        received = day.map { words.date($0, at: time) }
+        receivedAfter = day.flatMap { words.interval(entry.occurred, entry.time, to: $0, time) }
+        recorded = words.moment(entry.recorded)
+        recordedAfter =
+            !entry.isRecord
+            ? nil
+            : words.interval(
+                day ?? entry.occurred, time, to: words.day(entry.recorded), words.timeOfDay(entry.recorded))
     }
-    return facts.filter { !$0.value.isEmpty }
+}
+
+/// What is known of a document, beside its summary.
+enum DocumentFact {
+    static func facts(_ entry: ChronologyEntry, _ words: Wording, _ policies: Policies) -> [EntrySaid.Fact] {
+        guard let document = entry.document else { return [] }
+        var facts = MeetingFact.facts(document, words).map { EntrySaid.Fact(name: $0.name, value: $0.value) }
+        facts += [
+            .init(
+                name: "Signed",
+                value: words.signed(document.fields["signed"] ?? "", by: document.fields["signed_by"] ?? "")),
+            .init(name: "File", value: visible(document.filename)),
+            .init(name: "Found", value: words.facts(document.mediaType, document.pages, document.size, policies)),
+            .init(name: "Summary", value: summaryOrigin(document.fields["summary_origin"])),
+        ]
+        if let reason = document.fields["late_reason"], !reason.isEmpty {
+            facts.append(.init(name: "Why recorded late", value: reason))
+        }
+        return facts.filter { !$0.value.isEmpty }
+    }
 }
 
 private func summaryOrigin(_ word: String?) -> String {

@@ -97,6 +97,7 @@ private func signIn(_ visit: Visit) throws -> Reply {
 private func signOut(_ visit: Visit) throws -> Reply {
     let acting = try visit.acting
     try visit.vault.signOut(acting)
+    visit.site.printRoom.stop(for: acting.session)
     if let token = visit.request.cookie(.session) { visit.vault.sessions.close(token) }
     return .redirect("/sign-in").with { $0.setCookie(.session, "") }
 }

@@ -28,7 +28,8 @@ package struct Site: HTTPResponder {
     /// For what hashes passwords: as many as may be at it or wait for it, and two that turn the others away.
     private let door: BlockingThreads
     let interruptions = Interruptions()
-    private let clock: any Records.Clock
+    let printRoom: PrintRoom
+    let clock: any Records.Clock
 
     /// Every address.
     package static let routes: [Route] =
@@ -36,7 +37,7 @@ package struct Site: HTTPResponder {
         + programRoutes
         + filingRoutes
         + checkRoutes + meetingRoutes + entryRoutes + triageRoutes + readingRoutes + chronologyRoutes + searchRoutes
-        + documentRoutes
+        + documentRoutes + printRoutes
         + restrictedRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
@@ -54,6 +55,8 @@ package struct Site: HTTPResponder {
         words = Wording(timezone: vault.policies.school.timezone)
         templates = try Templates()
         assets = Assets()
+        printRoom = PrintRoom(
+            vault: vault, printer: ChronologyPrinter(vault: vault, words: words, templates: templates), clock: clock)
         threads = BlockingThreads(count: 8)
         let sessions = vault.policies.sessions
         door = BlockingThreads(count: sessions.hashesAtOnce + sessions.hashesWaiting + 2)

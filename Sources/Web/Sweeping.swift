@@ -5,12 +5,14 @@ import ServiceLifecycle
 /// Ends, once a minute, what ran out: idle sessions with what they had open, and uploads that nobody filed.
 struct Sweeping: Service {
     let vault: Vault
+    let printRoom: PrintRoom
     let threads: BlockingThreads
     let logger: Logger
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: .seconds(60))) != nil {
+                defer { printRoom.sweep() }
                 do throws(VaultError) {
                     try await withTaskExecutorPreference(threads) { () throws(VaultError) in try vault.sweep() }
                 } catch {

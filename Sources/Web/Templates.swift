@@ -43,6 +43,9 @@ enum Template: String, CaseIterable {
     case discardNotes = "discard-notes"
     case staffQuestion = "staff-question"
     case otherFiles = "other-files"
+    case print, printing, printed, paper
+    case paperHead = "paper-head"
+    case paperLines = "paper-lines"
 
     var source: [UInt8] {
         switch self {
@@ -56,6 +59,12 @@ enum Template: String, CaseIterable {
         case .discardNotes: PackageResources.discard_notes_mustache
         case .staffQuestion: PackageResources.staff_question_mustache
         case .otherFiles: PackageResources.other_files_mustache
+        case .print: PackageResources.print_mustache
+        case .printing: PackageResources.printing_mustache
+        case .printed: PackageResources.printed_mustache
+        case .paper: PackageResources.paper_mustache
+        case .paperHead: PackageResources.paper_head_mustache
+        case .paperLines: PackageResources.paper_lines_mustache
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache

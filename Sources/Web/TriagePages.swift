@@ -137,6 +137,7 @@ struct TriagePage {
     let parents: [Choice]
     let parentsError: String?
     let parentsReason: Field
+    let adviceHint: String
     let id: String
     let csrf: String
 }
@@ -241,6 +242,7 @@ extension Visit {
                         .init(value: $0.rawValue, title: $0.title, chosen: $0.rawValue == details.parents)
                     }, parentsError: error(.parents),
                 parentsReason: Field(value: details.parentsReason, error: error(.parentsReason)),
+                adviceHint: adviceHint,
                 id: form["id"].isEmpty ? TriageID.random().text : form["id"], csrf: session?.csrf ?? ""),
             status: problems.isEmpty ? .ok : .unprocessableContent)
     }

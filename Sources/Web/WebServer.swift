@@ -66,7 +66,7 @@ public struct WebServer: Service {
                     streamConfiguration: .init(idleTimeout: .seconds(120)))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), reuseAddress: true),
-            services: [Sweeping(vault: vault, threads: site.threads, logger: logger)],
+            services: [Sweeping(vault: vault, printRoom: site.printRoom, threads: site.threads, logger: logger)],
             onServerRunning: { channel in
                 // Connections inherit it. A buffer that grows by itself takes megabytes of what is on its way to somebody:
                 // they would still come after a suspension.

@@ -2,7 +2,9 @@ import ArgumentParser
 import Custody
 import Foundation
 import Glibc
+import Papers
 import Records
+import Web
 
 /// `strongroom chronology`
 struct ChronologyCommand: ParsableCommand {
@@ -15,6 +17,10 @@ struct ChronologyCommand: ParsableCommand {
     var everything = false
     @Flag(help: "Show significant events alone.")
     var significant = false
+    @Flag(help: "The newest entry first.")
+    var newestFirst = false
+    @Option(help: "Print it to this file, as a PDF; must not exist.")
+    var pdf: String?
     @Flag(help: "Answer as JSON, a line an entry.")
     var json = false
 
@@ -31,16 +37,84 @@ struct ChronologyCommand: ParsableCommand {
         let fields: [String: String]?
     }
 
+    private var lane: ChronologyLane { significant ? .significant : everything ? .everything : .records }
+
+    func validate() throws {
+        if significant && everything { throw ValidationError("Use --significant or --everything, not both.") }
+    }
+
     func run() throws {
+        if let pdf { return try write(to: pdf) }
         let chronology = try acting.acting { vault, acting in
             try vault.chronology(
-                of: try vault.pupil(reference: pupil, as: acting).pupilFile,
-                lane: significant ? .significant : everything ? .everything : .records, count: .max, as: acting)
+                of: try vault.pupil(reference: pupil, as: acting).pupilFile, lane: lane, newestFirst: newestFirst,
+                count: .max, as: acting)
         }
         if !json {
-            Terminal.say("\(chronology.pupil.reference): \(chronology.total) entries, oldest first")
+            let order = newestFirst ? "newest first" : "oldest first"
+            Terminal.say("\(chronology.pupil.reference): \(chronology.total) entries, \(order)")
         }
         for entry in chronology.entries { try show(entry, json: json) }
+    }
+
+    private struct Printed: Encodable {
+        let print, recorded: String
+        let index: UInt64
+        let lines, pages: Int
+    }
+
+    /// Prints it: recorded before anything of it is opened.
+    private func write(to output: String) throws {
+        let printed = try acting.acting { vault, acting in
+            try writeWhole(to: output) { handle in
+                var choice = ChronologyChoice()
+                (choice.lane, choice.newestFirst) = (lane, newestFirst)
+                let print = try vault.printChronology(
+                    of: try vault.pupil(reference: pupil, as: acting).pupilFile, choosing: choice, as: .pdf,
+                    atMost: vault.policies.limits.printLines, by: acting)
+                let paper = try ChronologyPrinter(vault: vault).pdf(of: print, by: acting) { done, of in
+                    Terminal.progress(done, of: of, "steps")
+                    return true
+                }
+                try paper.withBytes { bytes in Result { try handle.write(bytes) } }.get()
+                return Printed(
+                    print: print.id.text, recorded: print.recorded.iso8601, index: print.index, lines: print.count,
+                    pages: paper.pages)
+            }
+        }
+        if json {
+            try Terminal.json(printed)
+        } else {
+            Terminal.say("Written to \(output): \(printed.lines) lines on \(printed.pages) pages.")
+            Terminal.say("That it was printed is recorded, as statement \(printed.index).")
+        }
+    }
+}
+
+/// Makes a file of somebody's own that must not exist yet. It has its name only when it is whole and on the disk: truncated
+/// must not look finished, however this ends.
+private func writeWhole<Result>(to output: String, _ body: (FileHandle) throws -> Result) throws -> Result {
+    let part = output + ".part"
+    let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0, access(output, F_OK) != 0 else {
+        if descriptor >= 0 { unlink(part) }
+        throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
+    }
+    defer { unlink(part) }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    let result = try body(handle)
+    try handle.synchronize()
+    guard link(part, output) == 0 else {
+        throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
+    }
+    return result
+}
+
+extension FileHandle {
+    fileprivate func write(_ bytes: UnsafeRawBufferPointer) throws {
+        guard let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
+        // Not a copy: it is only read, and only in this call.
+        try write(contentsOf: Data(bytesNoCopy: base, count: bytes.count, deallocator: .none))
     }
 }
 
@@ -135,32 +209,16 @@ struct Open: ParsableCommand {
     func run() throws {
         guard let id = DocumentID(text: document.lowercased()) else { throw VaultError.notFound }
         try acting.acting { vault, acting in
-            // Under its own name only when it is whole: truncated must not look finished, however this ends.
-            let part = output + ".part"
-            let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            guard descriptor >= 0, access(output, F_OK) != 0 else {
-                if descriptor >= 0 { unlink(part) }
-                throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
-            }
-            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-            do {
+            let reading = try writeWhole(to: output) { handle in
                 let reading = try vault.openDocument(id, manner: to == nil ? .download : .sealedDownload, as: acting)
-                func write(_ bytes: UnsafeRawBufferPointer) throws {
-                    guard let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
-                    // Not a copy: it is only read, and only in this call.
-                    try handle.write(contentsOf: Data(bytesNoCopy: base, count: bytes.count, deallocator: .none))
+                if let to {
+                    try reading.ageFile(for: to) { try handle.write($0) }
+                } else {
+                    try reading.read { try handle.write($0) }
                 }
-                if let to { try reading.ageFile(for: to, write) } else { try reading.read { try write($0) } }
-                try handle.synchronize()
-                guard link(part, output) == 0 else {
-                    throw ValidationError("\(output) cannot be made: it exists, or its folder cannot be written.")
-                }
-                unlink(part)
-                reading.close(complete: true)
-            } catch {
-                unlink(part)
-                throw error
+                return reading
             }
+            reading.close(complete: true)
         }
         Terminal.say("Written to \(output). The copy is recorded in the chronology.")
     }

@@ -14,7 +14,7 @@ from vault import CHECKOUT
 
 PUPIL = "Amira Siddiq-Lowe"
 # Addresses that answer with something else than a page; and one that takes a minute to come to, which test_late looks at.
-NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/|/passkeys/(new-)?question|^/late$|\.csv$")
+NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/|/passkeys/(new-)?question|^/late$|\.(csv|pdf)$")
 LONG = "Scan" + "ned" * 36 + ".txt"
 
 
@@ -261,6 +261,9 @@ def leading(looks, lead, school, documents) -> None:
     for folded in page.locator("summary").all():
         folded.click()
     looks.at(lead, "dsl", "how to prove an entry")
+    lead.go(f"/pupils/{pupil}/print")
+    lead.press("Show a page to print")
+    looks.at(lead, "dsl", "a page to print")
     elsewhere = school.visitor()
     school.sign_in(elsewhere, lead.name, PASSWORD, school.code(lead.name))
     lead.go("/sign-ins")
