@@ -113,18 +113,15 @@ extension Vault {
                     return try share(act.document, act.detail, under: access, fileKey, detailKey, to: recipient)
                 }
                 let key = try filingKey(for: pupilFile, file.recipient, acting, &keys)
-                let row = ItemID.random()
                 let detail = Detail(values: ["reason": reason, "to": name, "until": day])
-                let sealed = try SealedRow.seal(
-                    detail.encoded, key: key.key, row: row.bytes,
-                    associatedData: rowContext("detail", pupilFile.bytes + access.bytes))
+                let sealed = try seal(detail, of: access.bytes, in: pupilFile, under: key)
                 let given = Draft(
                     signer: .person(acting), pupilFile: pupilFile,
-                    items: [SealedItem(row, .detail, sealed)] + key.takeFresh(), fields: detail.commitments,
+                    items: [sealed] + key.takeFresh(), fields: detail.commitments,
                     act: .accessGiven(
                         AccessAct(
                             access: access, person: person, identity: state.identity, whole: documents == nil,
-                            expires: expires, detail: row, detailKey: key.item)))
+                            expires: expires, detail: sealed.item.id, detailKey: key.item)))
                 let parts = stride(from: 0, to: shares.count, by: Share.most).map {
                     shares[$0..<min($0 + Share.most, shares.count)]
                 }

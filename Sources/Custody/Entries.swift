@@ -204,22 +204,19 @@ extension Vault {
             return try self.recipient(of: pupil.identity, db)
         }
         let key = try filingKey(for: pupilFile, recipient, acting, &keys)
-        let row = ItemID.random()
         let detail = Detail(values: checked.detailValues(madeBy: acting.name), keepsEmpty: true)
-        let sealed = try SealedRow.seal(
-            detail.encoded, key: key.key, row: row.bytes,
-            associatedData: rowContext("detail", pupilFile.bytes + id.bytes))
-        var items = [SealedItem(row, .detail, sealed)] + key.takeFresh()
+        let sealed = try seal(detail, of: id.bytes, in: pupilFile, under: key)
+        var items = [sealed] + key.takeFresh()
         var shares: [EntryShare] = []
         let accesses = recorder.authority.wholeAccesses(to: pupilFile, at: clock.now())
         let recipients = try pool.read { db in try accesses.map { try self.recipient(of: $0.identity, db) } }
         for (access, recipient) in zip(accesses, recipients) {
-            let (share, item) = try self.share(id, row, under: access.id, key.key, to: recipient)
+            let (share, item) = try self.share(id, sealed.item.id, under: access.id, key.key, to: recipient)
             shares.append(share)
             items.append(item)
         }
         let act = EntryAct(
-            entry: id, detail: row, detailKey: key.item, corrects: details.corrects,
+            entry: id, detail: sealed.item.id, detailKey: key.item, corrects: details.corrects,
             followUp: details[.followUpDue].isEmpty ? nil : .random(), completes: details.completes, shares: shares)
         return Draft(
             signer: .person(acting), pupilFile: pupilFile, items: items, fields: detail.commitments,

@@ -353,6 +353,17 @@ extension Vault {
         return key
     }
 
+    /// A detail of something in a pupil file (a document, an entry, an access …), sealed in its own row under the session's key.
+    func seal(
+        _ detail: Detail, of object: [UInt8], in pupilFile: PupilFileID, under key: FilingKey
+    ) throws -> SealedItem {
+        let row = ItemID.random()
+        let sealed = try SealedRow.seal(
+            detail.encoded, key: key.key, row: row.bytes,
+            associatedData: rowContext("detail", pupilFile.bytes + object))
+        return SealedItem(row, .detail, sealed)
+    }
+
     func remember(_ keys: [PupilFileID: FilingKey], _ acting: Acting) throws {
         for (pupilFile, key) in keys {
             let sealed = try acting.seal(key.key, row: key.item)
@@ -423,23 +434,20 @@ extension Vault {
         }
         let key = try filingKey(for: pupilFile, recipient, acting, &keys)
         let document = DocumentID.random()
-        let detailItem = ItemID.random()
         let detail = Detail(values: filingValues(received, checked, filer), keepsEmpty: true)
-        let sealedDetail = try SealedRow.seal(
-            detail.encoded, key: key.key, row: detailItem.bytes,
-            associatedData: rowContext("detail", pupilFile.bytes + document.bytes))
+        let sealed = try seal(detail, of: document.bytes, in: pupilFile, under: key)
         let header = try Header.seal(received.fileKey, to: [.hybrid(recipient)])
         let shares =
             inspected.outcome == .quarantined
-            ? [] : try sharesOfAll(document, detailItem, of: pupilFile, received.fileKey, key.key)
+            ? [] : try sharesOfAll(document, sealed.item.id, of: pupilFile, received.fileKey, key.key)
         let act = FilingAct(
             document: document, upload: received.upload, payload: received.payload(boundTo: document.bytes),
-            detail: detailItem, detailKey: key.item,
+            detail: sealed.item.id, detailKey: key.item,
             quarantine: inspected.outcome == .quarantined ? inspected.code ?? "quarantined" : nil, batch: batch,
             shares: shares.map(\.share), contentTag: try contentTag(facts.digest, for: pupilFile, acting))
         var items = [
             SealedItem(document.shared(as: Kind.Item.self), .header, header.bytes),
-            SealedItem(detailItem, .detail, sealedDetail),
+            sealed,
         ]
         items += key.takeFresh()
         items += shares.flatMap(\.items)

@@ -99,7 +99,6 @@ extension Vault {
             var keys: [PupilFileID: FilingKey] = [:]
             let recipient = try pool.read { db in try self.recipient(of: state.identity, db) }
             let key = try filingKey(for: pupilFile, recipient, acting, &keys)
-            let row = ItemID.random()
             let values: [PrintField: String] = [
                 .lane: choice.lane.rawValue, .order: choice.newestFirst ? "newest" : "oldest",
                 .period: choice.period.map { Day.text($0) } ?? "", .category: choice.category,
@@ -108,15 +107,14 @@ extension Vault {
             ]
             let detail = Detail(
                 values: Dictionary(uniqueKeysWithValues: values.map { ($0.key.rawValue, $0.value) }), keepsEmpty: true)
-            let sealed = try SealedRow.seal(
-                detail.encoded, key: key.key, row: row.bytes,
-                associatedData: rowContext("detail", pupilFile.bytes + id.bytes))
+            let sealed = try seal(detail, of: id.bytes, in: pupilFile, under: key)
             let draft = Draft(
                 signer: .person(acting), pupilFile: pupilFile,
-                items: [SealedItem(row, .detail, sealed)] + key.takeFresh(), fields: detail.commitments,
+                items: [sealed] + key.takeFresh(), fields: detail.commitments,
                 act: .chronologyPrinted(
                     PrintAct(
-                        print: id, session: acting.session, lines: UInt64(items.count), detail: row, detailKey: key.item
+                        print: id, session: acting.session, lines: UInt64(items.count), detail: sealed.item.id,
+                        detailKey: key.item
                     )))
             guard let recorded = try recorder.record([draft], in: pool).first else {
                 throw VaultError.tampered(code: "ledger.nothing-written")

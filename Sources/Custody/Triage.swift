@@ -207,17 +207,14 @@ extension Vault {
         guard let pupil = recorder.authority.pupils[pupilFile] else { throw Refusal.pupilUnknown }
         let recipient = try pool.read { db in try self.recipient(of: pupil.identity, db) }
         let key = try filingKey(for: pupilFile, recipient, acting, &keys)
-        let row = ItemID.random()
         let detail = Detail(values: checked.detailValues(madeBy: acting.name), keepsEmpty: true)
-        let sealed = try SealedRow.seal(
-            detail.encoded, key: key.key, row: row.bytes,
-            associatedData: rowContext("detail", pupilFile.bytes + id.bytes))
+        let sealed = try seal(detail, of: id.bytes, in: pupilFile, under: key)
         return Draft(
             signer: .person(acting), pupilFile: pupilFile,
-            items: [SealedItem(row, .detail, sealed)] + key.takeFresh(), fields: detail.commitments,
+            items: [sealed] + key.takeFresh(), fields: detail.commitments,
             act: .itemsTriaged(
                 TriageAct(
-                    triage: id, records: records, detail: row, detailKey: key.item,
+                    triage: id, records: records, detail: sealed.item.id, detailKey: key.item,
                     followUps: checked.open.map { _ in .random() })))
     }
 
