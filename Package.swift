@@ -67,7 +67,8 @@ let package = Package(
             swiftSettings: swift),
 
         // HTML to PDF/A, in the sandbox.
-        .target(name: "Papers", dependencies: ["Sandbox"], swiftSettings: swift),
+        .target(
+            name: "Papers", dependencies: ["Sandbox"], resources: [.embedInCode("typeset.py")], swiftSettings: swift),
 
         // The only importer of GRDB.
         .target(

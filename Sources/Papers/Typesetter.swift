@@ -54,6 +54,8 @@ public struct Typesetter: Sendable {
         } catch { throw PaperError(error) }
     }
 
+    private static let script = String(decoding: PackageResources.typeset_py, as: UTF8.self)
+
     /// One at a time: a run takes a core and up to a quarter of a GiB, which the machine's other work must not lack.
     private static let turn = Mutex<Void>(())
 
@@ -65,54 +67,4 @@ public struct Typesetter: Sendable {
             name: name)
         return try Self.turn.withLock { _ throws(SandboxError) -> MemoryFile in try tool.make(command, from: files) }
     }
-
-    /// What runs in the sandbox. WeasyPrint's own command would do but for three things: it makes a folder for fonts of
-    /// documents, which have none here, takes every address that can be read, and says nothing of the pages.
-    ///
-    /// After the PDF come the pages' sizes, in hundredths of a CSS pixel, as (pages, width, height) of each run of pages
-    /// alike, then the PDF's length: big-endian, four bytes each, and eight.
-    private static let script = """
-        import os, struct, sys, time
-        identifier, made = sys.argv[1:]
-        os.environ["SOURCE_DATE_EPOCH"] = made
-        try:
-            import weasyprint
-            from weasyprint.text import fonts
-        except ImportError:
-            sys.exit(127)
-
-        def fetch(url, *rest, **more):
-            if not url.startswith("data:image/"):
-                raise ValueError("refused")
-            return weasyprint.default_url_fetcher(url)
-
-        fonts.mkdtemp = lambda **more: "/nowhere"
-        fonts.FontConfiguration.add_font_face = lambda *rest: None
-        try:
-            # Not descriptor 3 itself, which stands at its end.
-            with open("/proc/self/fd/3", "rb") as file:
-                html = file.read().decode("utf-8")
-            document = weasyprint.HTML(string=html, url_fetcher=fetch).render()
-            document.metadata.attachments = []
-            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(made)))
-            document.metadata.created = document.metadata.modified = moment
-            pdf = document.write_pdf(identifier=identifier.encode(), variant="pdf/a-3b")
-            sheets = []
-            for page in document.pages:
-                size = [round(page.width * 100), round(page.height * 100)]
-                if sheets and sheets[-1][1:] == size:
-                    sheets[-1][0] += 1
-                else:
-                    sheets.append([1] + size)
-            sys.stdout.buffer.write(pdf)
-            for sheet in sheets:
-                sys.stdout.buffer.write(struct.pack(">III", *sheet))
-            sys.stdout.buffer.write(struct.pack(">Q", len(pdf)))
-            sys.stdout.buffer.flush()
-        except MemoryError:
-            os._exit(\(Tool.noMemory))
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-        """
 }

@@ -109,7 +109,7 @@ func ask(_ command: String, of paper: borrowing Paper) throws -> (text: String, 
     @Test func `Words can be selected in every script that names are written in`() throws {
         let paper = try paper([page(scripts.map { "<p dir=auto>\($0)</p>" }.joined())])
         let text = try ask("pdftotext -layout PDF -", of: paper).text
-        // Composed and decomposed look alike, and poppler gives what was written or its composed form.
+        // Composed and decomposed look alike, and poppler gives either; what goes from right to left has marks around it.
         let found = text.precomposedStringWithCanonicalMapping
         for script in scripts {
             for word in script.split(separator: " ") {
@@ -119,10 +119,18 @@ func ask(_ command: String, of paper: borrowing Paper) throws -> (text: String, 
         #expect(!text.contains("\u{fffd}"))
     }
 
+    @Test func `What stands beside a word that goes from right to left is found and copied as it is seen`() throws {
+        let paper = try paper([page("<p>before שלום עולם after, then محمد and x\u{331} x</p>")])
+        let text = try ask("pdftotext PDF -", of: paper).text
+        for words in ["before", "שלום", "עולם", "after, then", "محمد", "and x\u{331} x"] {
+            #expect(text.contains(words), "\(words) in \(text)")
+        }
+    }
+
     @Test func `Pages of other sizes have their number at their own bottom right`() throws {
         let wide = page("<p>wide</p><p style='break-before: page'>wide too</p>", style: "@page { size: A4 landscape }")
         let mixed = page(
-            "<p>upright</p><p class=across>across</p><p>upright again</p>",
+            "<p>upright</p><p class=across>across</p><p style='break-before: page'>upright again</p>",
             style: "@page across { size: A5 landscape } .across { page: across }")
         let paper = try paper([pages(1, "alpha"), wide, mixed])
         #expect(paper.pages == 6)
@@ -193,7 +201,7 @@ func ask(_ command: String, of paper: borrowing Paper) throws -> (text: String, 
 
 let scripts = [
     "Zoë Brontë", "Zoe\u{308} Bronte\u{308}", "😀 🎒", "שלום", "محمد", "中文", "हिन्दी", "বাংলা", "Łukasz Žižek", "Ελένη",
-    "Наталія",
+    "Наталія", "שָׁלוֹם", "q\u{308}",
 ]
 
 private var identifierInPDF: String { "<" + identifier.utf8.map { String($0, radix: 16) }.joined() + ">" }

@@ -156,4 +156,44 @@ import Testing
             _ = try inspector.runAsRenderer(["/usr/bin/python3", "-c", script], on: sealed([1, 2, 3]))
         }
     }
+
+    @Test func `A program takes many documents, and makes a memory file`() throws {
+        let tool = Tool(
+            bubblewrap: "/usr/bin/bwrap", seconds: 15, memoryMiB: 128, maximumOutput: 1 << 20, name: "what joins")
+        let first = try sealed([1, 2, 3])
+        let second = try sealed([UInt8](repeating: 9, count: 200_000))
+        let files = Array(repeating: [first.descriptor, second.descriptor], count: Tool.mostDocuments / 2).flatMap(
+            \.self)
+        let last = "/proc/self/fd/\(2 + files.count)"
+        let both = try tool.make(["cat", "/proc/self/fd/3", last], from: files)
+        #expect(try both.withBytes { Array($0) } == [1, 2, 3] + [UInt8](repeating: 9, count: 200_000))
+        let open = try tool.make(
+            ["python3", "-c", "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[-2:])"], from: files)
+        #expect(try open.withBytes { String(decoding: $0, as: UTF8.self) }.contains("\(2 + files.count),"))
+        #expect(throws: SandboxError.self) { _ = try tool.make(["true"], from: files + files) }
+        #expect(throws: SandboxError.unavailable(reason: "what joins is not installed")) {
+            _ = try tool.make(["no-such-program"], from: [first.descriptor])
+        }
+        #expect(throws: SandboxError.tooLarge) {
+            _ = try tool.make(["cat"] + Array(repeating: last, count: 6), from: files)
+        }
+    }
+
+    @Test func `Who makes papers gives way, has the memory it was given, and says when that is not enough`() throws {
+        let tool = Tool(bubblewrap: "/usr/bin/bwrap", seconds: 15, memoryMiB: 128, maximumOutput: 1 << 20, name: "it")
+        let file = try sealed([1])
+        let nice = try tool.make(["python3", "-c", "import os; print(os.nice(0) >= 10)"], from: [file.descriptor])
+        #expect(try nice.withBytes { String(decoding: $0, as: UTF8.self) } == "True\n")
+        let script = """
+            import sys
+            bytearray(64 << 20)
+            try:
+                bytearray(160 << 20)
+            except MemoryError:
+                sys.exit(\(Tool.noMemory))
+            """
+        #expect(throws: SandboxError.tooLarge) {
+            _ = try tool.make(["python3", "-c", script], from: [file.descriptor])
+        }
+    }
 }
