@@ -23,8 +23,9 @@ public struct Paper: ~Copyable, Sendable {
 /// title, language and bookmarks are the whole's; a link within the document leads somewhere only in the first part.
 /// Parts, and what becomes of them, lie in memory files: this process's own memory does not grow with them.
 public struct Booklet: ~Copyable, Sendable {
-    /// How many rows of a table a part best has: with more, a run takes more memory; with fewer, more time is lost to
-    /// WeasyPrint's start, 0.4 s.
+    /// How many rows of a table a part best has. A run takes 117 MB and 1.2 MB a page: 160 MB where seven rows are a page, and
+    /// less than 250 as long as two are. A part of twice as many takes an eighth less time for a row, of half as many a
+    /// quarter more.
     public static let rowsPerPart = 250
 
     private let typesetter: Typesetter

@@ -3,7 +3,8 @@
 # Its own command would make a folder for fonts that documents bring, take every address that can be read, and say nothing of
 # the pages. And what 57.2 writes of which glyph is which letter (ToUnicode) is right only from left to right: of a Hebrew or
 # Arabic word, and of what follows it, other letters would be found and copied than are seen. So each line's glyphs are given
-# their letters before WeasyPrint draws it, which leaves alone what has some.
+# their letters before WeasyPrint draws it, which leaves alone what has some; and where glyphs are no letters at all, the line
+# itself is given its words.
 #
 # Arguments: identifier, date. After the PDF come the pages' sizes, in hundredths of a CSS pixel, as (pages, width, height) of
 # each run of pages alike, then the PDF's length: big-endian, four bytes each, and eight.
@@ -57,9 +58,22 @@ def name_glyphs(stream, layout):
 draw_line = draw.draw_first_line
 
 def draw_named_line(stream, textbox, text_overflow, block_ellipsis, *rest, **more):
-    if textbox.style["font_size"] >= 1e-6 and text_overflow != "ellipsis" and block_ellipsis == "none":
-        name_glyphs(stream, textbox.pango_layout)
-    return draw_line(stream, textbox, text_overflow, block_ellipsis, *rest, **more)
+    layout = textbox.pango_layout
+    if textbox.style["font_size"] < 1e-6 or text_overflow == "ellipsis" or block_ellipsis != "none":
+        return draw_line(stream, textbox, text_overflow, block_ellipsis, *rest, **more)
+    name_glyphs(stream, layout)
+    line, rest_at = layout.get_first_line()
+    text = layout.text.encode()[:rest_at].decode()
+    # Scripts of India and Indochina draw letters in another order, or several as one: the line says what it reads as.
+    is_reordered = any("\u0900" <= letter <= "\u109f" or "\u1780" <= letter <= "\u17ff" for letter in text)
+    if is_reordered:
+        words = ("\ufeff" + text).encode("utf-16-be").hex()
+        stream.stream.append(f"/Span <</ActualText <{words}>>> BDC".encode())
+    try:
+        return draw_line(stream, textbox, text_overflow, block_ellipsis, *rest, **more)
+    finally:
+        if is_reordered:
+            stream.stream.append(b"EMC")
 
 if weasyprint.__version__ == "57.2":
     draw.draw_first_line = draw_named_line

@@ -201,7 +201,7 @@ func ask(_ command: String, of paper: borrowing Paper) throws -> (text: String, 
 
 let scripts = [
     "Zoë Brontë", "Zoe\u{308} Bronte\u{308}", "😀 🎒", "שלום", "محمد", "中文", "हिन्दी", "বাংলা", "Łukasz Žižek", "Ελένη",
-    "Наталія", "שָׁלוֹם", "q\u{308}",
+    "Наталія", "שָׁלוֹם", "q\u{308}", "कि क न का बाकी", "प्रिया शर्मा", "প্রিয়া",
 ]
 
 private var identifierInPDF: String { "<" + identifier.utf8.map { String($0, radix: 16) }.joined() + ">" }
