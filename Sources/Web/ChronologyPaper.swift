@@ -127,31 +127,56 @@ package struct ChronologyPrinter: Sendable {
     }
 
     /// Makes it in parts, with the keys of who printed it. Blocks: seconds, or minutes for thousands of lines. Nothing of it is
-    /// on a disk.
+    /// on a disk, and memory does not grow with its length.
     ///
-    /// - Parameter progress: is told how many steps of how many are done; where it gives false the work stops.
+    /// - Parameter progress: is told how many lines are set, all of them while pages are numbered and joined; where it gives
+    ///   false the work stops.
     /// - Throws: `VaultError` of lines that cannot be had any more; `PaperError`.
     package func pdf(
-        of print: ChronologyPrint, by acting: Acting, progress: (_ done: Int, _ of: Int) -> Bool
+        of print: ChronologyPrint, by acting: Acting, progress: (_ lines: Int) -> Bool
     ) throws -> Paper {
         let typesetter = Typesetter(memoryMiB: vault.policies.limits.printMemoryMiB, seconds: 120)
         var booklet = Booklet(
             typesetter, identifier: print.id.bytes.hexadecimal, made: print.recorded.milliseconds / 1000)
-        let size = Booklet.rowsPerPart
-        let parts = (print.count + size - 1) / size
-        for part in 0..<parts {
-            // Numbering and joining come after that: a few steps more.
-            guard progress(part, parts + 3) else { throw PaperError.stopped }
-            try booklet.add(html(of: print, part * size..<min(print.count, (part + 1) * size), by: acting))
+        let head = PaperHead(print, words, vault.policies)
+        var lines: [PaperLine] = []
+        var done = 0
+        func part() -> [UInt8] {
+            defer {
+                done += lines.count
+                lines = []
+            }
+            return Array(templates.render(.paper, PaperPart(head: head, isFirst: done == 0, lines: lines)).utf8)
         }
-        return try booklet.finish { done, of in progress(parts + done, parts + of) }
+        for first in stride(from: 0, to: print.count, by: Self.openedAtOnce) {
+            for printed in try vault.entries(of: print, first..<first + Self.openedAtOnce, by: acting) {
+                let line = PaperLine(printed, words, vault.policies)
+                let size = lines.reduce(line.size) { $0 + $1.size }
+                if lines.count == Booklet.rowsPerPart || (size > Self.mostBytes && !lines.isEmpty) {
+                    guard progress(done) else { throw PaperError.stopped }
+                    try booklet.add(part())
+                }
+                lines.append(line)
+            }
+        }
+        guard progress(done) else { throw PaperError.stopped }
+        try booklet.add(part())
+        return try booklet.finish { _, _ in progress(print.count) }
     }
 
-    private func html(of print: ChronologyPrint, _ range: Range<Int>, by acting: Acting) throws -> [UInt8] {
-        let lines = try vault.entries(of: print, range, by: acting).map { PaperLine($0, words, vault.policies) }
-        let part = PaperPart(
-            head: PaperHead(print, words, vault.policies), isFirst: range.lowerBound == 0, lines: lines)
-        return Array(templates.render(.paper, part).utf8)
+    private static let openedAtOnce = 50
+    /// Bytes of text from which on a part is set, however few lines it has: some 120 pages, for which WeasyPrint takes a quarter
+    /// of a GiB.
+    private static let mostBytes = 300_000
+}
+
+extension PaperLine {
+    /// Bytes of what people wrote in it, about.
+    fileprivate var size: Int {
+        func size(_ account: String?, _ facts: [EntrySaid.Fact]) -> Int {
+            facts.reduce(account?.utf8.count ?? 0) { $0 + $1.value.utf8.count }
+        }
+        return corrections.reduce(size(account, facts) + (summary?.utf8.count ?? 0)) { $0 + size($1.account, $1.facts) }
     }
 }
 

@@ -198,21 +198,25 @@ extension HTTPField.Name {
 
 extension PrintingPage.Progress {
     fileprivate init(_ progress: PrintProgress, _ lines: Int, _ visit: Visit) {
-        done = progress.done
-        of = progress.of
+        done = progress.lines
+        of = lines
         let all = visit.words.count(lines, "line")
         guard let began = progress.began else {
             words = "\(all). Another print is being made; yours is next."
             return
         }
-        guard progress.done > 0 else {
+        guard progress.lines > 0 else {
             words = "\(all), just begun."
             return
         }
         let spent = visit.site.clock.monotonic().nanoseconds(since: began) / 1_000_000_000
-        let left = spent * UInt64(progress.of - progress.done) / UInt64(progress.done)
+        guard progress.lines < lines else {
+            words = "All \(all) are set. The pages are being numbered."
+            return
+        }
+        let left = spent * UInt64(lines - progress.lines) / UInt64(progress.lines)
         let rest = left < 60 ? "less than a minute" : "about " + visit.words.count(Int(left + 59) / 60, "minute")
-        words = "\(all): step \(progress.done + 1) of \(progress.of), \(rest) left."
+        words = "\(visit.words.grouped(UInt64(progress.lines))) of \(all), \(rest) left."
     }
 }
 

@@ -22,8 +22,8 @@ enum PrintState: Sendable {
 
 /// How far a print is.
 struct PrintProgress: Sendable {
-    var done = 0
-    var of = 1
+    /// How many lines are set.
+    var lines = 0
     /// When the first step began; nil while another print is made.
     var began: MonotonicTime?
 }
@@ -104,8 +104,8 @@ final class PrintRoom: Sendable {
     private func work(on print: ChronologyPrint, _ acting: Acting) {
         let began = clock.monotonic()
         do {
-            let paper = try printer.pdf(of: print, by: acting) { done, of in
-                set(.working(print, PrintProgress(done: done, of: of, began: began)), of: print, acting)
+            let paper = try printer.pdf(of: print, by: acting) { lines in
+                set(.working(print, PrintProgress(lines: lines, began: began)), of: print, acting)
             }
             set(.ready(print, FinishedPaper(paper, at: clock.monotonic())), of: print, acting)
         } catch let error as VaultError {

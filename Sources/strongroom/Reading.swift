@@ -72,8 +72,8 @@ struct ChronologyCommand: ParsableCommand {
                 let print = try vault.printChronology(
                     of: try vault.pupil(reference: pupil, as: acting).pupilFile, choosing: choice, as: .pdf,
                     atMost: vault.policies.limits.printLines, by: acting)
-                let paper = try ChronologyPrinter(vault: vault).pdf(of: print, by: acting) { done, of in
-                    Terminal.progress(done, of: of, "steps")
+                let paper = try ChronologyPrinter(vault: vault).pdf(of: print, by: acting) { lines in
+                    Terminal.progress(lines, of: print.count, "lines")
                     return true
                 }
                 try paper.withBytes { bytes in Result { try handle.write(bytes) } }.get()

@@ -1864,7 +1864,7 @@ def _(history: History) -> Saying:
     return asked_twice(history, True)
 
 
-# A chronology goes onto paper
+# A chronology goes onto paper: nothing that is shown hangs on that, so what is wrong with it is for `verify`.
 
 
 def prints(history: History, author: str | None = None, without: str = "", **but) -> Saying:
@@ -1882,21 +1882,21 @@ def _(history: History) -> Saying:
     return prints(history, author=history.people[ADMIN])
 
 
-@unlawful("a print about nobody", prints, "a print about nobody on the register")
+@unlawful("a print about nobody", prints, "a print about nobody on the register", comes_to={})
 def _(history: History) -> Saying:
     said = prints(history, without="detail-key")
     del said.value["pupil_file"]
     return said
 
 
-@unlawful("a print without its detail", prints, "a print without its detail")
+@unlawful("a print without its detail", prints, "a print without its detail", comes_to={})
 def _(history: History) -> Saying:
     said = prints(history)
     said.items[new_id()] = said.items.pop(said.act["detail"])
     return said
 
 
-@unlawful("a print under a detail key of another file", prints, "a print under another pupil's detail key")
+@unlawful("a print under a detail key of another file", prints, "a print under another pupil's detail key", comes_to={})
 def _(history: History) -> Saying:
     other = entry(history, file=other_file(history))
     return prints(history, without="detail-key", detail_key=other.act["detail_key"])

@@ -110,6 +110,25 @@ def test_the_words_are_there_to_be_read_and_copied_and_markup_is_only_text(print
     assert "{{name}}" in found and "&amp;" in found and "root:" not in found
 
 
+def test_long_entries_are_set_in_parts_and_numbered_through(school):
+    """More text than one part has: the whole is one PDF, in order, and nothing of it is missing."""
+    lines = [
+        {"kind": "observation", "basis": "fact", "date": "2016-11-17", "received": "2016-11-17", "late_reason": "x",
+         "summary": f"Long {number}", "account": f"Begin {number}. " + "A long account of it. " * 1_900 + f"End {number}."}
+        for number in range(9)
+    ]  # fmt: skip
+    typed = "".join(json.dumps(one) + "\n" for one in lines)
+    school.run_as(DSL, "entry", "add", "--pupil", school.pupils[1], "--details", "-", typed=typed).ok()
+    (said,) = write(school, "long.pdf", pupil=school.pupils[1]).ok().lines
+    pdf = school.temporary / "long.pdf"
+    subprocess.run(["qpdf", "--check", pdf], check=True, capture_output=True)
+    assert said["lines"] == 9 and said["pages"] == pages(pdf) > 60
+    found = text(pdf)
+    assert re.findall(r"Page (\d+) of (\d+)", found) == [(str(n), str(said["pages"])) for n in range(1, said["pages"] + 1)]
+    assert re.findall(r"Begin (\d)\.", found) == re.findall(r"End (\d)\.", found) == list("012345678")
+    assert found.count("How to check") == 1, "the head stands once"
+
+
 def test_its_order_is_that_of_the_list_and_of_a_vault_read_anew(school, printed):
     pdf, said = printed
     listed = [one["index"] for one in school.chronology()]
