@@ -232,7 +232,8 @@ extension Vault {
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
         let facts = try recordFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
-        order.facts.reserveCapacity(order.facts.count + facts.count)
+        // Untouched where nothing was filed since: the session's memory holds the same, and a change would copy all.
+        if !facts.isEmpty { order.facts.reserveCapacity(order.facts.count + facts.count) }
         for (index, facts) in facts { order.facts[index] = facts }
         let school = SchoolTime(policies.school.timezone)
         for place in newer {
@@ -282,6 +283,8 @@ extension Vault {
             acting, pupilFile, room: known.records == wanted.startIndex ? room - known.byteCount : -1)
         let parts = try eachPart(of: pupilFile, acts, from: index, keys, db) { rows, open in
             var read = RecordsRead()
+            read.facts.reserveCapacity(rows.count)
+            read.opened.reserveCapacity(rows.count)
             var text = WipedText(capacity: rows.count * 192)
             for row in rows {
                 let start = text.count
