@@ -8,9 +8,10 @@ import Web
 
 // The first hundred entries of a long chronology, as a running server gives them: the vault is open, a session is found by
 // its token for each request. The first opening in a session and later ones apart; between them a plain libsodium loop
-// that opens as many rows of the same lengths under one key, from memory.
+// that opens as many rows of the same lengths under one key, from memory. At the end one session opens the page, filters and
+// searches many times: the process's own memory before and after.
 // Usage: bench-chronology DIRECTORY ROUNDS, where make-vault made DIRECTORY. One line of JSON: milliseconds by what was
-// measured, a value for each round.
+// measured, a value for each round; bytes for memory.
 
 func milliseconds(_ body: () throws -> Void) rethrows -> Double {
     let start = DispatchTime.now().uptimeNanoseconds
@@ -90,25 +91,41 @@ func run() throws {
         }
         taken[name, default: []].append(time)
     }
+    func open(_ choice: ChronologyChoice, _ token: String) throws -> ChosenChronology {
+        guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
+        return try vault.chronology(of: pupilFile, choosing: choice, count: 100, as: session.acting)
+    }
     /// What the page shows: every item for the picture and the filters, and the first hundred lines, opened.
     func page(_ token: String) throws {
         var chosen: ChosenChronology?
-        let time = try milliseconds {
-            guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
-            chosen = try vault.chronology(of: pupilFile, choosing: ChronologyChoice(), count: 100, as: session.acting)
-        }
+        let time = try milliseconds { chosen = try open(ChronologyChoice(), token) }
         guard chosen?.items.count == rows.count else { throw VaultError.tampered(code: "bench.entries-missing") }
         taken["page", default: []].append(time)
         let layout = milliseconds { _ = Timeline(chosen?.items ?? []) }
         taken["layout", default: []].append(layout)
     }
-    /// Every summary compared; what is found is one in some hundreds.
-    func search(_ token: String) throws {
+    /// Every summary compared; what is found is one in some hundreds, and the same each time.
+    var total: Int?
+    func search(_ name: String, _ token: String) throws {
+        var found: ChronologyFindings?
         let time = try milliseconds {
             guard let session = vault.sessions.resume(token) else { throw VaultError.notFound }
-            _ = try vault.search("call 77", in: pupilFile, count: 100, as: session.acting)
+            found = try vault.search("call 77", in: pupilFile, count: 100, as: session.acting)
         }
-        taken["search", default: []].append(time)
+        guard let found, found.total == total ?? found.total else { throw VaultError.tampered(code: "bench.found") }
+        total = found.total
+        taken[name, default: []].append(time)
+    }
+    /// RssAnon of this process.
+    func memory() throws -> Double {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        guard
+            let kibibytes = line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({
+                Double($0)
+            })
+        else { throw VaultError.notFound }
+        return kibibytes * 1024
     }
     for _ in 0..<rounds {
         let acting = try InventedSchool.signIn(school.lead, to: vault, clock)
@@ -120,10 +137,31 @@ func run() throws {
         try request("later", token, newestFirst: true)
         try request("later", token, from: rows.count / 2)
         try page(token)
-        try search(token)
+        try search("search", token)
+        try search("again", token)
         try vault.signOut(acting)
         vault.sessions.close(token)
+        let searching = try InventedSchool.signIn(school.lead, to: vault, clock)
+        let other = try vault.sessions.open(searching)
+        try search("unopened", other)
+        try vault.signOut(searching)
+        vault.sessions.close(other)
     }
+    let steady = try InventedSchool.signIn(school.lead, to: vault, clock)
+    let token = try vault.sessions.open(steady)
+    for round in 0..<240 {
+        // The first forty fill the caches, of the catalogue too.
+        if round == 40 { taken["before"] = [try memory()] }
+        _ = try open(ChronologyChoice(), token)
+        var choice = ChronologyChoice()
+        let year = 2005 + round % 13
+        choice.period = year * 10_000...year * 10_000 + 1_231
+        _ = try open(choice, token)
+        try search("many", token)
+    }
+    taken["after"] = [try memory()]
+    try vault.signOut(steady)
+    vault.sessions.close(token)
     let statements = try InventedSchool.signIn(school.lead, to: vault, clock)
     let figures = try vault.figures(as: statements)
     taken["statements"] = [Double(figures.statements)]

@@ -97,6 +97,8 @@ final class SessionMemory: Sendable {
         var detailKeys: [ItemID: [UInt8]] = [:]
         /// The order of a chronology that was read, by pupil file.
         var orders: [PupilFileID: ChronologyOrder] = [:]
+        /// The words of the pupil files that were opened, sealed.
+        var words = RememberedWords()
         /// Which chronologies, and whether the register, were recorded as read.
         var chronologiesRead: Set<PupilFileID> = []
         var registerRead = false

@@ -98,6 +98,25 @@ struct ChronologyOrder: Sendable {
     var facts: [UInt64: ItemFacts] = [:]
 }
 
+/// What reading some records of a pupil file gave.
+struct RecordsRead: Sendable {
+    /// What order, filters and picture need of each, with its index; nothing of one that does not open.
+    var facts: [(UInt64, ItemFacts)] = []
+    /// Those that opened, by their indices.
+    var opened: [UInt32] = []
+    /// The words of these, sealed, in parts; nil where there was no room for one.
+    var words: [[UInt8]?] = []
+    /// Where those stand that have the words looked for.
+    var found: [ChronologyOrder.Place] = []
+
+    mutating func add(_ next: RecordsRead) {
+        facts += next.facts
+        opened += next.opened
+        words += next.words
+        found += next.found
+    }
+}
+
 extension Vault {
     /// A part of a pupil's chronology, ordered by when it happened and then by ledger index.
     ///
@@ -213,7 +232,8 @@ extension Vault {
         if order.acts == acts.indices.count { return order }
         let newer = order.acts..<acts.indices.count
         let facts = try recordFacts(of: pupilFile, acts, from: UInt64(acts.indices[order.acts]), acting, file, db)
-        order.facts.reserveCapacity(order.facts.count + facts.count)
+        // Untouched where nothing was filed since: the session's memory holds the same, and a change would copy all.
+        if !facts.isEmpty { order.facts.reserveCapacity(order.facts.count + facts.count) }
         for (index, facts) in facts { order.facts[index] = facts }
         let school = SchoolTime(policies.school.timezone)
         for place in newer {
@@ -242,17 +262,79 @@ extension Vault {
         _ file: borrowing HybridIdentity, _ db: Database
     ) throws -> [(UInt64, ItemFacts)] {
         let keys = try detailKeys(of: pupilFile, from: index, acting, file, db)
-        return try eachDetail(of: pupilFile, acts, from: index, keys, db, otherwise: ItemFacts()) { kept, plain in
-            try kept.facts(in: plain)
-        }
+        return try readRecords(of: pupilFile, acts, from: index, keys, acting, db).facts
     }
 
-    /// What the body makes of each document's and entry's detail, with the index of its statement and in its order:
-    /// of a row only that the statement commits to, opened, and wiped afterwards. `otherwise` stands for one that does not open.
-    func eachDetail<Value: Sendable>(
+    /// Documents and entries from an index on, each opened once: what order, filters and picture need of it, and its words
+    /// too, where the session remembers those of all before.
+    ///
+    /// - Parameters:
+    ///   - words: what to look for.
+    ///   - displacing: whether the words that are to be remembered may displace those of other files.
+    func readRecords(
+        of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ keys: consuming DetailKeys,
+        _ acting: Acting, _ db: Database, looking words: SearchWords? = nil, displacing: Bool = true
+    ) throws -> RecordsRead {
+        let (known, room) = acting.memory.with {
+            ($0.words.words(of: pupilFile, acts), $0.words.room(for: pupilFile, displacing: displacing))
+        }
+        let wanted = acts.records.drop { UInt64($0) < index }
+        let sealing = try WordSealing(
+            acting, pupilFile, room: known.records == wanted.startIndex ? room - known.byteCount : -1)
+        let parts = try eachPart(of: pupilFile, acts, from: index, keys, db) { rows, open in
+            var read = RecordsRead()
+            read.facts.reserveCapacity(rows.count)
+            read.opened.reserveCapacity(rows.count)
+            var text = WipedText(capacity: rows.count * 192)
+            for row in rows {
+                let start = text.count
+                var facts = ItemFacts()
+                do {
+                    try open(row) { plain in
+                        let record = try WordsRecord.append(to: &text, at: row.index) { text in
+                            try row.facts(in: plain, &text)
+                        }
+                        facts = record.facts
+                        let isFound = text.withMutableBytes {
+                            words?.areIn(folded: UnsafeRawBufferPointer(rebasing: $0[record.text])) ?? false
+                        }
+                        if isFound {
+                            read.found.append(
+                                .init(day: facts.first, minute: facts.minute, index: row.index, isRecord: true))
+                        }
+                    }
+                    read.opened.append(UInt32(row.index))
+                } catch {
+                    text.truncate(to: start)
+                }
+                read.facts.append((row.index, facts))
+            }
+            read.words = [try sealing.seal(&text)]
+            return read
+        }
+        var read = RecordsRead()
+        for part in parts { read.add(part) }
+        if !read.opened.isEmpty, !read.words.contains(nil), known.records == wanted.startIndex,
+            read.opened.elementsEqual(wanted)
+        {
+            var known = known
+            known.records = acts.records.count
+            for part in read.words.compactMap({ $0 }) { known.add(part) }
+            let whole = known
+            acting.memory.with { $0.words.keep(whole, of: pupilFile, displacing: displacing) }
+        }
+        return read
+    }
+
+    /// What the body makes of the documents' and entries' details from an index on, some hundred at a time, in the order of
+    /// their statements. It opens each by the closure that it is given: a row that the statement commits to, wiped afterwards.
+    private func eachPart<Value: Sendable>(
         of pupilFile: PupilFileID, _ acts: Recorder.FileActs, from index: UInt64, _ given: consuming DetailKeys,
-        _ db: Database, otherwise: Value, _ body: @escaping @Sendable (KeptDetail, [UInt8]) throws -> Value
-    ) throws -> [(UInt64, Value)] {
+        _ db: Database,
+        _ body:
+            @escaping @Sendable (ArraySlice<KeptDetail>, (KeptDetail, ([UInt8]) throws -> Void) throws -> Void)
+            throws -> Value
+    ) throws -> [Value] {
         let keys = given
         let rows = try Row.fetchCursor(
             db,
@@ -268,7 +350,7 @@ extension Vault {
                 """, arguments: [Data(pupilFile.bytes), Int64(index)])
         let prefix = rowContext("detail", pupilFile.bytes)
         // Read here while what was read before is opened; few at a time, so that memory does not grow with the chronology.
-        let opened = Mutex<(values: [(UInt64, Value)], failure: (any Error)?)>(([], nil))
+        let opened = Mutex<(values: [Value], failure: (any Error)?)>(([], nil))
         let opening = DispatchQueue(label: "strongroom.chronology-opening")
         let ahead = DispatchSemaphore(value: 2)
         defer { opening.sync {} }
@@ -283,17 +365,20 @@ extension Vault {
             }
             let read = some
             some = []
+            if read.isEmpty { continue }
             ahead.wait()
             opening.async {
                 defer { ahead.signal() }
+                let parts = read.count < 64 ? 1 : 2
                 let values = Result {
-                    try Cores.map(read.count, from: 64) { place in
-                        (try? read[place].with(keys, prefix, acts, body)) ?? otherwise
+                    try Cores.map(parts, from: 2) { part in
+                        let some = read[(read.count * part / parts)..<(read.count * (part + 1) / parts)]
+                        return try body(some) { row, use in try row.with(keys, prefix, acts, use) }
                     }
                 }
                 opened.withLock { opened in
                     switch values {
-                    case .success(let values): opened.values.append(contentsOf: zip(read.lazy.map(\.index), values))
+                    case .success(let values): opened.values += values
                     case .failure(let error): opened.failure = opened.failure ?? error
                     }
                 }
@@ -525,28 +610,39 @@ struct KeptDetail: Sendable {
         isEntry = row[7]
     }
 
-    /// Its facts.
-    func facts(in plain: [UInt8]) throws -> ItemFacts {
-        if isEntry {
-            let values = try Detail.values(of: ["date", "time", "kind", "made_by"], in: plain)
-            let days = try DocumentDate(parsing: values[0]).days
-            return ItemFacts(
+    private static let documentFields: [StaticString] = [
+        "date", "time", "category", "uploader", "media_type", "agency", "summary",
+    ]
+    private static let entryFields: [StaticString] = [
+        "date", "time", "kind", "made_by", "summary", "account", "questions", "with", "organisation", "outcome",
+        "reasons",
+        "told", "follow_up",
+    ]
+
+    /// Its facts; and to the text, folded, what a search looks at: of an entry all that was written, of a document its summary.
+    func facts(in plain: [UInt8], _ text: inout WipedText) throws -> ItemFacts {
+        try Detail.lend(isEntry ? Self.entryFields : Self.documentFields, in: plain) { values in
+            func word(_ place: Int) -> String { String(decoding: values[place], as: UTF8.self) }
+            let days = try DocumentDate(parsing: word(0)).days
+            var facts = ItemFacts(
                 first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max,
-                minute: SchoolTime.minute(values[1]) ?? 0, category: EntryKind.category(values[2]), uploader: values[3])
+                minute: SchoolTime.minute(word(1)) ?? 0, uploader: word(3))
+            if isEntry {
+                facts.category = EntryKind.category(word(2))
+                SearchWords.fold(values[4...], into: &text)
+            } else {
+                (facts.category, facts.mediaType, facts.agency) = (word(2), word(4), word(5))
+                (facts.batch, facts.isQuarantined) = (batch, isQuarantined)
+                SearchWords.fold(values[6...6], into: &text)
+            }
+            return facts
         }
-        let values = try Detail.values(
-            of: ["date", "category", "media_type", "uploader", "time", "agency"], in: plain)
-        let days = try DocumentDate(parsing: values[0]).days
-        return ItemFacts(
-            first: days?.lowerBound ?? .max, last: days?.upperBound ?? .max,
-            minute: SchoolTime.minute(values[4]) ?? 0, category: values[1], mediaType: values[2], agency: values[5],
-            uploader: values[3], batch: batch, isQuarantined: isQuarantined)
     }
 
     /// Gives the plaintext, if the statement commits to this detail and it opens.
     func with<Value>(
         _ keys: borrowing DetailKeys, _ context: [UInt8], _ acts: Recorder.FileActs,
-        _ body: (KeptDetail, [UInt8]) throws -> Value
+        _ body: ([UInt8]) throws -> Value
     ) throws -> Value {
         guard acts.detail(recordedAt: index) == sha256(sealed), let place = keys.places[key] else {
             throw VaultError.tampered(code: "detail.differs")
@@ -557,30 +653,32 @@ struct KeptDetail: Sendable {
                 $0, keys: keys.block, at: place, row: detail.bytes, associatedData: context + record)
         }
         defer { plain.withUnsafeMutableBytes { wipe($0) } }
-        return try body(self, plain)
+        return try body(plain)
     }
 }
 
 extension [UInt8] {
+    /// Whether a text of 1 to 255 bytes stands somewhere in the bytes.
+    func contains(_ text: String) -> Bool { withUnsafeBytes { $0.contains(Array<UInt8>(text.utf8)) } }
+}
+
+extension UnsafeRawBufferPointer {
     /// Whether a text of 1 to 255 bytes stands somewhere in the bytes: Horspool's search, which looks at few of them.
-    func contains(_ text: String) -> Bool {
-        let text = Array<UInt8>(text.utf8)
-        return withUnsafeBytes { bytes in
-            text.withUnsafeBytes { text in
-                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { steps in
-                    steps.initialize(repeating: UInt8(text.count))
-                    for place in 0..<text.count - 1 { steps[Int(text[place])] = UInt8(text.count - 1 - place) }
-                    var end = text.count - 1
-                    while end < bytes.count {
-                        if bytes[end] == text[text.count - 1],
-                            memcmp(bytes.baseAddress! + (end + 1 - text.count), text.baseAddress!, text.count) == 0
-                        {
-                            return true
-                        }
-                        end += Int(steps[Int(bytes[end])])
+    func contains(_ text: [UInt8]) -> Bool {
+        text.withUnsafeBytes { text in
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { steps in
+                guard let base = baseAddress, let start = text.baseAddress, count >= text.count else { return false }
+                steps.initialize(repeating: UInt8(text.count))
+                for place in 0..<text.count - 1 { steps[Int(text[place])] = UInt8(text.count - 1 - place) }
+                var end = text.count - 1
+                while end < count {
+                    if self[end] == text[text.count - 1], memcmp(base + (end + 1 - text.count), start, text.count) == 0
+                    {
+                        return true
                     }
-                    return false
+                    end += Int(steps[Int(self[end])])
                 }
+                return false
             }
         }
     }

@@ -6,8 +6,9 @@ import Sealing
 // A search, from the words to what is shown of it.
 // 1 decide   who reads every file may search; the words are read strictly, and go nowhere but into memory
 // 2 record   a statement that this session searched, without the words, before anything is opened
-// 3 look     each summary opened, compared, and wiped
-// 4 record   across pupil files: the same of each file that something was found in, before it is shown
+// 3 look     through the words that the session remembers, opened and wiped; what it does not remember is read, row by row
+// 4 check    of what is shown, that each row is still what its statement commits to
+// 5 record   across pupil files: the same of each file that something was found in, before it is shown
 
 /// What a search found in one pupil file.
 public struct ChronologyFindings: Sendable {
@@ -24,7 +25,7 @@ public struct ChronologyFindings: Sendable {
 /// Compared without case, without accents, and however accented letters are composed: `ZOE` finds `Zoë`, and the other way.
 /// Typographic and straight apostrophes are the same.
 public struct SearchWords: Hashable, Sendable {
-    private let words: [String]
+    private let words: [[UInt8]]
 
     /// Reads what was typed.
     ///
@@ -32,15 +33,36 @@ public struct SearchWords: Hashable, Sendable {
     public init(_ typed: String) throws(Refusal) {
         guard typed.utf8.count <= Self.mostBytes else { throw .searchTooLong }
         let folded = String(decoding: Self.folded(typed), as: UTF8.self)
-        words = Set(folded.split(whereSeparator: \.isWhitespace).map(String.init)).sorted()
+        words = Set(folded.split(whereSeparator: \.isWhitespace).map(String.init)).sorted().map { Array($0.utf8) }
         guard !words.isEmpty else { throw .searchBlank }
-        guard words.allSatisfy({ $0.utf8.count <= 255 }) else { throw .searchTooLong }
+        guard words.allSatisfy({ $0.count <= 255 }) else { throw .searchTooLong }
     }
 
     /// Whether a text has all the words.
     public func areIn(_ text: String) -> Bool {
-        let text = Self.folded(text)
-        return words.allSatisfy { text.contains($0) }
+        Self.folded(text).withUnsafeBytes { areIn(folded: $0) }
+    }
+
+    /// The same of a text that was folded.
+    func areIn(folded text: UnsafeRawBufferPointer) -> Bool { words.allSatisfy { text.contains($0) } }
+
+    /// Appends values to a text as they are compared, each on a line of its own: no word stands on two.
+    static func fold(_ values: ArraySlice<UnsafeRawBufferPointer>, into text: inout WipedText) {
+        guard values.allSatisfy({ $0.allSatisfy { $0 < 0x80 } }) else {
+            var folded = Self.folded(values.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n"))
+            text.append(folded.count) { $0.copyBytes(from: folded) }
+            folded.withUnsafeMutableBytes { wipe($0) }
+            return
+        }
+        for value in values where !value.isEmpty {
+            text.append(value.count + 1) { out in
+                for place in value.indices {
+                    let byte = value[place]
+                    out[place] = (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
+                }
+                out[value.count] = 0x0a
+            }
+        }
     }
 
     /// The most that can be typed, in bytes of UTF-8.
@@ -83,7 +105,7 @@ extension Vault {
             guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.refused(.pupilUnknown) }
             try say(.chronologySearched(acting.session), .person(acting), about: pupilFile)
             return try recorder.read(pool) { db, head in
-                let found = try indices(with: wanted, in: pupilFile, head.size, acting, db)
+                let found = try indices(with: wanted, in: pupilFile, head.size, shown: count, acting, db)
                 return try findings(found, state, count, registerKey(as: acting, db), acting, db)
             }
         }
@@ -102,7 +124,8 @@ extension Vault {
             try say(.chronologySearched(acting.session), .person(acting))
             let found = try recorder.read(pool) { db, head in
                 try head.authority.pupils.keys.sorted().compactMap { pupilFile -> (PupilFileID, [UInt64])? in
-                    let indices = try indices(with: wanted, in: pupilFile, head.size, acting, db)
+                    let indices = try indices(
+                        with: wanted, in: pupilFile, head.size, shown: count, displacing: false, acting, db)
                     return indices.isEmpty ? nil : (pupilFile, indices)
                 }
             }
@@ -127,31 +150,63 @@ extension Vault {
 
     /// The filings of a pupil file whose summary has the words, newest first by when it happened, then by ledger index. One
     /// that does not open is not found; the chronology says what is wrong with it.
+    ///
+    /// - Parameters:
+    ///   - shown: how many will be shown: of these the rows are compared with their statements, whatever is remembered.
+    ///   - displacing: whether the words that are to be remembered may displace those of other files.
     private func indices(
-        with words: SearchWords, in pupilFile: PupilFileID, _ size: UInt64, _ acting: Acting, _ db: Database
+        with words: SearchWords, in pupilFile: PupilFileID, _ size: UInt64, shown: Int, displacing: Bool = true,
+        _ acting: Acting, _ db: Database
     ) throws -> [UInt64] {
         let acts = recorder.acts(about: pupilFile, below: size)
         guard !acts.records.isEmpty else { return [] }
-        let keys = try searchKeys(of: pupilFile, acting, db)
-        let found = try eachDetail(of: pupilFile, acts, from: 0, keys, db, otherwise: ItemFacts?.none) { kept, plain in
-            // Of an entry all that was written is looked at, of a document its summary.
-            let texts = try Detail.values(
-                of: [
-                    "summary", "account", "questions", "with", "organisation", "outcome", "reasons", "told",
-                    "follow_up",
-                ], in: plain)
-            let text = kept.isEntry ? texts.joined(separator: "\n") : texts[0]
-            return words.areIn(text) ? try kept.facts(in: plain) : nil
+        let known = acting.memory.with { $0.words.words(of: pupilFile, acts) }
+        if known.records > 0, let places = acting.places(with: words, in: known, of: pupilFile) {
+            var found = places
+            if known.records < acts.records.count {
+                let index = UInt64(acts.records[known.records])
+                let keys = try searchKeys(of: pupilFile, from: index, acting, db)
+                found += try readRecords(
+                    of: pupilFile, acts, from: index, keys, acting, db, looking: words, displacing: displacing
+                ).found
+            }
+            let indices = found.sorted(by: >).map(\.index)
+            if try areAsCommitted(indices.prefix(shown), in: pupilFile, acts, db) { return indices }
         }
-        return found.compactMap { index, facts in facts.map { (facts: $0, index: index) } }
-            .sorted { ($0.facts.first, $0.facts.minute, $0.index) > ($1.facts.first, $1.facts.minute, $1.index) }
-            .map(\.index)
+        // Nothing is remembered, or not what the catalogue has now: every row is read.
+        acting.memory.with { $0.words.drop(pupilFile) }
+        let keys = try searchKeys(of: pupilFile, from: 0, acting, db)
+        return try readRecords(
+            of: pupilFile, acts, from: 0, keys, acting, db, looking: words, displacing: displacing
+        ).found.sorted(by: >).map(\.index)
     }
 
-    /// The detail keys of a pupil file: those that the session remembers, where it has them all.
-    private func searchKeys(of pupilFile: PupilFileID, _ acting: Acting, _ db: Database) throws -> DetailKeys {
-        if let known = try rememberedDetailKeys(of: pupilFile, acting, db) { return known }
-        return try detailKeys(of: pupilFile, from: 0, acting, openFile(pupilFile, acting, db), db)
+    /// Whether the details of records are still those that their statements commit to.
+    private func areAsCommitted(
+        _ indices: ArraySlice<UInt64>, in pupilFile: PupilFileID, _ acts: Recorder.FileActs, _ db: Database
+    ) throws -> Bool {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT item.bytes FROM document JOIN item ON item.id = document.detail
+                WHERE document.pupil_file = ?1 AND document.idx = ?2
+                UNION ALL
+                SELECT item.bytes FROM entry JOIN item ON item.id = entry.detail
+                WHERE entry.pupil_file = ?1 AND entry.idx = ?2
+                """)
+        let file = Data(pupilFile.bytes)
+        return try indices.allSatisfy { index in
+            let row = try Row.fetchOne(statement, arguments: [file, Int64(index)])
+            let sealed = try row?.withUnsafeData(atIndex: 0) { $0.map { [UInt8]($0) } }
+            return sealed.map { sha256($0) == acts.detail(recordedAt: index) } ?? false
+        }
+    }
+
+    /// The detail keys of a pupil file from an index on: those that the session remembers, where it has them all.
+    private func searchKeys(
+        of pupilFile: PupilFileID, from index: UInt64, _ acting: Acting, _ db: Database
+    ) throws -> DetailKeys {
+        if let known = try rememberedDetailKeys(of: pupilFile, from: index, acting, db) { return known }
+        return try detailKeys(of: pupilFile, from: index, acting, openFile(pupilFile, acting, db), db)
     }
 
     private func findings(

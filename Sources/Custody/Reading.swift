@@ -549,14 +549,14 @@ extension Vault {
 
     /// The same of keys that this session has opened before; nil where one of them is new.
     func rememberedDetailKeys(
-        of pupilFile: PupilFileID, _ acting: Acting, _ db: Database
+        of pupilFile: PupilFileID, from index: UInt64, _ acting: Acting, _ db: Database
     ) throws -> DetailKeys? {
         let ids = try Data.fetchAll(
             db,
             sql: """
-                SELECT detail_key FROM document WHERE pupil_file = ?1
-                UNION SELECT detail_key FROM entry WHERE pupil_file = ?1
-                """, arguments: [Data(pupilFile.bytes)]
+                SELECT detail_key FROM document WHERE pupil_file = ?1 AND idx >= ?2
+                UNION SELECT detail_key FROM entry WHERE pupil_file = ?1 AND idx >= ?2
+                """, arguments: [Data(pupilFile.bytes), Int64(index)]
         ).compactMap { ItemID($0) }
         let known = acting.memory.with { $0.detailKeys }
         let sealed = ids.compactMap { known[$0] }

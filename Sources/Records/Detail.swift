@@ -63,39 +63,58 @@ public struct Detail: Hashable, Sendable {
 
     /// Reads a plaintext; refuses one that `encoded` would not have written.
     public init(parsing bytes: [UInt8]) throws(StatementError) {
-        var fields: [String: Field] = [:]
-        try Self.walk(bytes) { name, salt, value in
-            fields[String(decoding: name, as: UTF8.self)] = Field(value: Array(value), salt: Array(salt))
+        fields = try bytes.span.withUnsafeBytes { (bytes) throws(StatementError) -> [String: Field] in
+            var fields: [String: Field] = [:]
+            try Self.walk(bytes) { name, salt, value in
+                fields[String(decoding: name, as: UTF8.self)] = Field(value: Array(value), salt: Array(salt))
+            }
+            return fields
         }
-        self.fields = fields
     }
 
     /// Some fields' values in one pass, in the order asked for; empty where there is none.
     public static func values(of wanted: [StaticString], in bytes: [UInt8]) throws(StatementError) -> [String] {
-        var found = Array(repeating: "", count: wanted.count)
+        try bytes.span.withUnsafeBytes { (bytes) throws(StatementError) -> [String] in
+            try places(of: wanted, in: bytes).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    /// Lends these values where they lie in the plaintext; they are not to leave the closure.
+    public static func lend<Result>(
+        _ wanted: [StaticString], in bytes: [UInt8], _ body: ([UnsafeRawBufferPointer]) throws -> Result
+    ) throws -> Result {
+        try bytes.withUnsafeBytes { try body(places(of: wanted, in: $0)) }
+    }
+
+    private static func places(
+        of wanted: [StaticString], in bytes: UnsafeRawBufferPointer
+    ) throws(StatementError) -> [UnsafeRawBufferPointer] {
+        var found = Array(repeating: UnsafeRawBufferPointer(start: nil, count: 0), count: wanted.count)
         try walk(bytes) { name, _, value in
             let place = wanted.firstIndex {
                 name.count == $0.utf8CodeUnitCount
                     && name.elementsEqual(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount))
             }
-            if let place { found[place] = String(decoding: value, as: UTF8.self) }
+            if let place { found[place] = value }
         }
         return found
     }
 
     private static func walk(
-        _ bytes: [UInt8], _ field: (ArraySlice<UInt8>, ArraySlice<UInt8>, ArraySlice<UInt8>) -> Void
+        _ bytes: UnsafeRawBufferPointer,
+        _ field: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
     ) throws(StatementError) {
+        func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
         guard bytes.count >= 3, bytes[0] == 1 else { throw .malformed("detail") }
         let count = Int(bytes[1]) << 8 | Int(bytes[2])
         var at = 3 + 32 * count
-        var last: ArraySlice<UInt8> = []
+        var last = UnsafeRawBufferPointer(start: nil, count: 0)
         for index in 0..<count {
             guard at + 2 <= bytes.count else { throw .malformed("detail") }
             let nameLength = Int(bytes[at]) << 8 | Int(bytes[at + 1])
             at += 2
             guard at + nameLength + 4 <= bytes.count else { throw .malformed("detail") }
-            let name = bytes[at..<at + nameLength]
+            let name = part(at..<at + nameLength)
             at += nameLength
             var valueLength = 0
             for offset in 0..<4 { valueLength = valueLength << 8 | Int(bytes[at + offset]) }
@@ -103,7 +122,7 @@ public struct Detail: Hashable, Sendable {
             guard valueLength <= bytes.count - at, index == 0 || last.lexicographicallyPrecedes(name) else {
                 throw .malformed("detail")
             }
-            field(name, bytes[(3 + 32 * index)..<(35 + 32 * index)], bytes[at..<at + valueLength])
+            field(name, part((3 + 32 * index)..<(35 + 32 * index)), part(at..<at + valueLength))
             at += valueLength
             last = name
         }

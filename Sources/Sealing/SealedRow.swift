@@ -84,7 +84,7 @@ public enum SealedRow {
         }
     }
 
-    /// The same of bytes that lie in guarded memory already.
+    /// The same of bytes that lie in guarded memory, or in memory that is wiped.
     public static func seal(
         _ plaintext: UnsafeRawBufferPointer, session key: borrowing SessionKey, associatedData: [UInt8]
     ) throws(SealingError) -> [UInt8] {
@@ -106,6 +106,22 @@ public enum SealedRow {
         }
         guard opened else { throw .rowInvalid }
         return secret
+    }
+
+    /// Lends what was sealed under a session's key, in ordinary memory that is wiped when the closure returns: for text, which
+    /// may be too much to lock. Throws `.rowInvalid`.
+    package static func withOpened<R>(
+        _ sealed: [UInt8], session key: borrowing SessionKey, associatedData: [UInt8],
+        _ body: (UnsafeRawBufferPointer) throws -> R
+    ) throws -> R {
+        try Sodium.start()
+        guard sealed.count >= overhead else { throw SealingError.rowInvalid }
+        let plain = WipedBuffer(count: sealed.count - overhead)
+        let opened = sealed.withBytes { raw in
+            key.withBytes { XChaCha.open(raw, key: $0, associatedData, into: plain.bytes) }
+        }
+        guard opened else { throw SealingError.rowInvalid }
+        return try withExtendedLifetime(plain) { try body(UnsafeRawBufferPointer(plain.bytes)) }
     }
 
     private static func seal(

@@ -102,6 +102,22 @@ import Testing
         #expect(try school.verify().holds)
     }
 
+    @Test func `A session that searched before finds nothing of it afterwards, and the rest still`() throws {
+        let given = try Given(size: 100)
+        let (vault, lead) = (given.vault, given.lead)
+        #expect(try vault.search("he did", in: given.file, as: lead).total == 1)
+        #expect(lead.rememberedWords[given.file] != nil)
+        _ = try given.move()
+        _ = try given.school.file(
+            Array("Three.\n".utf8), named: "three.txt", for: given.pupil, summary: "A third", by: lead)
+        // Where nothing is shown, nothing is compared with its statement: that it is not remembered is what counts.
+        #expect(try vault.search("he did", in: given.file, count: 0, as: lead).total == 0)
+        #expect(try vault.searchEverywhere("he did", count: 0, as: lead).isEmpty)
+        for words in ["visit", "third"] {
+            #expect(try vault.search(words, in: given.file, as: lead).entries.map(\.isRecord) == [true])
+        }
+    }
+
     @Test func `It is opened by who keeps it, as it was, and by nobody as the old one`() throws {
         let given = try Given()
         let (school, vault) = (given.school, given.vault)
