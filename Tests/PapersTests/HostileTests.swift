@@ -94,10 +94,12 @@ import Testing
     {
         let canary = "quince\(Int.random(in: 100_000...999_999))marmalade"
         let watch = Watch(for: canary)
-        let made = try paper([page("<p>\(canary)</p>", title: canary), rows(120, canary)])
-        #expect(try ask("pdftotext PDF -", of: made).text.contains(canary))
+        // As often as it takes for it to be looked at in between, however busy the machine is.
+        repeat {
+            let made = try paper([page("<p>\(canary)</p>", title: canary), rows(120, canary)])
+            #expect(try ask("pdftotext PDF -", of: made).text.contains(canary))
+        } while watch.looks <= 3
         #expect(watch.end() == [])
-        #expect(watch.looks > 3)
     }
 }
 
@@ -145,7 +147,16 @@ private final class Watch {
             while true {
                 var found: [String] = []
                 let folder = FileManager.default.temporaryDirectory.path
-                for name in (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? [] {
+                // Vaults of tests that run meanwhile are theirs.
+                let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+                    .filter { !$0.hasPrefix("strongroom-tests-") && !$0.hasPrefix("pytest-of-") }
+                    .flatMap { top in
+                        [top]
+                            + ((try? FileManager.default.subpathsOfDirectory(atPath: "\(folder)/\(top)")) ?? []).map {
+                                "\(top)/\($0)"
+                            }
+                    }
+                for name in files {
                     guard let data = FileManager.default.contents(atPath: "\(folder)/\(name)") else { continue }
                     if data.range(of: Data(word.utf8)) != nil { found.append(name) }
                 }
