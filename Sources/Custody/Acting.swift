@@ -138,9 +138,17 @@ final class SessionMemory: Sendable {
     }
 }
 
-extension Acting {
-    /// Whether the session has ended: what it still has on its way stops.
+/// Tells whether a session has ended: what it still has on its way stops.
+public struct SessionWatch: Sendable {
+    fileprivate let memory: SessionMemory
+
+    /// Whether it has ended. One that was idle for too long ends within a minute.
     public var isOver: Bool { memory.isEnded }
+}
+
+extension Acting {
+    /// Tells whether the session has ended, without holding its keys.
+    public var watch: SessionWatch { SessionWatch(memory: memory) }
 
     /// Seals a small secret for the session's memory.
     func seal(_ secret: borrowing DetailKey, row: ItemID) throws -> [UInt8] {

@@ -48,8 +48,9 @@ final class FinishedPaper: Sendable {
 
 /// The prints of all sessions: at most one of each.
 final class PrintRoom: Sendable {
+    /// Holds nobody's keys: those are with the work alone.
     private struct Job {
-        let acting: Acting
+        let session: SessionWatch
         var state: PrintState
     }
 
@@ -73,12 +74,12 @@ final class PrintRoom: Sendable {
 
     /// Keeps what a page to print shows, instead of what the session printed before.
     func keep(_ print: ChronologyPrint, by acting: Acting) {
-        jobs.withLock { $0[acting.session] = Job(acting: acting, state: .page(print)) }
+        jobs.withLock { $0[acting.session] = Job(session: acting.watch, state: .page(print)) }
     }
 
     /// Has a PDF made, instead of what the session printed before.
     func make(_ print: ChronologyPrint, by acting: Acting) {
-        jobs.withLock { $0[acting.session] = Job(acting: acting, state: .working(print, PrintProgress())) }
+        jobs.withLock { $0[acting.session] = Job(session: acting.watch, state: .working(print, PrintProgress())) }
         press.async { [self] in work(on: print, acting) }
     }
 
@@ -90,7 +91,7 @@ final class PrintRoom: Sendable {
         let now = clock.monotonic()
         jobs.withLock { jobs in
             jobs = jobs.filter { _, job in
-                guard mayGoOn(job.acting) else { return false }
+                guard !job.session.isOver else { return false }
                 if case .ready(_, let finished) = job.state {
                     return now.nanoseconds(since: finished.made) < Self.keptSeconds * 1_000_000_000
                 }
@@ -98,8 +99,6 @@ final class PrintRoom: Sendable {
             }
         }
     }
-
-    private func mayGoOn(_ acting: Acting) -> Bool { !acting.isOver && vault.ended(acting) == nil }
 
     private func work(on print: ChronologyPrint, _ acting: Acting) {
         let began = clock.monotonic()
@@ -120,7 +119,7 @@ final class PrintRoom: Sendable {
     /// Notes how a print stands; false where it is wanted no more.
     @discardableResult
     private func set(_ state: PrintState, of print: ChronologyPrint, _ acting: Acting) -> Bool {
-        let goesOn = mayGoOn(acting)
+        let goesOn = !acting.watch.isOver && vault.ended(acting) == nil
         return jobs.withLock { jobs in
             guard case .working(let wanted, _) = jobs[acting.session]?.state, wanted.id == print.id else {
                 return false
