@@ -201,12 +201,10 @@ extension PrintingPage.Progress {
         done = progress.lines
         of = lines
         let all = visit.words.count(lines, "line")
-        guard let began = progress.began else {
-            words = "\(all). Another print is being made; yours is next."
-            return
-        }
-        guard progress.lines > 0 else {
-            words = "\(all), just begun."
+        guard let began = progress.began, progress.lines > 0 else {
+            words =
+                progress.began == nil && progress.isBehind
+                ? "\(all). Another print is being made; this one comes after it." : "\(all), just begun."
             return
         }
         let spent = visit.site.clock.monotonic().nanoseconds(since: began) / 1_000_000_000

@@ -24,8 +24,10 @@ enum PrintState: Sendable {
 struct PrintProgress: Sendable {
     /// How many lines are set.
     var lines = 0
-    /// When the first step began; nil while another print is made.
+    /// When it was begun; nil while it waits.
     var began: MonotonicTime?
+    /// Whether another print was being made when this one was asked for.
+    var isBehind = false
 }
 
 /// Why a print was not made.
@@ -79,7 +81,12 @@ final class PrintRoom: Sendable {
 
     /// Has a PDF made, instead of what the session printed before.
     func make(_ print: ChronologyPrint, by acting: Acting) {
-        jobs.withLock { $0[acting.session] = Job(session: acting.watch, state: .working(print, PrintProgress())) }
+        jobs.withLock { jobs in
+            jobs[acting.session] = nil
+            let isBehind = jobs.values.contains { if case .working = $0.state { true } else { false } }
+            jobs[acting.session] = Job(
+                session: acting.watch, state: .working(print, PrintProgress(isBehind: isBehind)))
+        }
         press.async { [self] in work(on: print, acting) }
     }
 
