@@ -85,7 +85,11 @@ import Testing
                     .account: "Of the 3rd.", .reasons: "A slip.",
                 ],
                 corrects: given.document.record), for: given.file, as: given.lead)
+        let print = try vault.printChronology(
+            of: given.file, choosing: ChronologyChoice(), as: .pdf, atMost: 500, by: given.lead)
         _ = try given.move()
+        // What was about to be printed then is not.
+        #expect(code { _ = try vault.entries(of: print, 0..<500, by: given.lead) } == "print.changed")
         let fresh = try Vault(opening: school.location, clock: school.clock)
         defer { fresh.shutdown() }
         for vault in [vault, fresh] {
