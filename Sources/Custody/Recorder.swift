@@ -132,6 +132,12 @@ final class Recorder: Sendable {
             indices.indices.filter { subjects[$0] == document }.map { UInt64(indices[$0]) }
         }
 
+        /// The documents that were filed in it and stand there still.
+        var documents: Set<DocumentID> {
+            let filed = Set(records)
+            return Set(indices.indices.compactMap { filed.contains(indices[$0]) ? subjects[$0] : nil })
+        }
+
         /// The document that the statement of this index files; nil for any other.
         func document(filedAt index: UInt64) -> DocumentID? {
             guard detail(recordedAt: index) != nil else { return nil }
@@ -324,6 +330,11 @@ final class Recorder: Sendable {
         if case .itemsTriaged(let act) = statement.act {
             try (statement.pupilFile.flatMap(acts)?.triage ?? FileTriage()).check(act)
         }
+        let named = statement.act.namedDocuments
+        if !named.isEmpty {
+            let filed = statement.pupilFile.flatMap(acts)?.documents ?? []
+            guard filed.isSuperset(of: named) else { throw .unlawful("a document that is not of this pupil file") }
+        }
         guard let item = statement.act.markedItem, let file = statement.pupilFile else { return }
         guard acts(file)?.detail(recordedAt: item) != nil else {
             throw .unlawful("a significant event that is no item of this pupil file")
@@ -385,7 +396,7 @@ final class Recorder: Sendable {
             case .itemPromoted, .itemDemoted:
                 item = firstValue(of: "\"item\":", in: statement).flatMap { UInt64($0.prefix(while: \.isNumber)) }
             // The act stands first, and has the key once or, where a filing shares its document, always of the same.
-            case .documentFiled, .documentOpened, .documentClosed, .documentMoved:
+            case .documentFiled, .documentOpened, .documentClosed, .documentMoved, .issueOpened:
                 document = firstValue(of: "\"document\":\"", in: statement).flatMap { DocumentID(text: $0) }
             case .restrictedActed where firstValue(of: "\"document\":{", in: statement) != nil:
                 brought = firstValue(of: "\"record\":\"", in: statement).flatMap { DocumentID(text: $0) }

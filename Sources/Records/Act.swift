@@ -459,6 +459,36 @@ public enum Act: Hashable, Sendable {
     case documentOpened(DocumentID, ReadingID, ReadingManner)
     /// A reading ended.
     case documentClosed(DocumentID, ReadingID, bytes: UInt64, pages: UInt64, complete: Bool)
+    /// An agency asked for documents of the pupil file that the statement is about.
+    case disclosureRequested(RequestAct)
+    /// A request was refused.
+    case disclosureRefused(RequestID, SealedDetail)
+    /// A lead lets a deputy give permissions in their place, until then.
+    case disclosureDelegated(PersonID, until: Timestamp)
+    /// A deputy may no longer give permissions.
+    case delegationEnded(PersonID)
+    /// An agency may see documents of the pupil file, or take copies of them.
+    case permissionGiven(PermissionAct)
+    /// A permission was withdrawn.
+    case permissionWithdrawn(PermissionID, SealedDetail)
+    /// A permission is over by itself.
+    case permissionEnded(PermissionID, PermissionEnd)
+    /// An officer entered with the link, the access code, and their name and number.
+    case permissionEntered(PermissionID, SessionID)
+    /// Somebody with the link was refused.
+    case permissionRefused(PermissionID, code: String)
+    /// An officer acknowledged what they received.
+    case permissionAcknowledged(PermissionID, SessionID)
+    /// Something is let out under a permission: written before its first byte.
+    case issueOpened(IssueAct)
+    /// How that ended.
+    case issueClosed(IssueEndAct)
+    /// An officer read on site.
+    case visitRecorded(SiteVisitAct)
+    /// A visit was closed: a copy of the officer's notes is filed, or none were taken.
+    case visitClosed(SiteVisitID, notes: DocumentID?, SealedDetail)
+    /// What the child was told of a disclosure, or why nothing.
+    case childInformed(PermissionID, told: Bool, SealedDetail)
     /// Somebody asked for what they may not have.
     case accessRefused(code: String)
     /// A payload was found that no statement knows; it was moved aside.
@@ -518,6 +548,21 @@ public enum Act: Hashable, Sendable {
         case itemDemoted = "item.demoted"
         case documentOpened = "document.opened"
         case documentClosed = "document.closed"
+        case disclosureRequested = "disclosure.requested"
+        case disclosureRefused = "disclosure.refused"
+        case disclosureDelegated = "disclosure.delegated"
+        case delegationEnded = "delegation.ended"
+        case permissionGiven = "permission.given"
+        case permissionWithdrawn = "permission.withdrawn"
+        case permissionEnded = "permission.ended"
+        case permissionEntered = "permission.entered"
+        case permissionRefused = "permission.refused"
+        case permissionAcknowledged = "permission.acknowledged"
+        case issueOpened = "issue.opened"
+        case issueClosed = "issue.closed"
+        case visitRecorded = "visit.recorded"
+        case visitClosed = "visit.closed"
+        case childInformed = "child.informed"
         case accessRefused = "access.refused"
         case orphanFound = "orphan.found"
 
@@ -533,6 +578,26 @@ public enum Act: Hashable, Sendable {
                 .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
                 .stationAllowed, .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted:
                 true
+            default: isDisclosure
+            }
+        }
+
+        /// Whether it is about what agencies ask for and get.
+        public var isDisclosure: Bool {
+            switch self {
+            case .disclosureRequested, .disclosureRefused, .disclosureDelegated, .delegationEnded, .permissionGiven,
+                .permissionWithdrawn, .visitRecorded, .visitClosed, .childInformed:
+                true
+            default: isOfAgency
+            }
+        }
+
+        /// Whether somebody of an agency did it: they have no account, so the service says it.
+        public var isOfAgency: Bool {
+            switch self {
+            case .permissionEnded, .permissionEntered, .permissionRefused, .permissionAcknowledged, .issueOpened,
+                .issueClosed:
+                true
             default: false
             }
         }
@@ -544,7 +609,7 @@ public enum Act: Hashable, Sendable {
         public var isService: Bool {
             switch self {
             case .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed: true
-            default: false
+            default: isOfAgency
             }
         }
     }
@@ -604,6 +669,21 @@ public enum Act: Hashable, Sendable {
         case .itemDemoted: .itemDemoted
         case .documentOpened: .documentOpened
         case .documentClosed: .documentClosed
+        case .disclosureRequested: .disclosureRequested
+        case .disclosureRefused: .disclosureRefused
+        case .disclosureDelegated: .disclosureDelegated
+        case .delegationEnded: .delegationEnded
+        case .permissionGiven: .permissionGiven
+        case .permissionWithdrawn: .permissionWithdrawn
+        case .permissionEnded: .permissionEnded
+        case .permissionEntered: .permissionEntered
+        case .permissionRefused: .permissionRefused
+        case .permissionAcknowledged: .permissionAcknowledged
+        case .issueOpened: .issueOpened
+        case .issueClosed: .issueClosed
+        case .visitRecorded: .visitRecorded
+        case .visitClosed: .visitClosed
+        case .childInformed: .childInformed
         case .accessRefused: .accessRefused
         case .orphanFound: .orphanFound
         }
@@ -678,6 +758,29 @@ public enum Act: Hashable, Sendable {
                 "document": .string(document.text), "reading": .string(reading.text), "bytes": .integer(Int64(bytes)),
                 "pages": .integer(Int64(pages)), "complete": .boolean(complete),
             ]
+        case .disclosureRequested(let act): act.encoded
+        case .disclosureRefused(let request, let sealed):
+            sealed.encoded.merging(["request": .string(request.text)]) { $1 }
+        case .disclosureDelegated(let person, let until):
+            ["person": .string(person.text), "until": .integer(until.milliseconds)]
+        case .delegationEnded(let person): ["person": .string(person.text)]
+        case .permissionGiven(let act): act.encoded
+        case .permissionWithdrawn(let permission, let sealed):
+            sealed.encoded.merging(["permission": .string(permission.text)]) { $1 }
+        case .permissionEnded(let permission, let reason):
+            ["permission": .string(permission.text), "reason": .string(reason.rawValue)]
+        case .permissionEntered(let permission, let session), .permissionAcknowledged(let permission, let session):
+            ["permission": .string(permission.text), "session": .string(session.text)]
+        case .permissionRefused(let permission, let code):
+            ["permission": .string(permission.text), "code": .string(code)]
+        case .issueOpened(let act): act.encoded
+        case .issueClosed(let act): act.encoded
+        case .visitRecorded(let act): act.encoded
+        case .visitClosed(let visit, let notes, let sealed):
+            sealed.encoded.merging(["visit": .string(visit.text)]) { $1 }
+                .merging(notes.map { ["notes": .string($0.text)] } ?? [:]) { $1 }
+        case .childInformed(let permission, let told, let sealed):
+            sealed.encoded.merging(["permission": .string(permission.text), "told": .boolean(told)]) { $1 }
         case .accessRefused(let code): ["code": .string(code)]
         case .orphanFound(let blob): ["blob": .string(blob.text)]
         }
@@ -736,6 +839,21 @@ public enum Act: Hashable, Sendable {
         case .chronologyPrinted:
             self = .chronologyPrinted(try PrintAct(parsing: value))
             return
+        case .disclosureRequested:
+            self = .disclosureRequested(try RequestAct(parsing: value))
+            return
+        case .permissionGiven:
+            self = .permissionGiven(try PermissionAct(parsing: value))
+            return
+        case .issueOpened:
+            self = .issueOpened(try IssueAct(parsing: value))
+            return
+        case .issueClosed:
+            self = .issueClosed(try IssueEndAct(parsing: value))
+            return
+        case .visitRecorded:
+            self = .visitRecorded(try SiteVisitAct(parsing: value))
+            return
         case .stationAdded:
             self = .stationAdded(try StationAct(parsing: value))
             return
@@ -752,8 +870,29 @@ public enum Act: Hashable, Sendable {
         case .vaultFounded, .personInvited, .personJoined, .personConfirmed, .trainingRecorded, .accessGiven,
             .recoverySet, .recoveryDrilled, .recoveryUsed, .pupilRegistered, .documentFiled, .stationAdded,
             .intakeReceived, .restrictedActed, .proposalMade, .passkeyAdded, .entryMade, .itemsTriaged, .policyReviewed,
-            .chronologyPrinted:
+            .chronologyPrinted, .disclosureRequested, .permissionGiven, .issueOpened, .issueClosed, .visitRecorded:
             throw .malformed("kind")
+        case .disclosureRefused:
+            self = .disclosureRefused(try reader.id("request"), try SealedDetail(reading: &reader))
+        case .disclosureDelegated:
+            self = .disclosureDelegated(
+                try reader.id("person"), until: Timestamp(milliseconds: Int64(try reader.size("until"))))
+        case .delegationEnded: self = .delegationEnded(try reader.id("person"))
+        case .permissionWithdrawn:
+            self = .permissionWithdrawn(try reader.id("permission"), try SealedDetail(reading: &reader))
+        case .permissionEnded: self = .permissionEnded(try reader.id("permission"), try reader.word("reason"))
+        case .permissionEntered: self = .permissionEntered(try reader.id("permission"), try reader.id("session"))
+        case .permissionRefused:
+            self = .permissionRefused(try reader.id("permission"), code: try reader.text("code"))
+        case .permissionAcknowledged:
+            self = .permissionAcknowledged(try reader.id("permission"), try reader.id("session"))
+        case .visitClosed:
+            self = .visitClosed(
+                try reader.id("visit"), notes: try reader.has("notes") ? try reader.id("notes") : nil,
+                try SealedDetail(reading: &reader))
+        case .childInformed:
+            self = .childInformed(
+                try reader.id("permission"), told: try reader.flag("told"), try SealedDetail(reading: &reader))
         case .accessExtended:
             self = .accessExtended(
                 try Share.list(reader.array("shares")),

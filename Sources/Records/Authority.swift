@@ -14,6 +14,8 @@ public enum IdentityKind: String, Hashable, Sendable {
     case intake
     /// A recovery key's: nobody holds it whole.
     case recovery
+    /// A permission's: link and access code open it together.
+    case permission
 }
 
 /// A person as the ledger has them now.
@@ -188,6 +190,8 @@ public struct Authority: Sendable {
     public private(set) var accesses: [AccessID: AccessState] = [:]
     /// The same by person, in the order in which they were given.
     public private(set) var accessesOf: [PersonID: [AccessID]] = [:]
+    /// What agencies asked for, may have and had.
+    public internal(set) var disclosure = DisclosureState()
     /// Every recovery key that was made, oldest first: the last one counts.
     public private(set) var recoveries: [RecoveryState] = []
     /// Every proposal of something that takes two people.
@@ -455,6 +459,13 @@ public struct Authority: Sendable {
                 try require(.giveAccess)
             case .pupilRegistered: try require(.managePupils)
             case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened: try require(.file)
+            case .disclosureRequested, .visitRecorded, .visitClosed, .childInformed: try require(.read)
+            case .disclosureRefused, .permissionGiven, .permissionWithdrawn:
+                if let refusal = refusal(toPermit: id, at: time) {
+                    throw .unlawful("author may not permit: \(refusal.code)")
+                }
+            case .disclosureDelegated, .delegationEnded: try require(.giveAccess)
+            case _ where kind.isOfAgency: throw .unlawful("only the service says \(kind.rawValue)")
             case .chronologyRead, .documentOpened:
                 guard let pupilFile, refusal(toRead: pupilFile, person, at: time) == nil else {
                     return try require(.read)
@@ -605,8 +616,13 @@ public struct Authority: Sendable {
             adopt(version, statement)
             policy = statement.policy
         case .policyReviewed(let act): try review(act, statement)
+        case _ where statement.act.kind.isDisclosure: try disclose(statement)
         default: break
         }
+    }
+
+    mutating func addPermissionNode(_ identity: IdentityID) throws(StatementError) {
+        try addNode(identity, .permission)
     }
 
     /// Notes a version where it is another than the one before: other policies are adopted by the same statements.

@@ -94,6 +94,14 @@ public enum Kind {
     public enum Triage {}
     /// A part of a chronology, put onto paper.
     public enum Print {}
+    /// What an agency asks for.
+    public enum Request {}
+    /// What an agency may have.
+    public enum Permission {}
+    /// What was let out under a permission, once.
+    public enum Issue {}
+    /// A visit of an officer who reads on site.
+    public enum SiteVisit {}
 }
 
 /// A vault.
@@ -138,6 +146,14 @@ public typealias DraftID = Identifier<Kind.Draft>
 public typealias TriageID = Identifier<Kind.Triage>
 /// A part of a chronology, put onto paper.
 public typealias PrintID = Identifier<Kind.Print>
+/// What an agency asks for.
+public typealias RequestID = Identifier<Kind.Request>
+/// What an agency may have.
+public typealias PermissionID = Identifier<Kind.Permission>
+/// What was let out under a permission, once.
+public typealias IssueID = Identifier<Kind.Issue>
+/// A visit of an officer who reads on site.
+public typealias SiteVisitID = Identifier<Kind.SiteVisit>
 
 extension Identifier where Of == Kind.Document {
     /// `D-7K2M9Q4C`: how people name a document, made of its id and nothing else.

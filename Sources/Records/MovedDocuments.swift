@@ -16,6 +16,7 @@ extension Act {
         case .documentOpened(let document, _, _), .documentClosed(let document, _, _, _, _),
             .documentMoved(let document, to: _):
             document
+        case .issueOpened(let act): act.document
         default: nil
         }
     }

@@ -341,9 +341,16 @@ public struct CategoryPolicy: Codable, Hashable, Sendable {
         public let title: String
         /// Whether a meeting is what it tells of.
         public var meeting: Bool?
+        /// Whether it may hold notes of counselling or therapy: warned of before it is given to an agency.
+        public var counselling: Bool?
+        /// Whether it came from somebody outside school, who may have to be asked before it is given on.
+        public var outside: Bool?
     }
     /// The categories, in the order people see them.
     public let categories: [Category]
+
+    /// One category; nil for an unknown one.
+    public subscript(id: String) -> Category? { categories.first { $0.id == id } }
 
     /// Whether a category is of meetings.
     public func isMeeting(_ id: String) -> Bool { categories.first { $0.id == id }?.meeting ?? false }

@@ -167,7 +167,12 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             for record in act.records { add(.triaged, .blob(record.bytes), .blob(act.triage.bytes), index) }
             for followUp in act.followUps { add(.followUp, .blob(followUp.bytes), pupilFile, index) }
             addDetailKeys()
-        case .chronologyPrinted: addDetailKeys()
+        case .chronologyPrinted, .disclosureRequested, .disclosureRefused, .permissionWithdrawn, .issueClosed,
+            .visitRecorded, .visitClosed, .childInformed:
+            addDetailKeys()
+        case .permissionGiven(let act):
+            add(.identity, .blob(act.identity.bytes), .text(IdentityKind.permission.rawValue), pupilFile, index)
+            addDetailKeys()
         case .accessGiven(let act):
             add(
                 .access, .blob(act.access.bytes), .blob(act.person.bytes), pupilFile, .integer(act.whole ? 1 : 0),

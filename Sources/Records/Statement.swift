@@ -58,6 +58,8 @@ public enum ItemKind: String, Hashable, Sendable, CaseIterable {
     case registerRow = "register-row"
     /// A person's name.
     case personRow = "person-row"
+    /// What an agency is told under a permission, and what a pack needs, sealed to the permission.
+    case terms
     /// The public half of a passkey.
     case credential
     /// The name that somebody gave a passkey.
