@@ -46,6 +46,15 @@ enum Template: String, CaseIterable {
     case print, printing, printed, paper
     case paperHead = "paper-head"
     case paperLines = "paper-lines"
+    case sheet
+    case agencyDoor = "agency-door"
+    case agencyEnded = "agency-ended"
+    case agencyTerms = "agency-terms"
+    case agencyDocuments = "agency-documents"
+    case agencyExhibit = "agency-exhibit"
+    case agencyCopies = "agency-copies"
+    case agencyReceived = "agency-received"
+    case sectionNine = "section-9"
 
     var source: [UInt8] {
         switch self {
@@ -65,6 +74,15 @@ enum Template: String, CaseIterable {
         case .paper: PackageResources.paper_mustache
         case .paperHead: PackageResources.paper_head_mustache
         case .paperLines: PackageResources.paper_lines_mustache
+        case .sheet: PackageResources.sheet_mustache
+        case .agencyDoor: PackageResources.agency_door_mustache
+        case .agencyEnded: PackageResources.agency_ended_mustache
+        case .agencyTerms: PackageResources.agency_terms_mustache
+        case .agencyDocuments: PackageResources.agency_documents_mustache
+        case .agencyExhibit: PackageResources.agency_exhibit_mustache
+        case .agencyCopies: PackageResources.agency_copies_mustache
+        case .agencyReceived: PackageResources.agency_received_mustache
+        case .sectionNine: PackageResources.section_9_mustache
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache
