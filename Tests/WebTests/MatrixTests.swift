@@ -39,7 +39,7 @@ struct MatrixTests {
     }
 
     /// Segments that name nothing of anybody's.
-    private static let plain = ["page": "1", "file": "none.css"]
+    private static let plain = ["page": "1", "number": "1", "file": "none.css"]
 
     @Test(
         "Another's thing and one that is not there look alike; one's own opens; every segment of every route is known")
@@ -231,6 +231,7 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
+                    "link": nothing,
                     "passkey": [(.own, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, leads), (.others, offices), missing],
@@ -249,6 +250,7 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
+                    "link": nothing,
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, offices), (.others, leads), missing],
@@ -270,6 +272,7 @@ struct MatrixTests {
                 role: "nominated", visitor: try school.visitor(staff),
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
+                    "link": nothing,
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, staffs), (.others, offices), missing],
@@ -293,6 +296,7 @@ struct MatrixTests {
                     .takesPart,
                 ]),
                 things: [
+                    "link": nothing,
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "entry": [(.own, deputys), (.others, staffs), missing],
@@ -316,6 +320,7 @@ struct MatrixTests {
                     .takesPart,
                 ],
                 things: [
+                    "link": nothing,
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "entry": [(.others, offices), missing],
