@@ -25,6 +25,7 @@ struct AgencyCopiesPage {
     let count: String
     let size: String
     let left: String?
+    let isLast: Bool
     let allowed: String
     let isPermitted: Bool
     let lines: [Line]
@@ -49,7 +50,8 @@ private func copiesPage(_ visit: Visit, _ agency: AgencySession, refusing proble
             refused: refused, fileName: "pack-\(terms.reference).zip" + (isSealed ? ".age" : ""), isSealed: isSealed,
             count: words.count(terms.exhibits.count, "document"),
             size: words.size(terms.exhibits.reduce(0) { $0 + $1.size }),
-            left: agency.copiesLeft == 0 ? nil : times(agency.copiesLeft), allowed: times(terms.copies),
+            left: agency.copiesLeft == 0 ? nil : times(agency.copiesLeft), isLast: agency.copiesLeft == 1,
+            allowed: times(terms.copies),
             isPermitted: terms.copies > 0,
             lines: terms.exhibits.map {
                 AgencyCopiesPage.Line(
@@ -74,14 +76,26 @@ func takeCopies(_ visit: Visit, _ agency: AgencySession) async throws -> Reply {
     } catch VaultError.refused(let refusal) {
         return copiesPage(visit, agency, refusing: Problem(.vault(.refused(refusal))))
     }
-    let token = visit.request.cookie(.agency) ?? ""
-    let download = PackDownload(pack, at: place) {
-        do { return try visit.vault.agencySession(token) != nil } catch { return false }
-    }
+    let download = PackDownload(pack, at: place, isOpen: goesOn(visit, agency))
     var reply = Reply(contentType: "application/octet-stream")
     reply.body = ResponseBody(contentLength: pack.byteCount.map { Int($0) }) { try await download.send(to: &$0) }
     reply.headers[.contentDisposition] = "attachment; filename=\"\(pack.fileName)\""
     return reply
+}
+
+/// Whether an officer may still have what is on its way to them. To take it is no idleness: the session goes on meanwhile.
+private func goesOn(_ visit: Visit, _ agency: AgencySession) -> @Sendable () -> Bool {
+    let (vault, clock, token) = (visit.vault, visit.site.clock, visit.request.cookie(.agency) ?? "")
+    let noted = Mutex(clock.monotonic())
+    return {
+        let now = clock.monotonic()
+        let isDue = noted.withLock { noted in
+            guard now.nanoseconds(since: noted) > 60_000_000_000 else { return false }
+            noted = now
+            return true
+        }
+        do { return try agency.isActive && (!isDue || vault.agencySession(token) != nil) } catch { return false }
+    }
 }
 
 extension Problem {

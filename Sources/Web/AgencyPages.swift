@@ -20,18 +20,19 @@ let agencyRoutes: [Route] = [
         handle: underTerms(showExhibitPicture)),
     Route(.get, "/agency/copies", .agency, handle: underTerms(showCopies)),
     Route(.post, "/agency/copies", .agency, body: .form([]), handle: underTerms(takeCopies)),
-    Route(.get, "/agency/received", .agency, handle: underTerms(showReceived)),
-    Route(.post, "/agency/received", .agency, body: .form([]), handle: underTerms(acknowledge)),
+    Route(.get, "/agency/received", .agency, handle: underTerms(evenWhenOver: true, showReceived)),
+    Route(.post, "/agency/received", .agency, body: .form([]), handle: underTerms(evenWhenOver: true, acknowledge)),
     Route(.post, "/agency/leave", .agency, body: .form([]), handle: leave),
 ]
 
-/// Answers who has accepted the terms; anybody else is led to them.
+/// Answers who has accepted the terms, while the permission counts; anybody else is led to what there is instead.
 private func underTerms(
+    evenWhenOver: Bool = false,
     _ handle: @escaping @Sendable (Visit, AgencySession) async throws -> Reply
 ) -> @Sendable (Visit) async throws -> Reply {
     { visit in
         let agency = try visit.agencySession
-        guard visit.hasAcceptedTerms else { return .redirect("/agency") }
+        guard visit.hasAcceptedTerms, agency.isActive || evenWhenOver else { return .redirect("/agency") }
         return try await handle(visit, agency)
     }
 }
@@ -155,7 +156,7 @@ private func enterPermission(_ visit: Visit) throws -> Reply {
 private func showEnded(_ visit: Visit) -> Reply {
     visit.page(
         .agencyEnded,
-        AgencyEndedPage(chrome: visit.chrome("You have left"), contact: visit.vault.policies.school.contact))
+        AgencyEndedPage(chrome: visit.chrome("Open the link again"), contact: visit.vault.policies.school.contact))
 }
 
 private func leave(_ visit: Visit) throws -> Reply {
@@ -197,11 +198,29 @@ struct AgencyDocumentsPage {
     let csrf: String
 }
 
-/// The terms, and once they are accepted the list.
+struct AgencyOverPage {
+    let chrome: Chrome
+    let reference: String
+    let contact: String
+    /// Whether the officer may still say what they received.
+    let canReceive: Bool
+    let received: String?
+    let csrf: String
+}
+
+/// The terms, and once they are accepted the list; that it is over, where it is.
 private func showPermitted(_ visit: Visit) throws -> Reply {
     let (agency, words) = (try visit.agencySession, visit.words)
     let terms = agency.terms
     let until = words.moment(Timestamp(milliseconds: terms.until))
+    guard agency.isActive else {
+        return visit.page(
+            .agencyOver,
+            AgencyOverPage(
+                chrome: visit.chrome("This permission is over"), reference: terms.reference, contact: terms.contact,
+                canReceive: visit.hasAcceptedTerms && agency.acknowledged == nil,
+                received: agency.acknowledged.map(words.moment), csrf: agency.csrf))
+    }
     guard visit.hasAcceptedTerms else {
         return visit.page(
             .agencyTerms,

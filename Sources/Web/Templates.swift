@@ -50,6 +50,7 @@ enum Template: String, CaseIterable {
     case agencyDoor = "agency-door"
     case agencyEnded = "agency-ended"
     case agencyTerms = "agency-terms"
+    case agencyOver = "agency-over"
     case agencyDocuments = "agency-documents"
     case agencyExhibit = "agency-exhibit"
     case agencyCopies = "agency-copies"
@@ -78,6 +79,7 @@ enum Template: String, CaseIterable {
         case .agencyDoor: PackageResources.agency_door_mustache
         case .agencyEnded: PackageResources.agency_ended_mustache
         case .agencyTerms: PackageResources.agency_terms_mustache
+        case .agencyOver: PackageResources.agency_over_mustache
         case .agencyDocuments: PackageResources.agency_documents_mustache
         case .agencyExhibit: PackageResources.agency_exhibit_mustache
         case .agencyCopies: PackageResources.agency_copies_mustache
