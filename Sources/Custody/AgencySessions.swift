@@ -1,5 +1,4 @@
 public import Records
-public import Sealing
 
 /// What somebody with a link is told before they enter.
 public enum PermissionDoor: Hashable, Sendable {

@@ -1,5 +1,4 @@
 public import Records
-public import Sealing
 
 /// A request as a list shows it, with what became of it.
 public struct RequestListing: Hashable, Sendable {

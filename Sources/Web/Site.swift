@@ -42,6 +42,7 @@ package struct Site: HTTPResponder {
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + ledgerRoutes + policyRegisterRoutes
+        + disclosureRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
