@@ -59,6 +59,10 @@ let package = Package(
             name: "Records", dependencies: ["Sealing", "Ledger", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
+        .target(
+            name: "Packing", dependencies: ["CZlib", "Ledger", "Records", "Sealing"],
+            resources: [.embedInCode("check.py")], swiftSettings: swift),
+
         // Bytes to verdict; pure; runs inside strongroom-inspector.
         .target(name: "Inspection", dependencies: ["CMagic", "CQPDF", "CZlib"], swiftSettings: swift),
         .target(
@@ -74,7 +78,7 @@ let package = Package(
         .target(
             name: "Custody",
             dependencies: [
-                "CLinux", "Sealing", "Ledger", "WebAuthn", "Records", "Inspection", "Sandbox",
+                "CLinux", "Sealing", "Ledger", "WebAuthn", "Records", "Packing", "Inspection", "Sandbox",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swift),

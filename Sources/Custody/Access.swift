@@ -171,7 +171,7 @@ extension Vault {
     }
 
     /// The end of a day, in the school's time zone.
-    private func accessEnd(_ until: String) throws -> (Timestamp, day: String) {
+    func accessEnd(_ until: String) throws -> (Timestamp, day: String) {
         let zone = policies.school.timezone
         let (day, start) = try Self.day(until, in: zone)
         let end = Timestamp(milliseconds: start.milliseconds + 86_400_000)
@@ -216,7 +216,7 @@ extension Vault {
     }
 
     /// The filings of the chosen documents, or of all that are not quarantined, oldest first.
-    private func indices(of documents: [DocumentID]?, in pupilFile: PupilFileID, _ db: Database) throws -> [UInt64] {
+    func indices(of documents: [DocumentID]?, in pupilFile: PupilFileID, _ db: Database) throws -> [UInt64] {
         let all = try Row.fetchAll(
             db,
             sql: """

@@ -474,7 +474,9 @@ extension Vault {
                 recorded: statement.time, author: try author(of: statement, db),
                 summary: try printWords(act, statement, acting, file, db), document: nil)
         }
-        let (title, summary) = try accessWords(for: statement.act, acting, db) ?? Self.words(for: statement.act)
+        let (title, summary) =
+            try disclosureWords(statement, acting, file, db) ?? accessWords(for: statement.act, acting, db)
+            ?? Self.words(for: statement.act)
         return ChronologyEntry(
             index: index, kind: statement.act.kind.rawValue, title: title,
             occurred: SchoolTime(policies.school.timezone).day(of: statement.time), received: nil,

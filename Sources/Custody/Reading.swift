@@ -141,17 +141,8 @@ public final class DocumentReading: Sendable {
     /// A page as a picture, made in the sandbox; pages count from 1.
     public func picture(page: Int, width: Int) throws(VaultError) -> [UInt8] {
         try rethrowing("picture") {
-            guard facts.quarantine == nil else {
-                throw Refusal(
-                    code: "document.quarantined", message: "This file is kept as evidence and is not shown.",
-                    hint: "It can be released only by the safeguarding lead.")
-            }
-            guard page >= 1, page <= facts.pages ?? 1 else { throw VaultError.notFound }
-            let picture = try looking {
-                try inMemory { memory in
-                    try vault.sandbox().picture(of: memory, mediaType: facts.mediaType, page: page, width: width)
-                }
-            }
+            try requireViewable()
+            let picture = try vault.picture(of: content, page: page, width: width, goOn)
             noteShown(page: page, bytes: picture.count)
             return picture
         }
@@ -160,33 +151,22 @@ public final class DocumentReading: Sendable {
     /// The whole text of a document that is looked at as text.
     public func text() throws(VaultError) -> String {
         try rethrowing("text") {
-            guard facts.quarantine == nil else {
-                throw Refusal(
-                    code: "document.quarantined", message: "This file is kept as evidence and is not shown.",
-                    hint: "It can be released only by the safeguarding lead.")
-            }
-            let text = try looking {
-                try inMemory { memory in
-                    try vault.sandbox().text(
-                        of: memory, mediaType: facts.mediaType, pages: 1...max(1, facts.pages ?? 1))
-                }
-            }
+            try requireViewable()
+            let text = try vault.text(of: content, goOn)
             noteShown(page: 1, bytes: text.utf8.count)
             return text
         }
     }
 
-    /// Tells a page that cannot be drawn from a sandbox that is not there.
-    private func looking<Result>(_ body: () throws -> Result) throws -> Result {
-        do { return try body() } catch let error as SandboxError {
-            switch error {
-            case .timedOut, .crashed, .tooLarge, .noPictures, .unsealed:
-                throw Refusal(
-                    code: "page.not-shown", message: "This page cannot be made into a picture.",
-                    hint: "The document itself is safe. Download the original to look at it.")
-            case .outOfRange: throw VaultError.notFound
-            case .memory, .unavailable: throw error
-            }
+    private var content: ViewedContent {
+        ViewedContent(payload: payload, mediaType: facts.mediaType, pages: facts.pages)
+    }
+
+    private func requireViewable() throws {
+        guard facts.quarantine == nil else {
+            throw Refusal(
+                code: "document.quarantined", message: "This file is kept as evidence and is not shown.",
+                hint: "It can be released only by the safeguarding lead.")
         }
     }
 
@@ -245,16 +225,54 @@ public final class DocumentReading: Sendable {
             .documentClosed(facts.id, id, bytes: bytes, pages: 0, complete: complete), vault.signer(for: acting),
             about: facts.pupilFile)
     }
+}
 
-    private func inMemory<Result>(_ body: (borrowing MemoryFile) throws -> Result) throws -> Result {
-        var copy = try InspectionCopy.whole(payload.plaintextLength, in: vault.budget)
-        try payload.read(0..<payload.plaintextLength) { plaintext in
-            progress.withLock { $0.bytes += UInt64(plaintext.count) }
-            try copy.append(plaintext)
+/// A payload that is looked at, by whoever may.
+struct ViewedContent: Sendable {
+    let payload: PayloadReader
+    let mediaType: String
+    let pages: Int?
+}
+
+extension Vault {
+    /// A page as a picture, made in the sandbox over a memory file; pages count from 1.
+    ///
+    /// - Parameter goOn: asked when the whole is in memory: it throws where nothing may be shown any more.
+    func picture(of content: ViewedContent, page: Int, width: Int, _ goOn: () throws -> Void) throws -> [UInt8] {
+        guard page >= 1, page <= content.pages ?? 1 else { throw VaultError.notFound }
+        return try looking(at: content, goOn) { memory in
+            try sandbox().picture(of: memory, mediaType: content.mediaType, page: page, width: width)
         }
-        try copy.seal()
-        try goOn()
-        return try body(copy.memory)
+    }
+
+    /// The whole text of what is looked at as text.
+    func text(of content: ViewedContent, _ goOn: () throws -> Void) throws -> String {
+        try looking(at: content, goOn) { memory in
+            try sandbox().text(of: memory, mediaType: content.mediaType, pages: 1...max(1, content.pages ?? 1))
+        }
+    }
+
+    /// Tells a page that cannot be drawn from a sandbox that is not there.
+    private func looking<Result>(
+        at content: ViewedContent, _ goOn: () throws -> Void, _ body: (borrowing MemoryFile) throws -> Result
+    ) throws -> Result {
+        do {
+            let length = content.payload.plaintextLength
+            var copy = try InspectionCopy.whole(length, in: budget)
+            try content.payload.read(0..<length) { try copy.append($0) }
+            try copy.seal()
+            try goOn()
+            return try body(copy.memory)
+        } catch let error as SandboxError {
+            switch error {
+            case .timedOut, .crashed, .tooLarge, .noPictures, .unsealed:
+                throw Refusal(
+                    code: "page.not-shown", message: "This page cannot be made into a picture.",
+                    hint: "The document itself is safe. Download the original to look at it.")
+            case .outOfRange: throw VaultError.notFound
+            case .memory, .unavailable: throw error
+            }
+        }
     }
 }
 
@@ -404,7 +422,7 @@ extension Vault {
         return try open(pupil.identity, as: acting, db)
     }
 
-    private func check(
+    func check(
         _ statement: Statement, _ act: FilingAct, _ acting: Acting, _ db: Database
     ) throws -> CheckedDocument {
         guard let pupilFile = statement.pupilFile, let nonce = PayloadNonce(act.payload.nonce) else {
@@ -438,7 +456,7 @@ extension Vault {
         return key
     }
 
-    private func checkCommitment(_ key: borrowing FileKey, _ act: FilingAct) throws {
+    func checkCommitment(_ key: borrowing FileKey, _ act: FilingAct) throws {
         guard let nonce = PayloadNonce(act.payload.nonce),
             keyCommitment(key, nonce: nonce, document: act.document.bytes) == act.payload.commitment
         else { throw VaultError.tampered(code: "document.key-commitment") }

@@ -56,13 +56,14 @@ extension SecurityReview.Series {
         switch kind {
         case .signedIn: self = .signIns
         case .signInFailed: self = .failures
-        case .accessRefused, .uploadRefused: self = .refusals
-        case .documentOpened, .chronologySearched, .chronologyPrinted: self = .reads
+        case .accessRefused, .uploadRefused, .permissionRefused: self = .refusals
+        case .documentOpened, .chronologySearched, .chronologyPrinted, .issueOpened: self = .reads
         case .personInvited, .personReset, .personJoined, .personConfirmed, .personSuspended, .personRestored,
             .proposalMade, .proposalAgreed, .proposalWithdrawn,
             .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded,
             .stationAdded,
-            .stationWithdrawn, .policyAdopted, .policyReviewed:
+            .stationWithdrawn, .policyAdopted, .policyReviewed, .disclosureRequested, .disclosureRefused,
+            .disclosureDelegated, .delegationEnded, .permissionGiven, .permissionWithdrawn, .permissionEnded:
             self = .changes
         default: return nil
         }
@@ -199,8 +200,11 @@ extension Vault {
             case .stationAdded(let act): "Made the scan station \(try name(act.party.person))"
             case .stationWithdrawn(let station): "Withdrew the scan station \(try name(station))"
             case .policyAdopted: "Put changed policies into force"
+            case .disclosureDelegated(let person, _): "Let \(try name(person)) give permissions to agencies"
+            case .delegationEnded(let person): "Let \(try name(person)) give no more permissions to agencies"
             case .policyReviewed: "Recorded that the policy was reviewed together with the panel"
-            default: statement.act.kind.rawValue
+            default:
+                Self.disclosureLine(statement.act, reference(statement.pupilFile)) ?? statement.act.kind.rawValue
             }
         return SecurityReview.Line(
             index: statement.index, recorded: statement.time, series: series, author: try author(of: statement, db),

@@ -215,12 +215,12 @@ public final class Sessions: Sendable {
             sessionKey: try SessionKey(PersonKeys.part(secret, PersonKeys.byteCount..<secret.count)))
     }
 
-    private static func find(_ token: [UInt8]) throws -> [UInt8] {
+    static func find(_ token: [UInt8]) throws -> [UInt8] {
         let key: TagKey = try derive(token, "find")
         return key.withBytes { Array($0) }
     }
 
-    private static func derive<P: KeyPurpose>(_ token: [UInt8], _ label: String) throws -> Key<P> {
+    static func derive<P: KeyPurpose>(_ token: [UInt8], _ label: String) throws -> Key<P> {
         try KeyedHash.derive(
             SessionKey(SecretBytes(copying: token + [UInt8](repeating: 0, count: 16))),
             label: "strongroom/v1/session/\(label)")
@@ -254,6 +254,8 @@ extension Vault {
             try workspace.removeEndedDrafts(before: limit)
             arrivals.dropIdle(clock.monotonic())
             flushFailures(force: false)
+            try endAgencySessions(.over)
+            try sweepPermissions()
             try sweepStaging()
             try sweepOrphans()
         }

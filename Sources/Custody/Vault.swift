@@ -37,6 +37,9 @@ public final class Vault: Sendable {
     let stationMemories = StationMemories()
     /// The sessions of people who are signed in on pages.
     public let sessions: Sessions
+    let agencySessions: AgencySessions
+    /// When a refusal of somebody with a link was last said.
+    let agencyRefusals = Mutex<[PermissionID: MonotonicTime]>([:])
 
     /// Where a vault's parts are.
     public struct Location: Hashable, Sendable {
@@ -88,6 +91,7 @@ public final class Vault: Sendable {
         challenges = try rethrowing("vault.open") { try Challenges(clock: clock) }
         failures = SignInFailures(allowed: policies.sessions.failuresBeforeSlowing)
         sessions = Sessions(policy: policies.sessions, clock: clock)
+        agencySessions = AgencySessions(policy: policies.sessions, clock: clock)
         try rethrowing("vault.open") {
             try recorder.checkWitness(pool)
         }
@@ -161,6 +165,7 @@ public final class Vault: Sendable {
     /// Ends sessions and the sandbox, and writes the journal into the catalogue.
     public func shutdown() {
         try? endSessions(.all)
+        try? endAgencySessions(.all)
         inspector.withLock { inspector in
             inspector?.shutdown()
             inspector = nil

@@ -177,6 +177,9 @@ private struct Verifier {
         if let item = statement.act.markedItem, filed[item] != statement.pupilFile {
             found("statement.unlawful", "\(place): a significant event that is no item of this pupil file")
         }
+        if statement.act.namedDocuments.contains(where: { documents[$0]?.pupilFile != statement.pupilFile }) {
+            found("statement.unlawful", "\(place): a document that is not of this pupil file")
+        }
         for row in Projection.rows(of: statement) { rows[row.table, default: []].insert(row.cells) }
         for item in statement.items where items.updateValue((item, index), forKey: item.id) != nil {
             found("item.named-twice", item.id.text)

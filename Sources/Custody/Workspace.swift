@@ -41,6 +41,9 @@ struct Workspace: Sendable {
                         owner BLOB NOT NULL CHECK (length(owner) = 16), touched INTEGER NOT NULL,
                         facts BLOB NOT NULL, filed BLOB CHECK (length(filed) = 16)) STRICT;
                     CREATE INDEX IF NOT EXISTS draft_owner ON draft (owner);
+                    CREATE TABLE IF NOT EXISTS permission_key (
+                        permission BLOB PRIMARY KEY NOT NULL CHECK (length(permission) = 16), keybox BLOB NOT NULL,
+                        made INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0) STRICT;
                     """)
         }
     }
@@ -76,6 +79,59 @@ struct Workspace: Sendable {
                     WHERE excluded.count > passkey_count.count OR (excluded.count = 0 AND passkey_count.count = 0)
                     """, arguments: [Data(passkey.bytes), Int64(count)])
             return db.changesCount == 1
+        }
+    }
+
+    // MARK: - What opens permissions
+
+    /// Keeps what link and access code open a permission's identity with: here alone, so that it can be deleted. Durable on return.
+    func put(permissionKey keybox: [UInt8], of permission: PermissionID, at now: Timestamp) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "INSERT INTO permission_key (permission, keybox, made) VALUES (?, ?, ?)",
+                arguments: [Data(permission.bytes), Data(keybox), now.milliseconds])
+        }
+    }
+
+    /// Takes one of the tries that are left, and gives the keybox; nil where none is left, or the key is gone. Durable on return.
+    func tryPermissionKey(of permission: PermissionID, most: Int) throws -> (keybox: [UInt8], tries: Int)? {
+        try queue.write { db in
+            try db.execute(
+                sql: "UPDATE permission_key SET tries = tries + 1 WHERE permission = ? AND tries < ?",
+                arguments: [Data(permission.bytes), most])
+            guard db.changesCount == 1 else { return nil }
+            return try Row.fetchOne(
+                db, sql: "SELECT keybox, tries FROM permission_key WHERE permission = ?",
+                arguments: [Data(permission.bytes)]
+            ).map { (keybox: [UInt8](try $0.value("keybox") as Data), tries: try $0.value("tries")) }
+        }
+    }
+
+    /// Gives a try back that was right. Durable on return.
+    func giveBackTry(of permission: PermissionID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "UPDATE permission_key SET tries = tries - 1 WHERE permission = ? AND tries > 0",
+                arguments: [Data(permission.bytes)])
+        }
+    }
+
+    /// The permissions whose keys are here, with when they were kept.
+    func permissionKeys() throws -> [(permission: PermissionID, made: Timestamp)] {
+        try queue.read { db in
+            try Row.fetchAll(db, sql: "SELECT permission, made FROM permission_key").compactMap { row in
+                PermissionID(try row.value("permission") as Data).map {
+                    ($0, Timestamp(milliseconds: row["made"]))
+                }
+            }
+        }
+    }
+
+    /// Deletes what opens a permission: overwritten, and nowhere else. Durable on return.
+    func removePermissionKey(of permission: PermissionID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "DELETE FROM permission_key WHERE permission = ?", arguments: [Data(permission.bytes)])
         }
     }
 

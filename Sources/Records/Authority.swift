@@ -80,6 +80,11 @@ public struct PersonState: Sendable {
         keyCounts = from
     }
 
+    /// The statement that brought the signing key that counted at a statement.
+    func keyBringer(at index: UInt64) -> UInt64? {
+        index >= keyCounts ? keyCounts : earlierKeys.last { $0.from <= index }?.from
+    }
+
     /// The signing key that counted at a statement.
     func verifyingKey(at index: UInt64) -> VerifyingKey? {
         index >= keyCounts ? verifyingKey : earlierKeys.last { $0.from <= index }?.key
@@ -285,6 +290,9 @@ public struct Authority: Sendable {
         let bare = reference.uppercased().filter { !$0.isWhitespace }
         return pupilFilesByReference[bare] ?? pupilFilesByReference["P-" + bare]
     }
+
+    /// The place of the statement that brought the key with which somebody signed at a place; nil for who had none there.
+    public func keyBringer(of person: PersonID, at index: UInt64) -> UInt64? { people[person]?.keyBringer(at: index) }
 
     /// The key that must have signed a statement; nil where its author is unknown at this point.
     public func verifyingKey(for statement: Statement) -> VerifyingKey? {

@@ -13,6 +13,12 @@ public struct Detail: Hashable, Sendable {
         public let value: [UInt8]
         /// 32 random bytes.
         public let salt: [UInt8]
+
+        /// A value with its salt.
+        public init(value: [UInt8], salt: [UInt8]) {
+            self.value = value
+            self.salt = salt
+        }
     }
 
     /// The fields by name.

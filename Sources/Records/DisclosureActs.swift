@@ -354,6 +354,28 @@ public struct SiteVisitState: Hashable, Sendable {
     public internal(set) var closed: UInt64?
 }
 
+/// Something that was let out, as the ledger has it now.
+public struct IssueState: Hashable, Sendable {
+    /// What was said before its first byte.
+    public let act: IssueAct
+    /// When.
+    public let opened: Timestamp
+    /// The place of that statement in the ledger.
+    public let index: UInt64
+    /// How it ended, and when; nil while it is open.
+    public internal(set) var closed: End?
+
+    /// How an issue ended.
+    public struct End: Hashable, Sendable {
+        /// What was said.
+        public let act: IssueEndAct
+        /// When.
+        public let time: Timestamp
+        /// The place of that statement in the ledger.
+        public let index: UInt64
+    }
+}
+
 /// What the ledger says of disclosure to agencies.
 public struct DisclosureState: Sendable {
     /// Every request.
@@ -368,8 +390,8 @@ public struct DisclosureState: Sendable {
     public internal(set) var delegations: [PersonID: Timestamp] = [:]
     /// Those who have produced exhibits, in the order in which they began, and how many.
     public internal(set) var producers: [(person: PersonID, exhibits: UInt64)] = []
-    /// What is being let out.
-    public internal(set) var openIssues: [IssueID: PermissionID] = [:]
+    /// What was let out, and is being.
+    public internal(set) var issues: [IssueID: IssueState] = [:]
 
     /// How many exhibits somebody has produced.
     public func exhibits(of person: PersonID) -> UInt64 {
@@ -446,10 +468,11 @@ extension Authority {
             disclosure.permissions[id]?.acknowledged = statement.time
         case .issueOpened(let act): try issue(act, pupilFile, statement)
         case .issueClosed(let act):
-            guard let id = disclosure.openIssues.removeValue(forKey: act.issue) else {
+            guard let issue = disclosure.issues[act.issue], issue.closed == nil else {
                 throw .unlawful("an issue closed that was not open")
             }
-            _ = try permission(id, of: pupilFile)
+            _ = try permission(issue.act.permission, of: pupilFile)
+            disclosure.issues[act.issue]?.closed = .init(act: act, time: statement.time, index: statement.index)
             if let sealed = act.sealed { try expect(sealed, of: pupilFile, statement) }
         case .visitRecorded(let act):
             try expect(act.sealed, of: pupilFile, statement)
@@ -539,9 +562,8 @@ extension Authority {
             disclosure.permissions[act.permission]?.taken += 1
         default: throw .unlawful("a view of everything, or a pack of one")
         }
-        guard disclosure.openIssues.updateValue(act.permission, forKey: act.issue) == nil else {
-            throw .unlawful("issued twice")
-        }
+        let state = IssueState(act: act, opened: statement.time, index: statement.index)
+        guard disclosure.issues.updateValue(state, forKey: act.issue) == nil else { throw .unlawful("issued twice") }
     }
 
     private func permission(

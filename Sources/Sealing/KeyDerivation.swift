@@ -53,3 +53,18 @@ extension Key where Purpose == FilePurpose {
         return try DetailKey(secret)
     }
 }
+
+extension Key where Purpose == ServerSecretPurpose {
+    /// The server's half of a keybox that a link guards, too: HKDF-SHA-256(server secret, salt = the link's secret, info =
+    /// `strongroom/v1/permission-link`). Without the link it cannot be made.
+    public borrowing func bound(toLink link: [UInt8]) throws(SealingError) -> ServerSecret {
+        try Sodium.start()
+        var secret = try SecretBytes(zeroed: ServerSecretPurpose.byteCount)
+        withBytes { key in
+            secret.withMutableBytes { out in
+                HKDFSHA256.derive(from: key, salt: link, info: Array("strongroom/v1/permission-link".utf8), into: out)
+            }
+        }
+        return try ServerSecret(secret)
+    }
+}

@@ -827,4 +827,103 @@ import Testing
         #expect(register.reviews.map(\.panel) == [[panel.name]] && register.reviewed == given.day())
         #expect(!register.isOverdue && register.due > given.now)
     }
+
+    // MARK: - Agencies
+
+    /// A request of the police, with its letter filed, and the terms of a permission for one document.
+    private func asked(_ given: Given) throws -> (request: RequestID, terms: PermissionTerms, document: DocumentID) {
+        let letter = try given.school.file(
+            Array("The police ask.\n".utf8), named: "letter.txt", for: given.pupil, by: given.lead
+        ).document
+        let document = try given.school.file(
+            Array("What happened at the gate.\n".utf8), named: "note.txt", for: given.pupil, by: given.lead
+        ).document
+        let request = try given.vault.recordRequest(
+            [
+                .agency: "police", .organisation: "Harrowdale Police", .officer: "Tamsin Orde", .rank: "DC",
+                .number: "4471", .identityChecked: "Called back", .received: given.day(), .purpose: "An assault",
+                .basis: "DPA 2018", .sought: "What is known", .victim: "no",
+            ], letter: letter, confirmed: false, of: given.pupil.pupilFile, as: given.lead)
+        return (request, PermissionTerms(documents: [document], until: given.day(10), copies: 1), document)
+    }
+
+    @Test(
+        "Agencies such as the Police/ Children's Social Care may only do so with the permission of the Head of Centre/DSL"
+    )
+    func agenciesByPermission() throws {
+        let given = try Given(.deputy)
+        let (request, terms, _) = try asked(given)
+        let deputy = try given[.deputy]
+        try given.school.giveCode(as: deputy)
+        #expect(
+            code { _ = try given.vault.givePermission(terms, for: request, as: deputy) } == "permission.leads")
+        try given.school.giveCode(as: given.lead)
+        let permission = try given.vault.givePermission(terms, for: request, as: given.lead)
+        #expect(
+            code {
+                _ = try given.vault.enterPermission(
+                    link: permission.link, code: AccessCode.random().grouped, officer: "Tamsin Orde", number: "4471")
+            } == "permission.wrong")
+        let token = try given.vault.enterPermission(
+            link: permission.link, code: permission.code, officer: "Tamsin Orde", number: "4471")
+        #expect(try given.vault.agencySession(token)?.view(0).text() == "What happened at the gate.\n")
+    }
+
+    @Test("Information may only be taken with the permission of the Head of Centre/DSL and documents issued recorded")
+    func takenByPermission() throws {
+        let given = try Given()
+        var (request, terms, document) = try asked(given)
+        try given.school.giveCode(as: given.lead)
+        func session(_ permission: GivenPermission) throws -> AgencySession {
+            let token = try given.vault.enterPermission(
+                link: permission.link, code: permission.code, officer: "Tamsin Orde", number: "4471")
+            return try #require(try given.vault.agencySession(token))
+        }
+        terms.copies = 0
+        let toLook = try given.vault.givePermission(terms, for: request, as: given.lead)
+        #expect(code { _ = try session(toLook).pack(section9: nil) } == "permission.view-only")
+        terms.copies = 1
+        let toTake = try given.vault.givePermission(terms, for: request, as: given.lead)
+        var bytes = 0
+        try session(toTake).pack(section9: nil).write { bytes += $0.count }
+        let issued = try given.vault.request(request, as: given.lead).permissions.last?.issues.first
+        #expect(issued?.complete == true && issued?.bytes == UInt64(bytes) && issued?.sha256.count == 64)
+        let exhibits = try given.vault.request(request, as: given.lead).permissions.last?.exhibits
+        #expect(exhibits?.map(\.document.id) == [document])
+    }
+
+    @Test("Written notes taken must be photocopied and a copy retained by the school")
+    func notesRetained() throws {
+        let given = try Given()
+        let (request, terms, document) = try asked(given)
+        try given.school.giveCode(as: given.lead)
+        let permission = try given.vault.givePermission(terms, for: request, as: given.lead)
+        let visit = try given.vault.recordVisit(
+            [.officer: "DC Orde", .day: given.day(), .time: "10:15 to 11:00", .present: "The lead", .read: "The note"],
+            under: permission.id, as: given.lead)
+        #expect(code { try given.vault.closeVisit(visit, notes: nil, words: " ", as: given.lead) } == "visit.notes")
+        try given.vault.closeVisit(visit, notes: document, words: "", as: given.lead)
+        let closed = try given.vault.request(request, as: given.lead).permissions.first?.visits.first?.closed
+        #expect(closed?.notes == document)
+    }
+
+    @Test("We inform the child at all stages of who is involved, and what information we have given them")
+    func childInformed() throws {
+        let given = try Given()
+        let (request, terms, _) = try asked(given)
+        try given.school.giveCode(as: given.lead)
+        let permission = try given.vault.givePermission(terms, for: request, as: given.lead)
+        #expect(try given.vault.request(request, as: given.lead).permissions.first?.isChildOpen == true)
+        try given.vault.recordInformed(
+            ChildInformed(told: false, words: "It would put her at risk.", review: given.day(7)), of: permission.id,
+            as: given.lead)
+        given.school.clock.advance(seconds: 9 * 86_400)
+        let lead = try given.school.signIn(given.school.lead)
+        let informed = try given.vault.request(request, as: lead).permissions.first?.informed
+        #expect(informed?.first?.isOverdue == true)
+        try given.vault.recordInformed(
+            ChildInformed(told: true, words: "That the police have one paper.", day: given.day(), by: "The lead"),
+            of: permission.id, as: lead)
+        #expect(try given.vault.request(request, as: lead).permissions.first?.informed.last?.told == true)
+    }
 }

@@ -3,6 +3,36 @@ import Records
 import Sealing
 import Testing
 
+/// One act of disclosure of every kind, and a second one where a part can be left out.
+private func everyDisclosure() -> [Act] {
+    let sealed = SealedDetail(detail: .random(), key: .random())
+    func permitted() -> PermittedDocument { PermittedDocument(document: .random(), header: .random()) }
+    let (first, last) = (Timestamp(milliseconds: 1_795_426_200_042), Timestamp(milliseconds: 1_795_926_200_042))
+    return [
+        .disclosureRequested(RequestAct(request: .random(), letter: .random(), sealed: sealed)),
+        .disclosureRefused(.random(), sealed), .disclosureDelegated(.random(), until: last),
+        .delegationEnded(.random()),
+        .permissionGiven(
+            PermissionAct(
+                permission: .random(), request: .random(), identity: .random(), keybox: digest("1"), tag: digest("2"),
+                documents: [permitted(), permitted()], letter: permitted(), exhibit: 17, from: first, until: last,
+                copies: 2, terms: .random(), sealed: sealed)),
+        .permissionWithdrawn(.random(), sealed), .permissionEnded(.random(), .used),
+        .permissionEntered(.random(), .random()), .permissionRefused(.random(), code: "wrong"),
+        .permissionAcknowledged(.random(), .random()),
+        .issueOpened(
+            IssueAct(
+                issue: .random(), permission: .random(), session: .random(), manner: .view, document: .random())),
+        .issueOpened(
+            IssueAct(issue: .random(), permission: .random(), session: .random(), manner: .pack, document: nil)),
+        .issueClosed(IssueEndAct(issue: .random(), bytes: 5, pages: 0, complete: true, sealed: sealed)),
+        .issueClosed(IssueEndAct(issue: .random(), bytes: 5, pages: 2, complete: false, sealed: nil)),
+        .visitRecorded(SiteVisitAct(visit: .random(), permission: .random(), sealed: sealed)),
+        .visitClosed(.random(), notes: .random(), sealed), .visitClosed(.random(), notes: nil, sealed),
+        .childInformed(.random(), told: false, sealed),
+    ]
+}
+
 /// One act of every kind, and a second one where a part can be left out.
 private func everyAct() throws -> [Act] {
     let abilities = Abilities(byRole: [.dsl: [.file, .read], .panel: [], .accountManager: [.managePeople]])
@@ -116,7 +146,7 @@ private func everyAct() throws -> [Act] {
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
         .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
         .accessRefused(code: "access.not-entitled"), .orphanFound(.random()),
-    ]
+    ] + everyDisclosure()
 }
 
 private func statement(_ act: Act, full: Bool = true) -> Records.Statement {
