@@ -44,7 +44,8 @@ package struct Site: HTTPResponder {
         + restrictedRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
-        + ledgerRoutes + policyRegisterRoutes + agencyRoutes
+        + ledgerRoutes + policyRegisterRoutes
+        + disclosureRoutes + agencyRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 

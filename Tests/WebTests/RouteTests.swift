@@ -144,6 +144,26 @@ private let table: [String: Access] = [
     "GET /agency/received": .agency,
     "POST /agency/received": .agency,
     "POST /agency/leave": .agency,
+    "GET /pupils/{pupil}/requests": .read,
+    "GET /pupils/{pupil}/requests/new": .read,
+    "POST /pupils/{pupil}/requests/new": .read,
+    "GET /requests/{request}": .read,
+    "GET /requests/{request}/refuse": .read,
+    "POST /requests/{request}/refuse": .read,
+    "GET /requests/{request}/permit": .read,
+    "POST /requests/{request}/permit": .read,
+    "GET /permissions/{permission}/withdraw": .read,
+    "POST /permissions/{permission}/withdraw": .read,
+    "GET /permissions/{permission}/child": .read,
+    "POST /permissions/{permission}/child": .read,
+    "GET /permissions/{permission}/visit": .read,
+    "POST /permissions/{permission}/visit": .read,
+    "GET /visits/{visit}/close": .read,
+    "POST /visits/{visit}/close": .read,
+    "GET /disclosures": .read,
+    "GET /disclosures/register.csv": .read,
+    "POST /disclosures/delegations": .giveAccess,
+    "POST /disclosures/delegations/{person}/end": .giveAccess,
     "GET /healthz": .anyone,
     "GET /api/v1/health": .anyone,
     "GET /static/{file}": .anyone,
@@ -158,6 +178,9 @@ private func filled(_ path: String, _ school: School) -> String {
         )
         .replacing("{passkey}", with: PasskeyID.random().text).replacing("{number}", with: "1")
         .replacing("{link}", with: DocumentID.random().text)
+        .replacing("{request}", with: RequestID.random().text)
+        .replacing("{permission}", with: PermissionID.random().text)
+        .replacing("{visit}", with: SiteVisitID.random().text)
         .replacing("{proposal}", with: ProposalID.random().text).replacing("{page}", with: "1").replacing(
             "{index}", with: "0"
         ).replacing("{entry}", with: EntryID.random().text).replacing("{file}", with: "none.css")

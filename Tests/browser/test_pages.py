@@ -7,6 +7,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from disclosing import asks, fill, permits
 from looks import Looks
 from person import HOSTILE, SCANS, assert_strict
 from school import PASSWORD, REGISTER, form_token
@@ -46,6 +47,7 @@ def looks(people, school) -> Looks:
     meeting_notes(looks, people["dsl"], school)
     recovery_key(looks, people["dsl"])
     sharing(looks, people["dsl"], people["staff"], school)
+    disclosing_documents(looks, people["dsl"], school)
     looking_after_people(looks, people["dsl"], school)
     for role in ("panel", "account-manager"):
         looks.walk(people[role], role, "/")
@@ -343,6 +345,20 @@ def sharing(looks, lead, member, school) -> None:
     lead.press("Give access")
     looks.walk(lead, "dsl", lead.path, "/security")
     looks.walk(member, "staff", "/", "/reading")
+
+
+def disclosing_documents(looks, lead, school) -> None:
+    """Each page once: test_disclosure_lead looks at what goes wrong on them."""
+    request = asks(lead, school.pupil(PUPIL), "Transfer record")
+    looks.walk(lead, "dsl", request)
+    permits(lead, request, "Transfer record")
+    looks.at(lead, "dsl", "a permission given")
+    looks.walk(lead, "dsl", request)
+    lead.go(request)
+    lead.page.get_by_role("link", name=re.compile("^Record a visit")).click()
+    fill(lead, {"From when to when": "10:15 to 11:40", "Who was with them": lead.name, "What they read": "All of it"})
+    lead.press("Record this visit")
+    looks.walk(lead, "dsl", request, "/disclosures", "/")
 
 
 def test_axe_finds_nothing(looks):
