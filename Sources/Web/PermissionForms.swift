@@ -70,7 +70,8 @@ struct PermitForm {
                         chosen: form["manner"] == "copies"),
                 ], error: error(.manner)),
             line(
-                .copies, "If copies: how many times they may be taken", hint: "1 to 10, each time all of the exhibits.",
+                .copies, "If copies: how many times they may be taken",
+                hint: "1 to 10, each time all of the exhibits. One that is interrupted counts.",
                 size: "w4 figures"),
             .text(
                 Part.conditions.rawValue, "Conditions (optional)",
