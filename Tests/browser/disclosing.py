@@ -14,6 +14,7 @@ ASKED = {
     "On what legal ground": "The order that is named in the letter",
     "What is sought": "Notes of telephone calls in 2016",
 }
+OFFICER, NUMBER = ASKED["Full name of who asks"], ASKED["Their number (optional)"]
 SUSPECT = "Rowan Thackeray"
 ABOUT_A_VICTIM = {
     "To which reasonable line of enquiry is it relevant?": "Whether he was seen before",
@@ -71,6 +72,15 @@ def shown(one) -> dict:
         "code": one.page.locator("#permission-code").inner_text(),
         "exhibits": one.page.locator(".references li").all_inner_texts(),
     }
+
+
+def enter(one, given: dict, code: str | None = None, name: str = OFFICER, number: str = NUMBER) -> None:
+    """An officer opens the link, and enters."""
+    one.go(given["link"])
+    one.page.get_by_label("Access code").fill(given["code"] if code is None else code)
+    one.page.get_by_label("Your full name").fill(name)
+    one.page.get_by_label("Your collar, warrant or staff number").fill(number)
+    one.press_alone("Enter")
 
 
 def problem(one) -> str:
