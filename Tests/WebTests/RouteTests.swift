@@ -235,7 +235,7 @@ struct RouteTests {
             let stranger = try await ask(school.visitor())
             if route.access == .agency {
                 // Whoever is signed in is nobody there.
-                for visitor in people.map(\.1) + [unfinished, school.visitor()] {
+                for visitor in try people.map(\.1) + [unfinished, school.visitor()] {
                     let answer = try await ask(visitor)
                     let leads = route.method == .get && !route.path.hasSuffix("{page}")
                     #expect(answer.status == (leads ? .seeOther : .forbidden), "\(path)")
