@@ -148,6 +148,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Ledger", "Sealing"], swiftSettings: swift),
+        .testTarget(
+            name: "PackingTests", dependencies: ["Ledger", "Packing", "Records", "Sealing"], swiftSettings: swift),
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
