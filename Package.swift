@@ -119,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "strongroom",
             dependencies: [
-                "CLinux", "Custody", "Papers", "Records", "Sealing", "Sending", "Web",
+                "CLinux", "Custody", "Packing", "Papers", "Records", "Sealing", "Sending", "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
