@@ -190,6 +190,9 @@ if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
             name: "bench-sealing", dependencies: ["CSodium", "Sealing"], path: "Benchmarks/Sealing",
             swiftSettings: swift),
         .executableTarget(
+            name: "bench-pack", dependencies: ["Ledger", "Packing", "Records", "Sealing"], path: "Benchmarks/Packing",
+            swiftSettings: swift),
+        .executableTarget(
             name: "bench-chronology",
             dependencies: [
                 "CSodium", "Custody", "LargeVault", "Records", "Web", .product(name: "GRDB", package: "GRDB.swift"),
