@@ -59,6 +59,7 @@ let package = Package(
             name: "Records", dependencies: ["Sealing", "Ledger", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
+        // What an agency takes away under a permission, and its check.
         .target(
             name: "Packing", dependencies: ["CZlib", "Ledger", "Records", "Sealing"],
             resources: [.embedInCode("check.py")], swiftSettings: swift),

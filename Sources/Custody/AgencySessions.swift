@@ -333,6 +333,7 @@ extension Vault {
             }
         }
         if !drafts.isEmpty { try recorder.record(drafts, in: pool) }
+        for entry in gone { for open in entry.open.values { issuing.end(open.issue) } }
     }
 }
 

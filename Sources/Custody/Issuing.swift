@@ -75,11 +75,10 @@ public final class AgencySession: Sendable {
             let payload = try vault.payload(of: permitted, state, identity)
             if !vault.agencySessions.hasOpen(place, find) {
                 let issue = IssueID.random()
-                try vault.say(
-                    .issueOpened(
-                        IssueAct(
-                            issue: issue, permission: permission, session: id, manner: .view,
-                            document: permitted.document)), .service, about: state.pupilFile)
+                try vault.openIssue(
+                    IssueAct(
+                        issue: issue, permission: permission, session: id, manner: .view,
+                        document: permitted.document), state)
                 vault.agencySessions.change(find) { entry in
                     if entry.open[place] == nil { entry.open[place] = .init(issue: issue) }
                 }
@@ -121,10 +120,8 @@ public final class AgencySession: Sendable {
             let made = try vault.packing(state, frozen, identity, section9: section9)
             let issue = IssueID.random()
             do {
-                try vault.say(
-                    .issueOpened(
-                        IssueAct(issue: issue, permission: permission, session: id, manner: .pack, document: nil)),
-                    .service, about: state.pupilFile)
+                try vault.openIssue(
+                    IssueAct(issue: issue, permission: permission, session: id, manner: .pack, document: nil), state)
             } catch let refusal as Refusal where refusal == .changedMeanwhile {
                 throw Refusal.noCopiesLeft
             }
@@ -298,6 +295,35 @@ extension Vault {
             try EnvelopeReader(fileKey: key, nonce: nonce, payloadLength: act.payload.length))
     }
 
+    /// Says that something is let out, and holds the lock that tells it.
+    fileprivate func openIssue(_ act: IssueAct, _ permission: PermissionState) throws {
+        try issuing.begin(act.issue)
+        do { try say(.issueOpened(act), .service, about: permission.pupilFile) } catch {
+            issuing.end(act.issue)
+            throw error
+        }
+    }
+
+    /// Says of what a process that was killed had on its way that it was interrupted.
+    func sweepIssues() throws {
+        func open() throws -> [IssueState] {
+            try recorder.read(pool) { _, head in head.authority }.disclosure.issues.values.filter { $0.closed == nil }
+        }
+        guard try !open().isEmpty else { return }
+        try issuing.whileAlone {
+            let authority = recorder.authority
+            let drafts = try open().sorted { $0.index < $1.index }.compactMap { issue in
+                authority.disclosure.permissions[issue.act.permission].map { permission in
+                    Draft(
+                        signer: .service, pupilFile: permission.pupilFile,
+                        act: .issueClosed(
+                            IssueEndAct(issue: issue.act.issue, bytes: 0, pages: 0, complete: false, sealed: nil)))
+                }
+            }
+            if !drafts.isEmpty { try recorder.record(drafts, in: pool) }
+        }
+    }
+
     /// Says how a pack ended, with its hash sealed to the pupil file; after the last copy the permission is over.
     fileprivate func closeIssue(
         _ issue: IssueID, _ permission: PermissionState, bytes: UInt64, digest: Digest?
@@ -323,6 +349,7 @@ extension Vault {
         try recorder.record(
             [Draft(signer: .service, pupilFile: pupilFile, items: items, fields: fields, act: .issueClosed(end))],
             in: pool)
+        issuing.end(issue)
         let authority = recorder.authority
         guard let now = authority.disclosure.permissions[permission.act.permission], now.ended == nil,
             !now.hasCopiesLeft

@@ -255,6 +255,7 @@ extension Vault {
             arrivals.dropIdle(clock.monotonic())
             flushFailures(force: false)
             try endAgencySessions(.over)
+            try sweepIssues()
             try sweepPermissions()
             try sweepStaging()
             try sweepOrphans()

@@ -38,6 +38,7 @@ public final class Vault: Sendable {
     /// The sessions of people who are signed in on pages.
     public let sessions: Sessions
     let agencySessions: AgencySessions
+    let issuing: IssuingLock
     /// When a refusal of somebody with a link was last said.
     let agencyRefusals = Mutex<[PermissionID: MonotonicTime]>([:])
 
@@ -92,6 +93,7 @@ public final class Vault: Sendable {
         failures = SignInFailures(allowed: policies.sessions.failuresBeforeSlowing)
         sessions = Sessions(policy: policies.sessions, clock: clock)
         agencySessions = AgencySessions(policy: policies.sessions, clock: clock)
+        issuing = IssuingLock(path: location.vault + "/issuing")
         try rethrowing("vault.open") {
             try recorder.checkWitness(pool)
         }

@@ -77,6 +77,7 @@ public struct Pack: Sendable {
             case .bytes(let bytes): try bytes.withUnsafeBytes(body)
             case .exhibit(let exhibit):
                 var gate = ExhibitGate(exhibit)
+                // Only so that the compiler lets one closure be called from within another.
                 try withoutActuallyEscaping(body) { body in
                     try give(exhibit) { piece in
                         try gate.admit(piece)

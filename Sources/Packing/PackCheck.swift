@@ -18,8 +18,8 @@ public struct PackCheck: Sendable {
             self.part = part
         }
 
-        /// One line for people.
-        public var line: String { "\(file): \(part.map { "\($0): " } ?? "")\(fault.sentence)" }
+        /// What is wrong, for people; it goes on from the file's name.
+        public var message: String { (part.map { "\($0): " } ?? "") + fault.sentence }
     }
 
     /// How the ZIP file itself is named in a finding.

@@ -1,4 +1,3 @@
-import Ledger
 public import Records
 public import Sealing
 

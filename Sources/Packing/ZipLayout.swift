@@ -82,8 +82,8 @@ extension UInt64 {
 
 /// A time as ZIP writes it: two seconds fine, from 1980 to 2107, here in UTC.
 package struct ZipDate: Hashable, Sendable {
-    let time: UInt16
-    let date: UInt16
+    package let time: UInt16
+    package let date: UInt16
 
     init(time: UInt16, date: UInt16) {
         self.time = time

@@ -103,7 +103,7 @@ struct ChronologyView {
         return "/pupils/\(reference)?" + parts.joined(separator: "&")
     }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         text.utf8.reduce(into: "") { out, byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -12,32 +12,12 @@ let documentRoutes: [Route] = [
     Route(.post, "/documents/{document}/download", .readDocument, body: .form([]), handle: download),
 ]
 
-private let widths = [600, 900, 1200, 1600, 2200]
-private let usualWidth = 900
-
 /// Types that are looked at as text.
 let textTypes: Set<String> = [
     "text/plain", "message/rfc822", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 ]
 
 struct DocumentPage {
-    struct Zoom {
-        let href: String
-        let text: String
-        let isCurrent: Bool
-    }
-    struct Sheet {
-        let picture: String
-        let alternative: String
-        let page: Int
-        let pages: Int
-        let width: Int
-        let widthClass: String
-        let previous: String?
-        let next: String?
-        let several: Bool
-        let zooms: [Zoom]
-    }
     let chrome: Chrome
     let pupil: PupilBanner
     let reference: String
@@ -76,24 +56,14 @@ private func showDocument(_ visit: Visit) throws -> Reply {
     let isText = textTypes.contains(facts.mediaType)
     let pages = max(facts.pages ?? 1, 1)
     let page = try visit.number("page", in: 1...pages, otherwise: 1)
-    let width = try visit.number("width", in: 300...3000, otherwise: usualWidth)
+    let width = try visit.sheetWidth
     let path = "/documents/\(id.text)"
-    func address(_ page: Int, _ width: Int) -> String {
-        "\(path)?page=\(page)" + (width == usualWidth ? "" : "&width=\(width)") + "#sheet"
-    }
     let text =
         facts.quarantine == nil && isText
         ? try visit.vault.openDocument(id, manner: .view, as: visit.acting).text() : nil
     let sheet =
         facts.quarantine == nil && !isText
-        ? DocumentPage.Sheet(
-            picture: "\(path)/pages/\(page)?width=\(width)", alternative: "Page \(page) of \(pages) of \(reference)",
-            page: page, pages: pages, width: width, widthClass: "w\(widths.last { $0 <= width } ?? 600)",
-            previous: page > 1 ? address(page - 1, width) : nil, next: page < pages ? address(page + 1, width) : nil,
-            several: pages > 1,
-            zooms: zip(widths, ["Smaller", "Fit", "Larger", "Very large", "Largest"]).map { each, name in
-                DocumentPage.Zoom(href: address(page, each), text: name, isCurrent: each == width)
-            }) : nil
+        ? Sheet(of: reference, at: path, page: page, pages: pages, width: width) : nil
     let acting = try visit.acting
     let readsFile = facts.restricted == nil && acting.may(.read, in: visit.vault)
     let others = readsFile ? try visit.otherFiles(of: id) : []
@@ -130,10 +100,9 @@ private func showDocument(_ visit: Visit) throws -> Reply {
 
 private func showPicture(_ visit: Visit) throws -> Reply {
     guard let page = Int(try visit.parameter("page")), page >= 1 else { throw Fault.noSuchPage }
-    let width = try visit.number("width", in: 300...3000, otherwise: usualWidth)
+    let width = try visit.sheetWidth
     let reading = try visit.vault.openDocument(try visit.id("document"), manner: .view, as: visit.acting)
-    let picture = try reading.picture(page: page, width: width)
-    return .bytes(picture, picture.starts(with: [0xFF, 0xD8]) ? "image/jpeg" : "image/png")
+    return .picture(try reading.picture(page: page, width: width))
 }
 
 /// Streams the original: recorded before its first byte, checked as it goes; what fails midway is cut off.

@@ -17,26 +17,12 @@ let entryRoutes: [Route] = [
 
 /// The form of an entry: the fields that fit its kind, as they stand, with what is wrong with them.
 struct EntryForm {
-    struct Input {
-        let id: String
-        let label: String
-        let hint: String?
-        let error: String?
-        let value: String
-        let isLine: Bool
-        let isText: Bool
-        let isChoice: Bool
-        /// Of a line, how wide; of a text, how many rows.
-        let size: String
-        let choices: [Choice]
-        let described: String?
-    }
     /// Fields that belong together; those that are seldom needed are folded away.
     struct Group {
         let title: String?
         let isFolded: Bool
         let isOpen: Bool
-        let inputs: [Input]
+        let inputs: [FormInput]
     }
 
     static let names = Set(EntryField.allCases.map(name))
@@ -92,7 +78,7 @@ struct EntryForm {
         ]
     }
 
-    private func input(_ field: EntryField) -> Input {
+    private func input(_ field: EntryField) -> FormInput {
         let id = Self.name(field)
         let error = problems.first { $0.entryField == field }.map { "\($0.message) \($0.hint)" }
         let choices = choices(field)
@@ -108,11 +94,10 @@ struct EntryForm {
         default: (isText, size) = (false, "w10 figures")
         }
         let hint = hint(field)
-        let described = [hint.map { _ in id + "-hint" }, error.map { _ in id + "-error" }].compactMap { $0 }
-        return Input(
+        return FormInput(
             id: id, label: label(field), hint: hint, error: error, value: values[field] ?? "",
             isLine: choices.isEmpty && !isText, isText: choices.isEmpty && isText, isChoice: !choices.isEmpty,
-            size: size, choices: choices, described: described.isEmpty ? nil : described.joined(separator: " "))
+            size: size, choices: choices, described: FormInput.described(id, hint, error))
     }
 
     private func choices(_ field: EntryField) -> [Choice] {

@@ -18,6 +18,8 @@ enum Fault: Error {
     case forged
     /// The form's page was made for another session, or the session ended.
     case sessionEnded
+    /// No agency's session, or it ended.
+    case agencyEnded
     /// A token that is no scan station's.
     case stationUnknown
     /// A client of resumable uploads that speaks another version of the protocol.
@@ -78,6 +80,11 @@ struct Problem {
             self.init(
                 .forbidden, "session.ended", "You are no longer signed in",
                 "Sign in again. What you had sent before is kept; what was on this form was not sent.")
+        case .agencyEnded:
+            self.init(
+                .forbidden, "agency.ended", "Open the link again",
+                "Your time here is over, or the page was made before you entered anew. Open the link that the school sent you, and enter with your access code. What was recorded before is kept."
+            )
         case .stationUnknown:
             self.init(
                 .unauthorized, "station.unknown", "The token is no scan station’s",

@@ -109,6 +109,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
                         + (overdue > 0 ? ", \(overdue) of them overdue" : "")))
         }
     }
+    waiting += try disclosureDuties(visit, acting)
     if acting.may(.seeIntake, in: vault) {
         let count = try vault.intakeCount(as: acting)
         if count > 0 {

@@ -42,7 +42,7 @@ extension Route {
         guard case .form(let fields, _, _) = body, !hashes, !fields.contains(BodyRule.passkeyField) else {
             return false
         }
-        return access != .anyone && !isForHidden
+        return access != .anyone && access != .agency && !isForHidden
     }
 }
 

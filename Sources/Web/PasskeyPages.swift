@@ -118,10 +118,11 @@ private func question(_ question: PasskeyQuestion) -> Reply {
 }
 
 extension Visit {
-    /// The token of the forms here: the session's, or before there is one, that of the form's own cookie.
+    /// The token of the forms here: the agency's or the person's session's, or before there is one, that of the form's own
+    /// cookie.
     var formToken: String {
         get throws(Fault) {
-            let token = session?.csrf ?? request.cookie(.form) ?? ""
+            let token = agency?.csrf ?? session?.csrf ?? request.cookie(.form) ?? ""
             guard !token.isEmpty else { throw .sessionEnded }
             return token
         }

@@ -191,11 +191,6 @@ private func showPrint(_ visit: Visit) throws -> Reply {
     }
 }
 
-extension HTTPField.Name {
-    /// Has a browser ask again after so many seconds.
-    fileprivate static let refresh = HTTPField.Name("Refresh") ?? .retryAfter
-}
-
 extension PrintingPage.Progress {
     fileprivate init(_ progress: PrintProgress, _ lines: Int, _ visit: Visit) {
         done = progress.lines

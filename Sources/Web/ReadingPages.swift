@@ -59,6 +59,8 @@ struct PupilFilePage {
     let notes: String
     let record: String
     let print: String
+    /// What agencies asked for.
+    let asked: String
 }
 
 private func showPupilFile(_ visit: Visit) throws -> Reply {
@@ -86,7 +88,8 @@ private func showPupilFile(_ visit: Visit) throws -> Reply {
             chronology: ChronologyPart(view, chronology, visit),
             upload: "/file/\(pupil.reference)", notes: "/file/\(pupil.reference)/meeting",
             record: "/record/\(pupil.reference)",
-            print: view.address().replacing("?", with: "/print?", maxReplacements: 1)),
+            print: view.address().replacing("?", with: "/print?", maxReplacements: 1),
+            asked: "/pupils/\(pupil.reference)/requests"),
         status: view.refusal == nil ? .ok : .unprocessableContent)
 }
 

@@ -41,12 +41,21 @@ struct Reply: Sendable {
     }
 }
 
+extension HTTPField.Name {
+    /// Has a browser ask again after so many seconds.
+    static let refresh = HTTPField.Name("Refresh") ?? .retryAfter
+}
+
 /// The site's cookies.
 enum CookieName: String {
     /// The session's token.
     case session = "__Host-session"
     /// The token of the sign-in form, before there is a session.
     case form = "__Host-form"
+    /// The token of an agency's session.
+    case agency = "__Host-agency"
+    /// That the terms were accepted in that session: the token of its forms.
+    case agencyTerms = "__Host-agency-terms"
     /// That somebody has signed in with this browser before; says of whom only to who types that name.
     case device = "__Host-device"
 }

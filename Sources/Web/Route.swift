@@ -39,6 +39,8 @@ package enum Access: String, Sendable, CaseIterable {
     case holdRestricted
     /// Who has a part in what takes two people: leads, deputies and panel.
     case takesPart
+    /// Who entered with an agency's link and access code. Whoever is signed in is none of them.
+    case agency
 }
 
 /// What a request may carry as its body.

@@ -7,7 +7,8 @@ import NIOCore
 package import Records
 
 // A request's way, in order. Nothing of a later step runs before an earlier one has passed.
-//  1 the session          from its cookie, so that every answer knows who asks; a scan station from its token
+//  1 the session          from its cookie, so that every answer knows who asks; a scan station from its token. The agencies'
+//                         pages know no person's session, and no other page knows an agency's
 //  2 address and method   a route of the table, or 404, or 405 with what is allowed
 //  3 names of the query   any other: 400
 //  4 where it came from   a form of another site: 403 (a token comes from no form)
@@ -29,6 +30,8 @@ package struct Site: HTTPResponder {
     private let door: BlockingThreads
     let interruptions = Interruptions()
     let printRoom: PrintRoom
+    let issueDesk = IssueDesk()
+    let sectionNine: SectionNine
     let clock: any Records.Clock
 
     /// Every address.
@@ -42,11 +45,22 @@ package struct Site: HTTPResponder {
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + ledgerRoutes + policyRegisterRoutes
+        + disclosureRoutes + agencyRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }
 
-    /// The addresses to which a password is posted.
-    private static let hashing = Set(routes.filter(\.hashes).map(\.path))
+    /// The routes of an address: where several patterns fit, those that say most of it.
+    private static func routes(at path: String) -> [(route: Route, parameters: [Substring: String])] {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let trimmed = segments == [""] ? [] : Array(segments)
+        let matches = routes.compactMap { route in route.parameters(of: trimmed).map { (route, $0) } }
+        return matches.filter { $0.0.fixedSegments == matches[0].0.fixedSegments }
+    }
+
+    /// Whether a password or an access code is sent to this address.
+    private static func hashes(_ request: Request) -> Bool {
+        request.method == .post && routes(at: request.uri.path).contains { $0.route.method == .post && $0.route.hashes }
+    }
 
     /// A site over a vault, with its own threads.
     package init(vault: Vault, clock: any Records.Clock = SystemClock()) throws {
@@ -57,6 +71,8 @@ package struct Site: HTTPResponder {
         assets = Assets()
         printRoom = PrintRoom(
             vault: vault, printer: ChronologyPrinter(vault: vault, words: words, templates: templates), clock: clock)
+        sectionNine = SectionNine(
+            words: words, templates: templates, memoryMiB: vault.policies.limits.printMemoryMiB)
         threads = BlockingThreads(count: 8)
         let sessions = vault.policies.sessions
         door = BlockingThreads(count: sessions.hashesAtOnce + sessions.hashesWaiting + 2)
@@ -64,8 +80,7 @@ package struct Site: HTTPResponder {
 
     /// Answers one request, on the site's own threads. Throws only where the connection itself is broken.
     package func respond(to request: Request, context: SiteContext) async throws -> Response {
-        let hashes = request.method == .post && Self.hashing.contains(request.uri.path)
-        return await withTaskExecutorPreference(hashes ? door : threads) {
+        await withTaskExecutorPreference(Self.hashes(request) ? door : threads) {
             await answer(request, context)
         }
     }
@@ -73,9 +88,11 @@ package struct Site: HTTPResponder {
     private func answer(_ request: Request, _ context: SiteContext) async -> Response {
         let nonce = Self.nonce()
         var session: Session?
+        var agency: AgencySession?
         var reply: Reply
         do {
-            reply = try await handle(request, from: context.address, nonce: nonce, session: &session)
+            reply = try await handle(
+                request, from: context.address, nonce: nonce, session: &session, agency: &agency)
         } catch {
             let fault = Self.fault(error)
             if case .unexpected = fault {
@@ -83,7 +100,7 @@ package struct Site: HTTPResponder {
                 context.logger.error(
                     "unexpected", metadata: ["type": "\(type(of: error))", "method": "\(request.method)"])
             }
-            reply = page(of: Problem(fault), for: request, nonce: nonce, session: session)
+            reply = page(of: Problem(fault), for: request, nonce: nonce, session: session, agency: agency)
         }
         if Tus.method(of: request) == .head { reply.body = ResponseBody() }
         var headers = reply.headers
@@ -98,11 +115,12 @@ package struct Site: HTTPResponder {
     }
 
     private func handle(
-        _ request: Request, from address: String, nonce: String, session: inout Session?
+        _ request: Request, from address: String, nonce: String, session: inout Session?,
+        agency: inout AgencySession?
     ) async throws -> Reply {
         // 1
         let path = request.uri.path
-        if !path.hasPrefix("/static/") {
+        if !path.hasPrefix("/static/"), !request.isAgencys {
             session = request.cookie(.session).flatMap { vault.sessions.resume($0) }
                 .flatMap { vault.ended($0.acting) == nil ? $0 : nil }
         }
@@ -112,18 +130,16 @@ package struct Site: HTTPResponder {
             }
         }
         // 2
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-        let trimmed = segments == [""] ? [] : Array(segments)
-        let matches = Self.routes.compactMap { route in route.parameters(of: trimmed).map { (route, $0) } }
-        guard let fixed = matches.first?.0.fixedSegments else { throw Fault.noSuchPage }
-        let here = matches.filter { $0.0.fixedSegments == fixed }
+        let here = Self.routes(at: path)
+        guard !here.isEmpty else { throw Fault.noSuchPage }
         let method = Tus.method(of: request)
         guard
-            let (route, parameters) = here.first(where: { $0.0.method == method })
-                ?? (method == .head ? here.first { $0.0.method == .get } : nil)
+            let (route, parameters) = here.first(where: { $0.route.method == method })
+                ?? (method == .head ? here.first { $0.route.method == .get } : nil)
         else {
-            throw Fault.methodNotAllowed(here.flatMap { $0.0.method == .get ? [.get, .head] : [$0.0.method] })
+            throw Fault.methodNotAllowed(here.flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] })
         }
+        if route.access == .agency { agency = try request.cookie(.agency).flatMap(vault.agencySession) }
         let changes = ![.get, .head, .options].contains(method)
         // 3
         let query = try Form(urlEncoded: (request.uri.query ?? "")[...]) { route.query.contains($0) ? .once : .unknown }
@@ -132,9 +148,9 @@ package struct Site: HTTPResponder {
         // 5
         var visit = Visit(
             site: self, request: request, route: route, parameters: parameters, query: query, session: session,
-            station: station, nonce: nonce, now: clock.now(), address: address)
+            station: station, nonce: nonce, now: clock.now(), address: address, agency: agency)
         if changes, station == nil, let reply = try await visit.keepLateForm() { return reply }
-        if let reply = try admit(route, station ?? session?.acting) { return reply }
+        if let reply = try admit(route, station ?? session?.acting, agency) { return reply }
         // 6
         if changes {
             visit.form = try await request.form(route.body.withCode(route.asksForCode))
@@ -151,8 +167,13 @@ package struct Site: HTTPResponder {
     }
 
     /// Nil where the route is open to who asks; else where they are led.
-    private func admit(_ route: Route, _ acting: Acting?) throws(Fault) -> Reply? {
+    private func admit(_ route: Route, _ acting: Acting?, _ agency: AgencySession?) throws(Fault) -> Reply? {
         if route.access == .anyone { return nil }
+        if route.access == .agency {
+            if agency != nil { return nil }
+            guard route.leadsToSignIn else { throw .agencyEnded }
+            return .redirect("/agency/ended")
+        }
         guard let acting else {
             guard route.leadsToSignIn else { throw .sessionEnded }
             return .redirect("/sign-in")
@@ -176,7 +197,7 @@ package struct Site: HTTPResponder {
         }
         let abilities: [Ability] =
             switch route.access {
-            case .anyone, .session, .signedIn: []
+            case .anyone, .session, .signedIn, .agency: []
             case .takesPart where vault.takesPart(acting): []
             case .takesPart: throw refusing(acting)
             case .file, .upload: [.file]
@@ -218,21 +239,21 @@ package struct Site: HTTPResponder {
     }
 
     /// A page that says what was wrong and what to do, or for programs an RFC 9457 problem.
-    private func page(of problem: Problem, for request: Request, nonce: String, session: Session?) -> Reply {
+    private func page(
+        of problem: Problem, for request: Request, nonce: String, session: Session?, agency: AgencySession?
+    ) -> Reply {
         var reply: Reply
         if request.uri.path.hasPrefix("/api/") {
             reply = .text(problem.json, "application/problem+json", status: problem.status)
         } else {
             let visit = Visit(
                 site: self, request: request, route: Self.errorRoute, parameters: [:], query: Form(), session: session,
-                station: nil, nonce: nonce, now: clock.now())
+                station: nil, nonce: nonce, now: clock.now(), agency: agency)
             reply = visit.page(
                 .problem,
                 ProblemPage(
                     chrome: visit.chrome(problem.title), title: problem.title, advice: problem.advice,
-                    code: problem.code, contact: vault.policies.school.contact,
-                    home: session == nil
-                        ? Link(href: "/sign-in", text: "Go to sign in") : Link(href: "/", text: "Go to your home page")),
+                    code: problem.code, contact: vault.policies.school.contact, home: visit.home),
                 status: problem.status)
         }
         if problem.status == .unauthorized { reply.headers[.wwwAuthenticate] = "Bearer" }
@@ -262,7 +283,7 @@ struct ProblemPage {
     let advice: String
     let code: String
     let contact: String
-    let home: Link
+    let home: Link?
 }
 
 extension Problem {
@@ -287,6 +308,13 @@ extension Problem {
 }
 
 extension Visit {
+    /// Where to begin again; nil for an agency, which has to open its link.
+    fileprivate var home: Link? {
+        if request.isAgencys { return agency.map { _ in Link(href: "/agency", text: "Go to the documents") } }
+        return session == nil
+            ? Link(href: "/sign-in", text: "Go to sign in") : Link(href: "/", text: "Go to your home page")
+    }
+
     /// The token that this session's forms carry, or before there is a session, the one in the form's own cookie.
     func checkToken(_ given: String) throws(Fault) {
         guard equalInConstantTime(given, try formToken) else { throw .forged }
@@ -308,6 +336,9 @@ extension Request {
         }
         return nil
     }
+
+    /// Whether it asks for one of the pages for agencies.
+    var isAgencys: Bool { uri.path == "/agency" || uri.path.hasPrefix("/agency/") }
 
     /// The token of a scan station, which only the programs' addresses look at.
     var stationToken: String? {

@@ -46,6 +46,31 @@ enum Template: String, CaseIterable {
     case print, printing, printed, paper
     case paperHead = "paper-head"
     case paperLines = "paper-lines"
+    case sheet
+    case agencyDoor = "agency-door"
+    case agencyEnded = "agency-ended"
+    case agencyTerms = "agency-terms"
+    case agencyOver = "agency-over"
+    case agencyDocuments = "agency-documents"
+    case agencyExhibit = "agency-exhibit"
+    case agencyCopies = "agency-copies"
+    case agencyReceived = "agency-received"
+    case sectionNine = "section-9"
+    // What agencies ask for, and get.
+    case requests
+    case requestForm = "request-form"
+    case request
+    case requestRefuse = "request-refuse"
+    case permit
+    case permissionGiven = "permission-given"
+    case permissionWithdraw = "permission-withdraw"
+    case permissionBlock = "permission-block"
+    case childInformed = "child-informed"
+    case childQuestion = "child-question"
+    case siteVisit = "site-visit"
+    case siteVisitClose = "site-visit-close"
+    case disclosures
+    case formInput = "form-input"
 
     var source: [UInt8] {
         switch self {
@@ -65,6 +90,16 @@ enum Template: String, CaseIterable {
         case .paper: PackageResources.paper_mustache
         case .paperHead: PackageResources.paper_head_mustache
         case .paperLines: PackageResources.paper_lines_mustache
+        case .sheet: PackageResources.sheet_mustache
+        case .agencyDoor: PackageResources.agency_door_mustache
+        case .agencyEnded: PackageResources.agency_ended_mustache
+        case .agencyTerms: PackageResources.agency_terms_mustache
+        case .agencyOver: PackageResources.agency_over_mustache
+        case .agencyDocuments: PackageResources.agency_documents_mustache
+        case .agencyExhibit: PackageResources.agency_exhibit_mustache
+        case .agencyCopies: PackageResources.agency_copies_mustache
+        case .agencyReceived: PackageResources.agency_received_mustache
+        case .sectionNine: PackageResources.section_9_mustache
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache
@@ -120,6 +155,20 @@ enum Template: String, CaseIterable {
         case .recovery: PackageResources.recovery_mustache
         case .recoverySheets: PackageResources.recovery_sheets_mustache
         case .recoveryDrill: PackageResources.recovery_drill_mustache
+        case .requests: PackageResources.requests_mustache
+        case .requestForm: PackageResources.request_form_mustache
+        case .request: PackageResources.request_mustache
+        case .requestRefuse: PackageResources.request_refuse_mustache
+        case .permit: PackageResources.permit_mustache
+        case .permissionGiven: PackageResources.permission_given_mustache
+        case .permissionWithdraw: PackageResources.permission_withdraw_mustache
+        case .permissionBlock: PackageResources.permission_block_mustache
+        case .childInformed: PackageResources.child_informed_mustache
+        case .childQuestion: PackageResources.child_question_mustache
+        case .siteVisit: PackageResources.site_visit_mustache
+        case .siteVisitClose: PackageResources.site_visit_close_mustache
+        case .disclosures: PackageResources.disclosures_mustache
+        case .formInput: PackageResources.form_input_mustache
         }
     }
 }

@@ -18,6 +18,8 @@ struct Visit: Sendable {
     let now: Timestamp
     /// Where the request comes from, as far as the connection says; empty where it says nothing.
     var address = ""
+    /// The agency that asks, on a page of theirs.
+    var agency: AgencySession?
     var form = Form()
 
     var vault: Vault { site.vault }
@@ -69,12 +71,15 @@ struct Visit: Sendable {
                     name: session.acting.name, roles: words.roles(session.acting.roles), until: words.timeOfDay(until),
                     moment: words.moment(now), secondsLeft: seconds,
                     place: request.method == .get ? request.uri.string : "/")
-            })
+            }, isForAgency: request.isAgencys, guest: agency.map { Guest($0, now, words, vault.policies) })
     }
 
     /// A page from its template and its struct.
     func page(_ template: Template, _ contents: Any, status: HTTPResponse.Status = .ok) -> Reply {
-        .text(site.templates.render(template, contents), "text/html; charset=utf-8", status: status)
+        .text(site.templates.render(template, contents), "text/html; charset=utf-8", status: status).with { reply in
+            // What is shown to an agency goes from the screen when its session ends, without a script.
+            if let agency { reply.headers[.refresh] = "\(agency.secondsLeft(now, vault.policies)); url=/agency/ended" }
+        }
     }
 }
 
@@ -92,6 +97,9 @@ struct Chrome {
     let problems: [ProblemLink]
     let hasProblems: Bool
     let visitor: Visitor?
+    /// Whether it is a page for an agency: then nothing leads into the school's own pages.
+    let isForAgency: Bool
+    let guest: Guest?
 }
 
 /// Who is signed in, for the head of the page.

@@ -215,6 +215,47 @@ import Testing
         #expect(try given.school.kinds().count { $0 == "issue.opened" } == 1)
     }
 
+    @Test func `What cannot be recorded is not let out, and what was let out is said before it`() throws {
+        let given = try Given()
+        let permission = try given.give(copies: 2)
+        let session = try given.enter(permission)
+        let pack = try session.pack(section9: nil)
+        func stop(_ isStopped: Bool) throws {
+            try given.school.catalogue().write { db in
+                try db.execute(
+                    sql: isStopped
+                        ? "CREATE TRIGGER stopped BEFORE INSERT ON statement BEGIN SELECT RAISE(ABORT, 'stopped'); END"
+                        : "DROP TRIGGER stopped")
+            }
+        }
+        try stop(true)
+        #expect(throws: VaultError.self) { _ = try session.view(0) }
+        #expect(throws: VaultError.self) { _ = try session.pack(section9: nil) }
+        #expect(throws: VaultError.self) { try session.acknowledge() }
+        #expect(throws: VaultError.self) { _ = try given.enter(permission) }
+        try given.school.giveCode(as: given.lead)
+        #expect(throws: VaultError.self) { _ = try given.give() }
+        // One that was said before goes out; that it ended cannot be said, so it stays open.
+        var bytes = 0
+        try pack.write { bytes += $0.count }
+        #expect(bytes > 0)
+        try stop(false)
+        #expect(try given.listing(permission).issues.map(\.closed) == [nil])
+        #expect(try given.school.verify().holds)
+    }
+
+    @Test func `What goes on in another process is not said to be interrupted`() throws {
+        let given = try Given()
+        let permission = try given.give(copies: 3)
+        let session = try given.enter(permission)
+        _ = try session.view(0)
+        let other = try Vault(opening: given.school.location, clock: given.school.clock)
+        try other.sweep()
+        #expect(try given.listing(permission).issues.map(\.closed) == [nil])
+        try session.leave()
+        #expect(try given.listing(permission).issues.map(\.complete) == [true])
+    }
+
     @Test func `The same permission gives the same bytes, also after a restart`() throws {
         let given = try Given()
         let permission = try given.give(copies: 3)

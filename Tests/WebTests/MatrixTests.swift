@@ -39,7 +39,7 @@ struct MatrixTests {
     }
 
     /// Segments that name nothing of anybody's.
-    private static let plain = ["page": "1", "file": "none.css"]
+    private static let plain = ["page": "1", "number": "1", "file": "none.css"]
 
     @Test(
         "Another's thing and one that is not there look alike; one's own opens; every segment of every route is known")
@@ -139,6 +139,27 @@ struct MatrixTests {
 
     // MARK: - Who asks, and what there is
 
+    /// A request that is answered with a permission, and a visit under it, by their ids.
+    private static func disclosure(
+        of document: DocumentID, in school: School, until day: String
+    ) throws -> (request: String, permission: String, visit: String) {
+        let (vault, lead) = (school.vault, school.lead)
+        let request = try vault.recordRequest(
+            [
+                .agency: "police", .organisation: "Harrow Vale Police", .officer: "Ann Exley", .rank: "Constable",
+                .identityChecked: "Called back", .received: "2026-01-02", .purpose: "An enquiry", .basis: "An order",
+                .sought: "Notes", .victim: "no",
+            ], letter: document, confirmed: false, of: school.pupil.pupilFile, as: lead)
+        let given = try vault.givePermission(
+            PermissionTerms(documents: [document], until: day, copies: 0), for: request, as: lead)
+        let visit = try vault.recordVisit(
+            [
+                .officer: "Ann Exley", .day: "2026-01-02", .time: "10:15 to 11:40", .present: "The lead",
+                .read: "RO/1",
+            ], under: given.id, as: lead)
+        return (request.text, given.id.text, visit.text)
+    }
+
     private static func askers(_ school: School) throws -> [Asker] {
         let (vault, lead, pupil) = (school.vault, school.lead, school.pupil)
         let office = try school.add(.admin, name: "Maud Tranter")
@@ -183,6 +204,7 @@ struct MatrixTests {
         let access = try vault.giveAccess(
             to: staff.person, of: pupil.pupilFile, documents: [first.document], until: tomorrow, reason: "Is needed",
             as: lead)
+        let (request, permission, visit) = try disclosure(of: first.document, in: school, until: tomorrow)
         try school.giveCode(as: panel)
         let proposal = try vault.propose(suspending: lead.person, true, as: panel).text
         let station = try vault.addStation(NewStation(name: "Office copier", intake: true), as: lead).station
@@ -231,6 +253,9 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
+                    "link": nothing,
+                    "request": [(.own, request), missing], "permission": [(.own, permission), missing],
+                    "visit": [(.own, visit), missing],
                     "passkey": [(.own, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, leads), (.others, offices), missing],
@@ -249,6 +274,9 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
+                    "link": nothing,
+                    "request": [(.others, request), missing], "permission": [(.others, permission), missing],
+                    "visit": [(.others, visit), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, offices), (.others, leads), missing],
@@ -270,6 +298,9 @@ struct MatrixTests {
                 role: "nominated", visitor: try school.visitor(staff),
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
+                    "link": nothing,
+                    "request": [(.others, request), missing], "permission": [(.others, permission), missing],
+                    "visit": [(.others, visit), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, staffs), (.others, offices), missing],
@@ -293,6 +324,9 @@ struct MatrixTests {
                     .takesPart,
                 ]),
                 things: [
+                    "link": nothing,
+                    "request": [(.own, request), missing], "permission": [(.own, permission), missing],
+                    "visit": [(.own, visit), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "entry": [(.own, deputys), (.others, staffs), missing],
@@ -316,6 +350,9 @@ struct MatrixTests {
                     .takesPart,
                 ],
                 things: [
+                    "link": nothing,
+                    "request": [(.others, request), missing], "permission": [(.others, permission), missing],
+                    "visit": [(.others, visit), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "entry": [(.others, offices), missing],

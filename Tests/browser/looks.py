@@ -75,7 +75,7 @@ class Looks:
             path = waiting.pop(0).split("#")[0]
             kind = kind_of(path)
             # What is taken as a file is no page.
-            if kind in kinds and path not in starts or path in seen or path.endswith((".csv", ".pdf")):
+            if kind in kinds and path not in starts or path in seen or path.split("?")[0].endswith((".csv", ".pdf")):
                 continue
             seen.add(path)
             kinds.add(kind)

@@ -7,6 +7,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from disclosing import asks, enter, fill, permits
 from looks import Looks
 from person import HOSTILE, SCANS, assert_strict
 from school import PASSWORD, REGISTER, form_token
@@ -21,9 +22,9 @@ LONG = "Scan" + "ned" * 36 + ".txt"
 @pytest.fixture(scope="module")
 def people(lasting_person, school):
     """One of each: a clerk, a lead, who reads what was shared with them, who sees figures, who looks after people, who has
-    still something to do, who is new, and nobody."""
+    still something to do, who is new, nobody, and two officers of an agency, one of whom has not entered."""
     people = {role: lasting_person(role) for role in ("admin", "dsl", "staff", "panel", "account-manager")}
-    people |= {who: lasting_person() for who in ("untrained", "newcomer", "nobody")}
+    people |= {who: lasting_person() for who in ("untrained", "newcomer", "nobody", "officer", "at the door")}
     name, code = school.newcomer("deputy")
     school.joined(name, code)[0].dispose()
     school.give_keys(name)
@@ -46,6 +47,8 @@ def looks(people, school) -> Looks:
     meeting_notes(looks, people["dsl"], school)
     recovery_key(looks, people["dsl"])
     sharing(looks, people["dsl"], people["staff"], school)
+    given = disclosing_documents(looks, people["dsl"], school)
+    an_agency(looks, people["officer"], people["at the door"], given)
     looking_after_people(looks, people["dsl"], school)
     for role in ("panel", "account-manager"):
         looks.walk(people[role], role, "/")
@@ -345,6 +348,31 @@ def sharing(looks, lead, member, school) -> None:
     looks.walk(member, "staff", "/", "/reading")
 
 
+def disclosing_documents(looks, lead, school) -> dict:
+    """Each page once: test_disclosure_lead looks at what goes wrong on them."""
+    request = asks(lead, school.pupil(PUPIL), "Transfer record")
+    looks.walk(lead, "dsl", request)
+    given = permits(lead, request, "Transfer record")
+    looks.at(lead, "dsl", "a permission given")
+    looks.walk(lead, "dsl", request)
+    lead.go(request)
+    lead.page.get_by_role("link", name=re.compile("^Record a visit")).click()
+    fill(lead, {"From when to when": "10:15 to 11:40", "Who was with them": lead.name, "What they read": "All of it"})
+    lead.press("Record this visit")
+    looks.walk(lead, "dsl", request, "/disclosures", "/")
+    return given
+
+
+def an_agency(looks, officer, visitor, given) -> None:
+    """Each page once, and all of them as they are when the officer has accepted the terms and received what they needed."""
+    looks.walk(visitor, "at the door", given["link"].removeprefix(visitor.school.address), "/agency/ended")
+    enter(officer, given)
+    looks.at(officer, "officer", "terms that are not accepted")
+    officer.press("I accept and go on")
+    officer.press("I received these")
+    looks.walk(officer, "officer", "/agency")
+
+
 def test_axe_finds_nothing(looks):
     assert not {str(look): look.faults for look in looks.all if look.faults}
 
@@ -408,7 +436,8 @@ def test_forms_take_only_what_is_theirs(looks, people):
     assert wanted < {form[1] for form in looks.forms}
     for who, action, enctype in sorted(looks.forms):
         request = people[who].context.request
-        token = form_token(request.get({"nobody": "/sign-in", "newcomer": "/first-time"}.get(who, "/")))
+        start = {"nobody": "/sign-in", "newcomer": "/first-time", "officer": "/agency", "at the door": action}
+        token = form_token(request.get(start.get(who, "/")))
         kind = "multipart" if enctype.startswith("multipart") else "form"
         for expected, fields, headers in (
             (403, {}, {}),

@@ -100,6 +100,29 @@
     });
   }
 
+  // What belongs to an answer is unfolded when it is chosen.
+  for (const part of document.querySelectorAll("details[data-opened-by]")) {
+    const answer = document.getElementById(part.dataset.openedBy);
+    if (answer) answer.addEventListener("change", () => { part.open = true; });
+  }
+
+  // A long list of ticks: all of them or none at once, and how many there are.
+  for (const bar of document.querySelectorAll("[data-ticks]")) {
+    const ticks = [...bar.closest("form").elements].filter((one) => one.type === "checkbox" && one.name === bar.dataset.ticks);
+    const said = bar.querySelector("[role=status]");
+    const tellTicked = () => { said.textContent = ticks.filter((one) => one.checked).length + " of " + ticks.length + " ticked"; };
+    if (ticks.length < 2) continue;
+    bar.hidden = false;
+    for (const button of bar.querySelectorAll("[data-tick]")) {
+      button.addEventListener("click", () => {
+        for (const one of ticks) one.checked = button.dataset.tick === "all";
+        tellTicked();
+      });
+    }
+    for (const one of ticks) one.addEventListener("change", tellTicked);
+    tellTicked();
+  }
+
   const drop = document.getElementById("drop");
   const files = document.getElementById("files");
   if (!drop || !files) return;
