@@ -68,20 +68,27 @@ extension AgencySession {
 
 /// Who looks at documents under a permission, for the head of the page.
 struct Guest {
-    let officer: String
-    let number: String
+    let name: String
     let organisation: String
     let until: String
     let moment: String
     let csrf: String
 
     init(_ agency: AgencySession, _ now: Timestamp, _ words: Wording, _ policies: Policies) {
-        officer = agency.terms.officer
-        number = agency.terms.number
+        name = agency.terms.officerAndNumber
         organisation = agency.terms.organisation
         until = words.timeOfDay(agency.end(now, policies))
         moment = words.moment(now)
         csrf = agency.csrf
+    }
+}
+
+extension AgencyTerms {
+    /// `Ann Exley, 4411`.
+    fileprivate var officerAndNumber: String { [officer, number].filter { !$0.isEmpty }.joined(separator: ", ") }
+    /// `Ann Exley, 4411, Harrow Vale Police`.
+    fileprivate var recipientInFull: String {
+        [officerAndNumber, organisation].filter { !$0.isEmpty }.joined(separator: ", ")
     }
 }
 
@@ -96,8 +103,6 @@ struct AgencyDoorPage {
     let code: String
     let officer: String
     let number: String
-    /// What was wrong with what was entered, where the link opens nothing any more.
-    let refused: String?
     let isOpen: Bool
     let isClosed: Bool
     /// From when on it opens.
@@ -127,13 +132,17 @@ private func doorPage(_ visit: Visit, token: String, problem: Problem? = nil) th
                 problems: isOpen ? failed.map { [ProblemLink(href: "#code", text: $0)] } ?? [] : []),
             school: school.name, contact: school.contact, path: visit.request.uri.path, token: token,
             code: visit.form["code"], officer: visit.form["officer"], number: visit.form["number"],
-            refused: isOpen ? nil : failed, isOpen: isOpen, isClosed: door == .closed, opens: opens),
+            isOpen: isOpen, isClosed: door == .closed, opens: opens),
         status: problem?.status ?? (door == .closed ? .notFound : .ok))
     if let seconds = problem?.retryAfterSeconds { reply.headers[.retryAfter] = String(seconds) }
     return reply
 }
 
 private func enterPermission(_ visit: Visit) throws -> Reply {
+    if ["code", "officer"].contains(where: { visit.form[$0].allSatisfy(\.isWhitespace) }) {
+        return try doorPage(
+            visit, token: visit.request.cookie(.form) ?? "", problem: Problem(.vault(.refused(.entryIncomplete))))
+    }
     do throws(VaultError) {
         let token = try visit.vault.enterPermission(
             link: visit.parameters["link"] ?? "", code: visit.form["code"], officer: visit.form["officer"],
@@ -151,6 +160,12 @@ private func enterPermission(_ visit: Visit) throws -> Reply {
         case .gone, .offsetDiffers, .clockBehind, .storage, .uncertain, .unwitnessed, .tampered, .waiting: throw error
         }
     }
+}
+
+extension Refusal {
+    fileprivate static let entryIncomplete = Refusal(
+        code: "permission.incomplete", message: "The access code or your name is missing.",
+        hint: "Fill in both. This did not count as a try.")
 }
 
 private func showEnded(_ visit: Visit) -> Reply {
@@ -172,9 +187,7 @@ private func leave(_ visit: Visit) throws -> Reply {
 struct AgencyTermsPage {
     let chrome: Chrome
     let reference: String
-    let officer: String
-    let number: String
-    let organisation: String
+    let recipient: String
     let conditions: String?
     let until: String
     let csrf: String
@@ -225,9 +238,9 @@ private func showPermitted(_ visit: Visit) throws -> Reply {
         return visit.page(
             .agencyTerms,
             AgencyTermsPage(
-                chrome: visit.chrome("Before you go on"), reference: terms.reference, officer: terms.officer,
-                number: terms.number, organisation: terms.organisation,
-                conditions: terms.conditions.isEmpty ? nil : terms.conditions, until: until, csrf: agency.csrf))
+                chrome: visit.chrome("Before you go on"), reference: terms.reference,
+                recipient: terms.recipientInFull, conditions: terms.conditions.isEmpty ? nil : terms.conditions,
+                until: until, csrf: agency.csrf))
     }
     return visit.page(
         .agencyDocuments,
@@ -256,7 +269,7 @@ extension AgencyExhibit {
 }
 
 extension AgencySession {
-    /// `2 of 3 times left`.
+    /// `They can be taken 2 more times.`
     fileprivate func left(_ words: Wording) -> String {
         copiesLeft == 0
             ? "Copies were taken as often as was permitted (\(words.count(Int(clamping: terms.copies), "time")))."
@@ -286,7 +299,7 @@ private func showExhibit(_ visit: Visit, _ agency: AgencySession) throws -> Repl
     let view = try agency.view(number - 1)
     let isText = textTypes.contains(exhibit.mediaType)
     let (reference, terms) = (exhibit.reference, agency.terms)
-    let who = "\(terms.officer), \(terms.number)"
+    let who = terms.officerAndNumber
     let moment = visit.words.moment(visit.now)
     func link(_ number: Int) -> Link? {
         guard terms.exhibits.indices.contains(number - 1) else { return nil }
@@ -334,9 +347,7 @@ struct AgencyReceivedPage {
     let chrome: Chrome
     let at: String
     let reference: String
-    let officer: String
-    let number: String
-    let organisation: String
+    let recipient: String
     let count: String
     let exhibits: [String]
     let contact: String
@@ -351,8 +362,8 @@ private func showReceived(_ visit: Visit, _ agency: AgencySession) -> Reply {
         .agencyReceived,
         AgencyReceivedPage(
             chrome: visit.chrome("Done", back: Link(href: "/agency", text: "the documents")),
-            at: words.moment(acknowledged), reference: terms.reference, officer: terms.officer, number: terms.number,
-            organisation: terms.organisation, count: words.count(terms.exhibits.count, "document"),
+            at: words.moment(acknowledged), reference: terms.reference, recipient: terms.recipientInFull,
+            count: words.count(terms.exhibits.count, "document"),
             exhibits: terms.exhibits.map { "\($0.reference): \($0.summary)" }, contact: terms.contact,
             copies: terms.copies == 0 ? nil : agency.left(words), csrf: agency.csrf))
 }
