@@ -277,12 +277,14 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
     @Test func `The service may say only what no person does`() {
         let said = Set(Act.Kind.allCases.filter(\.isService))
         let ofAgency: Set<Act.Kind> = [
-            .permissionEnded, .permissionEntered, .permissionRefused, .permissionAcknowledged, .issueOpened, .issueClosed,
+            .permissionEnded, .permissionEntered, .permissionRefused, .permissionAcknowledged, .issueOpened,
+            .issueClosed,
         ]
         #expect(
-            said == ofAgency.union([
-                .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed,
-            ]))
+            said
+                == ofAgency.union([
+                    .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed,
+                ]))
         #expect(Set(Act.Kind.allCases.filter(\.isOfAgency)) == ofAgency)
     }
 
