@@ -161,7 +161,6 @@ final class AgencySessions: Sendable {
     enum Ending {
         case all, over
         case one([UInt8])
-        case under(PermissionID)
     }
 
     /// Ends sessions; gives what they had open.
@@ -173,11 +172,19 @@ final class AgencySessions: Sendable {
                 case .all: true
                 case .over: !isAlive(entry, now)
                 case .one(let wanted): find == wanted
-                case .under(let permission): entry.permission == permission
                 }
             }
             for find in gone.keys { entries[find] = nil }
             return Array(gone.values)
+        }
+    }
+
+    /// Ends what sessions under a permission look at; they go on, and open nothing more. Gives them as they were.
+    func endViews(under permission: PermissionID) -> [Entry] {
+        entries.withLock { entries in
+            let looking = entries.filter { $0.value.permission == permission }
+            for find in looking.keys { entries[find]?.open = [:] }
+            return Array(looking.values)
         }
     }
 
@@ -318,8 +325,10 @@ extension Vault {
     }
 
     /// Ends sessions of officers: what they looked at is said.
-    func endAgencySessions(_ which: AgencySessions.Ending) throws {
-        let gone = agencySessions.end(which)
+    func endAgencySessions(_ which: AgencySessions.Ending) throws { try sayEnded(agencySessions.end(which)) }
+
+    /// Says of sessions how what they looked at ended.
+    func sayEnded(_ gone: [AgencySessions.Entry]) throws {
         let authority = recorder.authority
         let drafts = gone.flatMap { entry -> [Draft] in
             guard let permission = authority.disclosure.permissions[entry.permission] else { return [] }

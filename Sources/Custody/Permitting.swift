@@ -470,7 +470,7 @@ extension Vault {
                 ["words": words, "made_by": acting.name], of: id.bytes, in: permission.pupilFile, acting
             ) { .permissionWithdrawn(id, $0) }
             try workspace.removePermissionKey(of: id)
-            try endAgencySessions(.under(id))
+            try sayEnded(agencySessions.endViews(under: id))
         }
     }
 

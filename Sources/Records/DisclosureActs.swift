@@ -213,6 +213,8 @@ public struct IssueAct: Hashable, Sendable {
             manner: try reader.word("manner"),
             document: try reader.has("document") ? try reader.id("document") : nil)
         try reader.end()
+        // A view is of one document, a pack of all.
+        guard (manner == .view) == (document != nil) else { throw .malformed("document") }
     }
 }
 

@@ -201,6 +201,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
                 case .recoveryDrilled, .proposalMade, .proposalAgreed, .proposalWithdrawn: []
                 case .restrictedActed: ["document"]
                 case .accessExtended: ["entries"]
+                case .visitClosed: ["notes"]
                 case .entryMade: ["corrects", "follow_up", "completes", "shares"]
                 default: ["quarantine", "batch", "shares", "newcomer", "proposal"]
                 }
@@ -275,7 +276,16 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
 
     @Test func `The service may say only what no person does`() {
         let said = Set(Act.Kind.allCases.filter(\.isService))
-        #expect(said == [.signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed])
+        let ofAgency: Set<Act.Kind> = [
+            .permissionEnded, .permissionEntered, .permissionRefused, .permissionAcknowledged, .issueOpened,
+            .issueClosed,
+        ]
+        #expect(
+            said
+                == ofAgency.union([
+                    .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed,
+                ]))
+        #expect(Set(Act.Kind.allCases.filter(\.isOfAgency)) == ofAgency)
     }
 
     @Test func `The rows of a statement are the same every time and fit their tables`() throws {
