@@ -119,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "strongroom",
             dependencies: [
-                "CLinux", "Custody", "Papers", "Records", "Sealing", "Sending", "Web",
+                "CLinux", "Custody", "Packing", "Papers", "Records", "Sealing", "Sending", "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -148,6 +148,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Ledger", "Sealing"], swiftSettings: swift),
+        .testTarget(
+            name: "PackingTests", dependencies: ["Ledger", "Packing", "Records", "Sealing"], swiftSettings: swift),
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
@@ -186,6 +188,9 @@ if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
             path: "Benchmarks/MakeVault", swiftSettings: swift),
         .executableTarget(
             name: "bench-sealing", dependencies: ["CSodium", "Sealing"], path: "Benchmarks/Sealing",
+            swiftSettings: swift),
+        .executableTarget(
+            name: "bench-pack", dependencies: ["Ledger", "Packing", "Records", "Sealing"], path: "Benchmarks/Packing",
             swiftSettings: swift),
         .executableTarget(
             name: "bench-chronology",

@@ -46,6 +46,8 @@ struct PackEvidence: Sendable {
     }
 
     private(set) var findings: [PackCheck.Finding] = []
+    /// The same: each is noted once.
+    private var known: Set<PackCheck.Finding> = []
     private(set) var manifest: Manifest?
     private(set) var founding: Founding?
     /// The time of the permission's statement.
@@ -73,7 +75,8 @@ struct PackEvidence: Sendable {
     }
 
     private mutating func find(_ file: String, _ fault: PackFault, part: String? = nil) {
-        findings.append(PackCheck.Finding(file, fault, part: part))
+        let finding = PackCheck.Finding(file, fault, part: part)
+        if known.insert(finding).inserted { findings.append(finding) }
     }
 
     // MARK: - Files
@@ -226,7 +229,10 @@ struct PackEvidence: Sendable {
         }
         var values: [String: [UInt8]] = [:]
         for (field, shown) in fields.sorted(by: { $0.key < $1.key }) {
-            if fieldCommitment(name: field, salt: shown.salt, value: shown.value) == statement.commitments[field] {
+            // A salt of another length would let bytes pass from it to the value.
+            if shown.salt.count == 32,
+                fieldCommitment(name: field, salt: shown.salt, value: shown.value) == statement.commitments[field]
+            {
                 values[field] = shown.value
             } else {
                 find(name, .fieldFalse, part: field)

@@ -104,7 +104,7 @@ package struct ZipDate: Hashable, Sendable {
         let calendarMonth = month < 10 ? month + 3 : month - 9
         let calendarYear = year + days / 146_097 * 400 + (calendarMonth <= 2 ? 1 : 0)
         date = UInt16((calendarYear - 1980) << 9 | calendarMonth << 5 | (dayOfYear - (153 * month + 2) / 5 + 1))
-        time = UInt16(second / 3600 << 11 | second / 60 % 60 << 5 | second % 60 / 2)
+        time = UInt16((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2)
     }
 }
 

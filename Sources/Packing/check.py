@@ -7,27 +7,28 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
 FILES = {path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*") if not path.is_dir()}
+PEM = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA%b\n-----END PUBLIC KEY-----\n"  # an Ed25519 key, as OpenSSL reads it
 SAYS = """Shown, if nothing is wrong and the fingerprint is the school's: the exhibits are the files that were filed and that the
 permission names, unaltered; each statement is signed by its author's key and stands in the ledger. Not shown: that words in a
 paper are true, who held a key, that clocks were right, that nothing else exists, or what the other papers here rest on."""
-problems, actual, sums, statements, keys, shown, exhibits, founding, vault, PEM = {}, {}, {}, {}, {}, {}, [], {}, 0, b"MCowBQYDK2VwAyEA"
-
+problems, actual, sums, statements, keys, shown, exhibits, founding, vault = {}, {}, {}, {}, {}, {}, [], {}, 0
 def expect(holds, file, what): return bool(holds) or problems.setdefault(f"{file}: {what}")  # notes each problem once
 @contextlib.contextmanager
 def about(file):  # what cannot even be read is a problem of that file
     try: yield
-    except Exception as error: expect(False, file, f"cannot be checked ({type(error).__name__}: {error})")
+    except Exception as error: expect(False, file, f"cannot be checked ({error!r})" if file in FILES else "is missing")
 def read(name): return FILES[name].read_bytes()
 def sha256(data): return hashlib.sha256(data).digest()
 def unbase64(text): return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)  # as statements have it
 def parsed(name):  # JSON that has one spelling (RFC 8785)
-    value, spelling = json.loads(read(name)), {"sort_keys": True, "separators": (",", ":")}
-    return value if expect(json.dumps(value, **spelling).encode() == read(name), name, "is not in its one spelling") else value
+    spelling = json.dumps(json.loads(read(name)), sort_keys=True, separators=(",", ":"))
+    expect(spelling.encode() == read(name), name, "is not in its one spelling")
+    return json.loads(read(name))
 def signed(key, signature, message):  # whether that Ed25519 key signed the message (RFC 8032)
     with contextlib.suppress(Exception): return Ed25519PublicKey.from_public_bytes(key).verify(signature, message) is None
 def checkpoint(note, origin, key):  # size and root of the ledger, if that key signed them (C2SP signed-note, tlog-checkpoint)
     text, _, lines = note.rpartition("\n\n")
-    name, size, root = text.split("\n")[:3]
+    name, size, root, *_ = text.split("\n")
     ours = [base64.b64decode(line)[4:] for line in re.findall(rf"^\u2014 {re.escape(origin)} (\S+)$", lines, re.M)]
     if name == origin and any(signed(key, one, f"{text}\n".encode()) for one in ours): return int(size), base64.b64decode(root)
     raise ValueError("it is not signed by the vault's checkpoint key")
@@ -41,17 +42,16 @@ def keys_brought(kind, act):  # the signing keys that a statement brings, by who
     party = act["station"] if kind == "station.added" else act
     return {party["person"]: unbase64(party["verifying_key"])} if kind in ("person.joined", "recovery.used", "station.added") else {}
 
-with about("SHA256SUMS"):  # 1. Every file is listed, and is what the list says; none is missing; none is of a foreign name.
+with about("SHA256SUMS"):  # 1. Every file is listed, and is what the list says; none is missing.
     sums = {line[66:]: line[:64] for line in read("SHA256SUMS").decode("ascii").split("\n")[:-1]}
-    written = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()
-    expect(read("SHA256SUMS") == written, "SHA256SUMS", "is not a sorted list of files as sha256sum writes it")
+    expect(read("SHA256SUMS").decode() == "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), "SHA256SUMS", "is malformed")
 for name in sorted({*FILES, *sums, "HOW-TO-CHECK.txt", "check.py"} - {"SHA256SUMS"}):
     with about(name), open(FILES[name], "rb") as file:
         digest = hashlib.sha256()
         for piece in iter(lambda: file.read(1 << 20), b""): digest.update(piece)
         actual[name] = digest.hexdigest()
         expect(actual[name] == sums.get(name), name, "its SHA-256 is not what SHA256SUMS says")
-with about("manifest.json"): manifest, exhibits = parsed("manifest.json"), parsed("manifest.json")["exhibits"]
+with about("manifest.json"): exhibits = (manifest := parsed("manifest.json"))["exhibits"]
 with about("ledger/checkpoint.txt"):  # 2. The founding names the vault and its keys; the checkpoint is signed by one of them.
     note, founding = read("ledger/checkpoint.txt").decode(), parsed("ledger/0.json")["act"]
     for key in ("vault", "origin", "checkpoint_key", "service_key"):
@@ -68,7 +68,7 @@ for index in sorted({int(name[7:].split(".")[0]) for name in FILES if re.match("
         expect(key, f"{name}.json", "no statement in the pack brings its author's key")
         expect(read(f"{name}.message") == message, f"{name}.message", "is not the vault's id and the statement's SHA-256")
         expect(signed(key, read(f"{name}.sig"), message), f"{name}.sig", "is not its author's signature")
-        expect(read(f"{name}.key.pem").split()[3] == PEM + base64.b64encode(key), f"{name}.key.pem", "is not its author's key")
+        expect(read(f"{name}.key.pem") == PEM % base64.b64encode(key), f"{name}.key.pem", "is not its author's key")
     with about(f"{name}.proof"):
         proof, start, end = read(f"{name}.proof").decode(), f"c2sp.org/tlog-proof@v1\nindex {index}\n", f"\n{note}"
         path = [base64.b64decode(line) for line in proof[len(start):-len(end)].split("\n")[:-1]]
@@ -77,24 +77,24 @@ for index in sorted({int(name[7:].split(".")[0]) for name in FILES if re.match("
         expect(proof.startswith(start) and proof.endswith(end) and is_in, f"{name}.proof", "does not lead to the checkpoint")
     with about(f"{name}.fields.json"):  # Fields that are shown: name, salt and value give what the statement commits to.
         for field, one in (parsed(f"{name}.fields.json") if f"{name}.fields.json" in FILES else {}).items():
-            salted = b"%b\0%b%b" % (field.encode(), unbase64(one["salt"]), unbase64(one["value"]))
-            is_so = unbase64(statements[index]["fields"][field]) == sha256(b"strongroom/v1/field\0" + salted)
-            if expect(is_so, f"{name}.fields.json", f"{field} is not what was signed"): shown[index, field] = unbase64(one["value"])
+            salt, value = unbase64(one["salt"]), unbase64(one["value"])
+            shown[index, field], digest = value, sha256(b"strongroom/v1/field\0" + field.encode() + b"\0" + salt + value)
+            is_so = len(salt) == 32 and unbase64(statements[index]["fields"][field]) == digest
+            expect(is_so, f"{name}.fields.json", f"{field} is not what was signed")
 with about("manifest.json"):  # 4. The permission names the exhibits, in their order.
     name, given = f"ledger/{manifest['permission']}.json", statements[manifest["permission"]]
     named = [(one["document"], str(given["act"]["exhibit"] + place)) for place, one in enumerate(given["act"]["documents"])]
-    are_named = named == [(one["document"], one["reference"].split("/")[1]) for one in exhibits]
+    are_named = named == [(one["document"], one["reference"].split("/")[1]) for one in exhibits] and given["author"] != "service"
     expect(are_named and given["kind"] == "permission.given", name, "permits other documents, or in another order or numbers")
 for exhibit in exhibits:  # 5. Each exhibit is what was filed.
     name, index = exhibit["file"], exhibit["statement"]
     with about(name):
         size, filing, stem = FILES[name].stat().st_size, statements[index], "exhibits/" + exhibit["reference"].replace("/", "-") + "."
-        is_its = filing["kind"] == "document.filed" and filing["act"]["document"] == exhibit["document"]
+        is_its = (filing["kind"], filing["act"]["document"]) == ("document.filed", exhibit["document"]) and filing["author"] != "service"
         expect((size, actual[name]) == (exhibit["size"], exhibit["sha256"]) and name.startswith(stem), name, "is not as manifest.json says")
-        filed = (shown.get((index, "size")), shown.get((index, "sha256")))
-        expect(is_its and filed == (b"%d" % size, actual[name].encode()), name, "is not what the statement of its filing says")
+        is_its = is_its and (shown[index, "size"], shown[index, "sha256"]) == (b"%d" % size, actual[name].encode())
+        expect(is_its, name, "is not what the statement of its filing says")
 for name in FILES: expect(not name.startswith("exhibits/") or name in [one["file"] for one in exhibits], name, "is not in manifest.json")
-print("\n".join(problems).encode("ascii", "backslashreplace").decode() or "Nothing is wrong.")
-print(f"{len(FILES)} files, {len(statements)} statements, {len(exhibits)} exhibits. Fingerprint of the vault's checkpoint key:")
-print(sha256(unbase64(founding.get("checkpoint_key", ""))).hex(" ", 2), SAYS, sep="\n")
+print("\n".join(problems).encode("ascii", "backslashreplace").decode() or "Nothing is wrong.", SAYS, sep="\n")
+print("Fingerprint of the vault's checkpoint key:", sha256(unbase64(founding.get("checkpoint_key", ""))).hex(" ", 2))
 sys.exit(1 if problems else 0)

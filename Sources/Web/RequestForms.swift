@@ -57,7 +57,13 @@ struct RequestForm {
     let refusal: Refusal?
     let agencies: AgencyPolicy
 
-    private var problem: String? { refusal.map { "\($0.message) \($0.hint)" } }
+    /// What is wrong; of a field that is empty, what to do alone.
+    var problem: String? {
+        refusal.map { refusal in
+            let isEmpty = field.map { trimmed(form[$0.formName]).isEmpty && refusal.hint == $0.question } ?? false
+            return isEmpty ? refusal.hint : "\(refusal.message) \(refusal.hint)"
+        }
+    }
 
     /// The field that the refusal is about; nil where it is about none.
     var field: RequestField? {
@@ -192,7 +198,7 @@ struct RequestFormPage {
 private func requestForm(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
     let pupil = try visit.pupil()
     let form = RequestForm(form: visit.form, refusal: refusal, agencies: visit.vault.policies.agencies)
-    let problem = refusal.map { "\($0.message) \($0.hint)" }
+    let problem = form.problem
     let documents = try visit.documentChoices(of: pupil, chosen: visit.form["letter"])
     let inputs = form.asking + form.basis + [form.victim] + form.tests
     let anchor =

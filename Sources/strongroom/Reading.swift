@@ -227,12 +227,19 @@ struct Open: ParsableCommand {
 /// `strongroom verify`
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check every statement, signature, commitment, projection and payload. Needs no password.")
+        abstract: "Check every statement, signature, commitment, projection and payload. Needs no password.",
+        discussion: """
+            With --pack it checks a pack instead, and needs no vault: the ZIP file as it was issued. In a folder that a pack \
+            was unpacked to, run its check.py.
+            """)
     @OptionGroup var vault: VaultOptions
+    @Option(help: "Check this pack, a ZIP file, instead of a vault.")
+    var pack: String?
     @Flag(help: "Answer as JSON.")
     var json = false
 
     func run() throws {
+        if let pack { return try PackVerification(path: pack).report(json: json) }
         let found = try Vault.verify(vault.location) { done, total in Terminal.progress(done, of: total, "payloads") }
         struct One: Encodable { let weight, code, place: String }
         struct Answer: Encodable {

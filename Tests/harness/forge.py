@@ -263,7 +263,10 @@ def follows(saying: Saying, index: int) -> list:
             rows.extend(("triaged", (id(record), triage, index)) for record in act["records"])
             rows.extend(("follow_up", (id(asked), file, index)) for asked in act["follow_ups"])
             detail_keys()
-        case "chronology.printed":
+        case "permission.given":
+            identity(act["identity"], "permission")
+            detail_keys()
+        case kind if kind == "chronology.printed" or kind in reader.DISCLOSING:
             detail_keys()
         case "access.extended":
             shares(act)

@@ -42,6 +42,28 @@ LONGEST_INVITATION = 24 * 3_600_000
 ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
 TRIAGE_FIELDS = ["child_on_child", "due", "follows", "made_by", "parents", "parents_reason", "words"]
 PRINT_FIELDS = ["agency", "batch", "category", "form", "lane", "made_by", "media_type", "order", "period", "uploader"]
+# The fields of the details of disclosure, by the act that has them.
+WORDS_ALONE = ["made_by", "words"]
+DISCLOSURE_FIELDS = {
+    "disclosure.requested": [
+        "agency", "basis", "contact", "counselling", "enquiry", "identity_checked", "made_by", "notice", "notice_reason",
+        "notice_to", "number", "officer", "organisation", "proportionate", "purpose", "rank", "received", "sought",
+        "suspects", "victim",
+    ],
+    "permission.given": [
+        "conditions", "initials", "made_by", "number", "officer", "organisation", "rank", "recipient", "warnings",
+    ],
+    "disclosure.refused": WORDS_ALONE, "permission.withdrawn": WORDS_ALONE, "visit.closed": WORDS_ALONE,
+    "visit.recorded": ["day", "made_by", "officer", "present", "read", "time"],
+    "child.informed": ["by", "day", "made_by", "review", "words"],
+    "issue.closed": ["sha256"],
+}  # fmt: skip
+# What the detail of an act of disclosure is about: the key of the act.
+DISCLOSURE_OBJECTS = {
+    "disclosure.requested": "request", "disclosure.refused": "request", "permission.given": "permission",
+    "permission.withdrawn": "permission", "child.informed": "permission", "visit.recorded": "visit", "visit.closed": "visit",
+    "issue.closed": "issue",
+}  # fmt: skip
 OUTCOMES = ["nothing", "pupil", "adults", "parents", "agency", "social-care", "lado", "police"]
 MOST_TRIAGED = 500
 ENTRY_FIELDS = [
@@ -80,11 +102,27 @@ def crockford(data: bytes) -> str:
     return "".join(CROCKFORD[number >> shift & 31] for shift in range(8 * len(data) + short - 5, -1, -5))
 
 
-def typed_code(text: str) -> bytes:
-    """The 16 bytes of a code as people write it."""
+def as_typed(text: str) -> str:
+    """A code's characters, as people write it."""
     for spelled, meant in zip("- oil", ["", "", "0", "1", "1"]):
         text = text.lower().replace(spelled, meant)
-    return id_bytes(text)
+    return text
+
+
+def typed_code(text: str) -> bytes:
+    """The 16 bytes of a code as people write it."""
+    return id_bytes(as_typed(text))
+
+
+def access_code(text: str) -> str:
+    """The 18 characters of a permission's access code, the last of which says that the others are as they were."""
+    code = as_typed(text)
+    require(len(code) == 18 and not set(code) - set(CROCKFORD), "the access code is malformed")
+    number = 0
+    for character in code[:17]:
+        number = number << 5 | CROCKFORD.index(character)
+    require(number % 37 == CROCKFORD.index(code[17]), "the access code's check character is another")
+    return code
 
 
 def id_text(data: bytes) -> str:
@@ -208,7 +246,7 @@ ABILITIES = [
 ]  # fmt: skip
 ITEM_KINDS = [
     "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "row-key", "register-row", "person-row",
-    "credential", "passkey-row",
+    "terms", "credential", "passkey-row",
 ]  # fmt: skip
 DIGEST = is_bytes(32)
 
@@ -260,6 +298,26 @@ CODE = object_of({"key": DIGEST, "expires": is_count})
 SHARES = list_of(object_of({"access": is_id, "document": is_id, "header": is_id, "row_key": is_id}))
 ENTRY_SHARES = list_of(object_of({"access": is_id, "entry": is_id, "row_key": is_id}))
 MOST_SHARES = 500
+SEALED = {"detail": is_id, "detail_key": is_id}
+PERMITTED = object_of({"document": is_id, "header": is_id})
+MOST_PERMITTED = 500
+UNDER_SESSION = object_of({"permission": is_id, "session": is_id})
+
+
+def is_end_of_issue(value):
+    keys = {"issue": is_id, "bytes": is_count, "pages": is_count, "complete": is_boolean, **SEALED}
+    object_of(keys, optional=SEALED)(value)
+    require(("detail" in value) == ("detail_key" in value), "a detail without its key, or a key without")
+
+
+def is_issue(value):
+    keys = {
+        "issue": is_id, "permission": is_id, "session": is_id, "manner": one_of("view", "pack"), "document": is_id,
+    }  # fmt: skip
+    object_of(keys, optional=["document"])(value)
+    require(("document" in value) == (value["manner"] == "view"), "a view of everything, or a pack of one")
+
+
 UPLOAD = object_of({"upload": is_id, "code": is_text})
 ACTS = {
     "vault.founded": object_of({
@@ -318,6 +376,25 @@ ACTS = {
     }),
     "access.extended": object_of({"shares": SHARES, "entries": ENTRY_SHARES}, optional=["entries"]),
     "access.ended": object_of({"access": is_id}),
+    "disclosure.requested": object_of({"request": is_id, "letter": is_id, **SEALED}),
+    "disclosure.refused": object_of({"request": is_id, **SEALED}),
+    "disclosure.delegated": object_of({"person": is_id, "until": is_count}),
+    "delegation.ended": ONE_PERSON,
+    "permission.given": object_of({
+        "permission": is_id, "request": is_id, "identity": is_id, "keybox": DIGEST, "tag": DIGEST,
+        "documents": list_of(PERMITTED), "letter": PERMITTED, "exhibit": is_count, "from": is_count, "until": is_count,
+        "copies": is_count, "terms": is_id, **SEALED,
+    }),
+    "permission.withdrawn": object_of({"permission": is_id, **SEALED}),
+    "permission.ended": object_of({"permission": is_id, "reason": one_of("expired", "used", "codes")}),
+    "permission.entered": UNDER_SESSION,
+    "permission.acknowledged": UNDER_SESSION,
+    "permission.refused": object_of({"permission": is_id, "code": is_text}),
+    "issue.opened": is_issue,
+    "issue.closed": is_end_of_issue,
+    "visit.recorded": object_of({"visit": is_id, "permission": is_id, **SEALED}),
+    "visit.closed": object_of({"visit": is_id, "notes": is_id, **SEALED}, optional=["notes"]),
+    "child.informed": object_of({"permission": is_id, "told": is_boolean, **SEALED}),
     "recovery.set": object_of({
         "identity": is_id, "verifying_key": DIGEST, "threshold": is_count, "shares": list_of(DIGEST), "row": is_id,
         "wraps": WRAPS, "proposal": is_id,
@@ -506,8 +583,12 @@ def read_checkpoint(note: str, origin: str, key: bytes):
 # Authority: who may say what, replayed
 
 
+# What an agency does, which has no account: nobody else says it.
+SERVICE_ALONE = {
+    "permission.ended", "permission.entered", "permission.refused", "permission.acknowledged", "issue.opened", "issue.closed",
+}  # fmt: skip
 SERVICE_MAY = {
-    "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed", "document.closed",
+    "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed", "document.closed", *SERVICE_ALONE,
 }  # fmt: skip
 BEFORE_ENROLMENT = {"person.enrolled", "session.opened", "session.closed"}
 BEFORE_KEYS = {
@@ -523,6 +604,8 @@ NEEDS = {
     "batch.opened": "file", "intake.read": "see-intake",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
     "chronology.printed": "read",
+    "disclosure.requested": "read", "visit.recorded": "read", "visit.closed": "read", "child.informed": "read",
+    "disclosure.delegated": "give-access", "delegation.ended": "give-access",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
     "policy.reviewed": "give-access",
     "recovery.set": "give-access", "recovery.drilled": "give-access",
@@ -530,6 +613,10 @@ NEEDS = {
 }
 # What somebody whose role does not read may say of a pupil file that they have access to.
 READING = {"chronology.read", "document.opened"}
+# What a lead says, or a deputy to whom that is delegated.
+PERMITTING = {"disclosure.refused", "permission.given", "permission.withdrawn"}
+DELEGATING = {"disclosure.delegated", "delegation.ended"}
+DISCLOSING = {"disclosure.requested", *PERMITTING, *DELEGATING, *SERVICE_ALONE, "visit.recorded", "visit.closed", "child.informed"}
 # Acts whose author's key comes with them.
 BRING_THEIR_KEY = {"person.joined", "recovery.used"}
 # Abilities that need the policy acknowledged, and a training that counts.
@@ -589,6 +676,8 @@ class Ledger:
         self.significant = set()
         self.entries, self.follow_ups, self.entry_shares = {}, {}, {}
         self.triages, self.triaged, self.prints = {}, {}, []
+        self.requests, self.permissions, self.issues, self.visits = {}, {}, {}, {}
+        self.delegations, self.disclosures = {}, []
         self.abilities, self.acceptable_use, self.policy, self.newest = {}, None, None, 0
 
     def take(self, leaf: bytes):
@@ -643,6 +732,7 @@ class Ledger:
                 require(kind in may, "a station may not say this")
                 return
             require(kind != "intake.received", "only a station fills the intake queue")
+            require(kind not in SERVICE_ALONE, "only the service may say this")
             require(statement.author not in self.invitations, "the author's keys are being replaced")
             if kind == "restricted.acted" and self.has_just_recovered(person):
                 return
@@ -661,6 +751,8 @@ class Ledger:
             if kind == "document.moved":
                 may = [self.may(ability, person, statement.time) for ability in ("read", "hold-restricted")]
                 require(all(may), "the author may not read it, or not keep it")
+            if kind in PERMITTING:
+                require(self.may_permit(person, statement.time), "the author may not permit")
             if kind in NEEDS:
                 require(self.may(NEEDS[kind], person, statement.time), f"the author may not {NEEDS[kind]}")
 
@@ -829,6 +921,10 @@ class Ledger:
                 require(statement.pupil_file in self.pupils, "a print of an unknown pupil")
                 self.check_detail(statement)
                 self.prints.append(statement)
+            case kind if kind in DELEGATING:
+                self.delegate(statement)
+            case kind if kind in DISCLOSING:
+                self.disclose(statement)
             case "access.given":
                 self.give_access(statement)
             case "access.extended":
@@ -869,11 +965,14 @@ class Ledger:
 
     def check_detail(self, statement):
         """A detail that the statement brings, and the detail key that opens it: brought too, or before."""
+        self.learn_detail_keys(statement)
+        require(statement.items.get(statement.act["detail"], " ")[0] == "detail", "no detail committed")
+        require(self.detail_keys.get(statement.act["detail_key"]) == statement.pupil_file, "no detail key committed")
+
+    def learn_detail_keys(self, statement):
         for item, (kind, _) in statement.items.items():
             if kind == "detail-key":
                 self.detail_keys[item] = statement.pupil_file
-        require(statement.items.get(statement.act["detail"], " ")[0] == "detail", "no detail committed")
-        require(self.detail_keys.get(statement.act["detail_key"]) == statement.pupil_file, "no detail key committed")
 
     def check_batch(self, statement, act):
         """A batch that is open and the author's own; a station's filing needs one, and a pupil it was allowed."""
@@ -1026,6 +1125,144 @@ class Ledger:
     def shares_of(self, document) -> list:
         """Every share of a document, those of accesses that are over too."""
         return self.shares.get(document, [])
+
+    # Disclosure to agencies
+
+    def may_permit(self, person, time) -> bool:
+        """Whether somebody may give, refuse and withdraw permissions: as a lead does, or while that is delegated to them."""
+        delegated = time < self.delegations.get(person["id"], 0)
+        return self.may("read", person, time) and (delegated or self.may("give-access", person, time))
+
+    def delegate(self, statement):
+        id = statement.act["person"]
+        if statement.kind == "delegation.ended":
+            require(id in self.delegations, "a delegation ended that was not there")
+            del self.delegations[id]
+            return
+        person = self.people.get(id)
+        require(person and id != statement.author, "delegated to nobody, or to themselves")
+        require(self.may("read", person, statement.time), "delegated to who does not read")
+        require(statement.time < statement.act["until"], "delegated for no time")
+        self.delegations[id] = statement.act["until"]
+
+    def disclose(self, statement):
+        act, file, time = statement.act, statement.pupil_file, statement.time
+        require(file in self.pupils, "disclosed of nobody")
+        self.learn_detail_keys(statement)
+        if "detail" in act:
+            self.check_detail(statement)
+            self.disclosures.append(statement)
+        match statement.kind:
+            case "disclosure.requested":
+                require(act["request"] not in self.requests, "a request recorded twice")
+                self.check_named(act["letter"], file)
+                self.requests[act["request"]] = {
+                    "id": act["request"], "file": file, "letter": act["letter"], "refused": False, "permitted": False,
+                }  # fmt: skip
+            case "disclosure.refused":
+                request = self.one_of_file(self.requests, act["request"], file)
+                require(not request["refused"] and not request["permitted"], "refused twice, or after it was permitted")
+                request["refused"] = True
+            case "permission.given":
+                self.permit(statement)
+            case "permission.withdrawn":
+                permission = self.one_of_file(self.permissions, act["permission"], file)
+                require(permission["ended"] is None, "withdrawn after it ended")
+                permission["ended"] = time
+            case "permission.ended":
+                permission = self.one_of_file(self.permissions, act["permission"], file)
+                said = permission["statement"].act
+                has_reason = {
+                    "expired": said["until"] <= time, "used": 0 < said["copies"] <= permission["packs"], "codes": True,
+                }  # fmt: skip
+                require(permission["ended"] is None and has_reason[act["reason"]], "ended twice, or without reason")
+                permission["ended"] = time
+            case "permission.entered":
+                permission = self.counting(act["permission"], file, time)
+                require(act["session"] not in permission["sessions"], "entered twice in a session")
+                permission["sessions"].add(act["session"])
+            case "permission.acknowledged":
+                permission = self.one_of_file(self.permissions, act["permission"], file)
+                require(act["session"] in permission["sessions"], "acknowledged by who did not enter")
+            case "permission.refused":
+                self.one_of_file(self.permissions, act["permission"], file)
+            case "issue.opened":
+                self.issue(statement)
+            case "issue.closed":
+                issue = self.one_of_file(self.issues, act["issue"], file)
+                require(not issue["closed"], "an issue closed twice")
+                issue["closed"] = True
+            case "visit.recorded":
+                self.one_of_file(self.permissions, act["permission"], file)
+                require(act["visit"] not in self.visits, "a visit recorded twice")
+                self.visits[act["visit"]] = {"file": file, "closed": False}
+            case "visit.closed":
+                visit = self.one_of_file(self.visits, act["visit"], file)
+                require(not visit["closed"], "a visit closed twice")
+                if "notes" in act:
+                    self.check_named(act["notes"], file)
+                visit["closed"] = True
+            case "child.informed":
+                self.one_of_file(self.permissions, act["permission"], file)
+
+    def permit(self, statement):
+        act, file = statement.act, statement.pupil_file
+        request = self.one_of_file(self.requests, act["request"], file)
+        require(not request["refused"], "permitted after it was refused")
+        require(act["letter"]["document"] == request["letter"], "permitted with another letter")
+        documents = [one["document"] for one in act["documents"]]
+        require(1 <= len(documents) <= MOST_PERMITTED, "a permission for nothing, or for too much")
+        require(len(set(documents)) == len(documents), "a document permitted twice at once")
+        for one in [act["letter"], *act["documents"]]:
+            self.check_named(one["document"], file)
+            require(statement.items.get(one["header"], " ")[0] == "header", "no header committed")
+        require(statement.items.get(act["terms"], " ")[0] == "terms", "no terms committed")
+        require(statement.time < act["until"] and act["from"] < act["until"], "a permission for no time")
+        before = [one for one in self.permissions.values() if one["author"] == statement.author]
+        exhibits = sum(len(one["statement"].act["documents"]) for one in before)
+        require(act["exhibit"] == exhibits + 1, "exhibit numbers with a gap, or twice")
+        tags = [one["statement"].act["tag"] for one in self.permissions.values()]
+        require(act["permission"] not in self.permissions and act["tag"] not in tags, "permitted twice")
+        self.add_identity(act["identity"], "permission")
+        request["permitted"] = True
+        self.permissions[act["permission"]] = {
+            "id": act["permission"], "file": file, "author": statement.author, "statement": statement, "ended": None,
+            "packs": 0, "sessions": set(),
+        }  # fmt: skip
+
+    def issue(self, statement):
+        act, file = statement.act, statement.pupil_file
+        permission = self.counting(act["permission"], file, statement.time)
+        require(act["session"] in permission["sessions"], "issued to who did not enter")
+        said = permission["statement"].act
+        documents = [one["document"] for one in said["documents"]]
+        if act["manner"] == "view":
+            require(act["document"] in documents, "issued what was not permitted")
+            self.check_named(act["document"], file)
+        else:
+            require(permission["packs"] < said["copies"], "issued once more than permitted")
+            for document in [said["letter"]["document"], *documents]:
+                self.check_named(document, file)
+            permission["packs"] += 1
+        require(act["issue"] not in self.issues, "issued twice")
+        self.issues[act["issue"]] = {"file": file, "closed": False}
+
+    def one_of_file(self, known: dict, id, file) -> dict:
+        """What an act of disclosure names, if it is of the same pupil file."""
+        require(id in known and known[id]["file"] == file, "disclosed of another pupil file, or of none")
+        return known[id]
+
+    def counting(self, id, file, time) -> dict:
+        """A permission of this file that counts."""
+        permission = self.one_of_file(self.permissions, id, file)
+        act = permission["statement"].act
+        require(permission["ended"] is None and act["from"] <= time < act["until"], "under no permission that counts")
+        return permission
+
+    def check_named(self, document, file):
+        """A document that an act of disclosure names: filed for its pupil file, and there."""
+        filed = self.documents.get(document)
+        require(filed and filed.pupil_file == file and document not in self.moved, "a document that is not in this file")
 
     # How people come, and come again
 
@@ -1391,10 +1628,14 @@ class Identity:
             return file_key, length
         raise NotTheirs("the header is not for this identity")
 
+    def open_file(self, data: bytes) -> bytes:
+        """The plaintext of a small age file."""
+        file_key, length = self.open_header(data)
+        return b"".join(open_payload(file_key, [data[length:]], len(data) - length))
+
     def open_wrap(self, data: bytes, context: bytes) -> bytes:
         """The 32-byte secret of a small age file that says what it is for."""
-        file_key, length = self.open_header(data)
-        plaintext = b"".join(open_payload(file_key, [data[length:]], len(data) - length))
+        plaintext = self.open_file(data)
         require(plaintext[32:] == context, "the wrap is for something else")
         return plaintext[:32]
 
@@ -1828,6 +2069,20 @@ class Person:
         require(fields["order"] in ("oldest", "newest") and fields["form"] in ("pdf", "page"), "a print of no form")
         return fields
 
+    def disclosure_details(self, statement) -> dict:
+        """What an act of disclosure says: who asked, what was given or refused, what an officer read, what a child was told."""
+        key = row_key(self.detail_key(statement), id_bytes(statement.act["detail"]))
+        fields = self.committed_fields(statement, key, statement.act[DISCLOSURE_OBJECTS[statement.kind]])
+        require(sorted(fields) == DISCLOSURE_FIELDS[statement.kind], "an act of disclosure of other fields")
+        if statement.kind == "disclosure.requested":
+            require(fields["victim"] in ("yes", "no"), "it is not said whether it is about a victim")
+            require(fields["notice"] in ("", "given", "not-given"), "it is not said whether notice was given")
+        if statement.kind == "permission.given":
+            require(re.fullmatch("|[1-9][0-9]*", fields["warnings"]), "it is not said of how many it was warned")
+        if statement.kind == "issue.closed":
+            require(re.fullmatch("[0-9a-f]{64}", fields["sha256"]), "it is not said what went out")
+        return fields
+
     def access_details(self, access: str) -> dict:
         """Why an access was given, to whom by name, and until which day."""
         statement = self.vault.ledger.accesses[access]["statement"]
@@ -1926,6 +2181,53 @@ def open_keybox(box: bytes, password: str, server: bytes, context: bytes) -> byt
         raise Broken("the password or the server secret is wrong") from None
 
 
+class Permission:
+    """A permission that link and access code opened, with the keybox that its workspace has of it."""
+
+    def __init__(self, vault: Vault, secrets, box: bytes, link: str, code: str):
+        secret, tag = typed_code(link), permission_tag(typed_code(link))
+        found = [one for one in vault.ledger.permissions.values() if url64(one["statement"].act["tag"]) == tag]
+        require(found, "a link to no permission")
+        self.vault, self.state, self.act = vault, found[0], found[0]["statement"].act
+        require(sha256(box) == url64(self.act["keybox"]), "another keybox than the statement's")
+        server = hkdf((Path(secrets) / "server-secret").read_bytes(), secret, b"strongroom/v1/permission-link")
+        context = vault.context("permission-key", self.act["permission"])
+        seed = open_keybox(box, access_code(code), server, context)
+        require(len(seed) == 32, "the keybox has another length")
+        self.identity = Identity(seed)
+        require(self.identity.recipient == vault.item(self.act["identity"], "recipient"), "a secret of another identity")
+
+    def terms(self) -> dict:
+        """What the agency is told, and what a pack is made of."""
+        plaintext = self.identity.open_file(self.vault.item(self.act["terms"], "terms"))
+        context = self.vault.context("terms", self.act["permission"])
+        require(plaintext.startswith(context), "the terms are for something else")
+        return json.loads(plaintext[len(context) :])
+
+    def file_key(self, permitted: dict) -> bytes:
+        """The key that the header of a document, or of the letter, holds, if it is the one that its filing committed to."""
+        header, document = self.vault.item(permitted["header"], "header"), permitted["document"]
+        require(len(age_header(header)[0]) == 1, "a header for more than the permission")
+        key, length = self.identity.open_header(header)
+        require(length == len(header), "there is more after the header")
+        act = self.vault.ledger.documents[document].act
+        commitment = hkdf(key, url64(act["nonce"]), b"strongroom/v1/document" + id_bytes(document))
+        require(commitment == url64(act["commitment"]), "the header holds another file key")
+        return key
+
+    def read(self, permitted: dict) -> bytes:
+        act = self.vault.ledger.documents[permitted["document"]].act
+        self.vault.check_payload(act)
+        with open(self.vault.blob(act), "rb") as file:
+            pieces = iter(lambda: file.read(1 << 20), b"")
+            return b"".join(open_payload(self.file_key(permitted), pieces, act["payload_length"]))
+
+
+def permission_tag(link: bytes) -> bytes:
+    """What a permission's link is found by."""
+    return sha256(b"strongroom/v1/permission-tag\n" + link)
+
+
 class Station:
     """A scan station whose token opened its keybox."""
 
@@ -1956,8 +2258,8 @@ def check(path, person: Person = None) -> list:
     Without a person: statements, signatures, authority, tree, checkpoints, witness, items, policies, payloads. With one
     whose keybox opened: also details, field commitments and key commitments of every document they can reach, along the
     pupil file's key and along each share that is theirs, of every entry likewise, of every look at records,
-    every print and every access whose pupil file they can reach, and every record about a restricted document that is
-    sealed to them.
+    every print, every act of disclosure and every access whose pupil file they can reach, and every record about a
+    restricted document that is sealed to them.
     """
     vault = Vault(path)
     try:
@@ -1970,6 +2272,8 @@ def check(path, person: Person = None) -> list:
             vault.part(f"triage {triage}", check_triage, person, triage)
         for said in vault.ledger.prints if person else []:
             vault.part(f"print {said.act['print']}", check_print, person, said)
+        for said in vault.ledger.disclosures if person else []:
+            vault.part(f"{said.kind} {said.act[DISCLOSURE_OBJECTS[said.kind]]}", check_disclosure, person, said)
         for access in vault.ledger.accesses if person else []:
             vault.part(f"access {access}", check_access, person, access)
         for record in vault.ledger.restricted if person else []:
@@ -2006,6 +2310,13 @@ def check_triage(person: Person, triage: str):
 def check_print(person: Person, statement):
     try:
         person.print_details(statement)
+    except NoPath:
+        pass
+
+
+def check_disclosure(person: Person, statement):
+    try:
+        person.disclosure_details(statement)
     except NoPath:
         pass
 

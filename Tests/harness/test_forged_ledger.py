@@ -7,9 +7,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import reader
+import sealing
 from forge import History, Saying, edit, query, url64
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 from nacl.signing import SigningKey
@@ -35,6 +37,7 @@ NOBODY = {
     "person": "0" * 26, "identity": "0" * 26, "verifying_key": url64(bytes(32)), "name_tag": url64(bytes(32)),
     "roles": ["scan-station"], "keybox": "0" * 26, "row": "0" * 26, "wraps": [],
 }  # fmt: skip
+SEALED = {"detail": "0" * 26, "detail_key": "0" * 26}
 PEOPLE_SAY = {
     "person.reset": {"person": "0" * 26, "code": {"key": url64(bytes(32)), "expires": 0}},
     "recovery-code.used": {"number": 1},
@@ -57,6 +60,17 @@ PEOPLE_SAY = {
     "entry.made": {"entry": "0" * 26, "detail": "0" * 26, "detail_key": "0" * 26},
     "items.triaged": {"triage": "0" * 26, "records": [], "detail": "0" * 26, "detail_key": "0" * 26, "follow_ups": []},
     "chronology.printed": {"print": "0" * 26, "session": "0" * 26, "lines": 1, "detail": "0" * 26, "detail_key": "0" * 26},
+    "disclosure.requested": {"request": "0" * 26, "letter": "0" * 26, **SEALED},
+    "disclosure.refused": {"request": "0" * 26, **SEALED},
+    "disclosure.delegated": {"person": "0" * 26, "until": 0}, "delegation.ended": {"person": "0" * 26},
+    "permission.given": {
+        "permission": "0" * 26, "request": "0" * 26, "identity": "0" * 26, "keybox": url64(bytes(32)), "tag": url64(bytes(32)),
+        "documents": [], "letter": {"document": "0" * 26, "header": "0" * 26}, "exhibit": 1, "from": 0, "until": 0, "copies": 0,
+        "terms": "0" * 26, **SEALED,
+    },
+    "permission.withdrawn": {"permission": "0" * 26, **SEALED},
+    "visit.recorded": {"visit": "0" * 26, "permission": "0" * 26, **SEALED}, "visit.closed": {"visit": "0" * 26, **SEALED},
+    "child.informed": {"permission": "0" * 26, "told": True, **SEALED},
     "access.extended": {"shares": []}, "access.ended": {"access": "0" * 26},
     "station.added": {"station": NOBODY, "expires": 0, "intake": False}, "station.allowed": {"station": "0" * 26},
     "station.withdrawn": {"station": "0" * 26}, "intake.read": {"session": "0" * 26},
@@ -2490,6 +2504,1073 @@ def _(history: History) -> Saying:
     return said
 
 
+# Disclosure to agencies
+
+AGENCY_DOES = sorted(reader.SERVICE_ALONE)
+MAY_NOT_PERMIT = "author may not permit: "
+IS_LEADS, NOT_ENTITLED = MAY_NOT_PERMIT + "permission.leads", MAY_NOT_PERMIT + "access.not-entitled"
+NO_PERMISSION, NOT_COUNTING = "no permission for this pupil file", "entered under no permission that counts"
+NOT_NAMED, MALFORMED = "a document that is not of this pupil file", "statement.malformed"
+OTHER_DETAIL_KEY = "a disclosure under another pupil's detail key"
+
+
+def letter_of(history: History) -> str:
+    return filing(history).act["document"]
+
+
+def permitted_of(history: History) -> str:
+    """The document that `moves` moves."""
+    return first_filing(history).act["document"]
+
+
+def discloses(
+    history: History, kind: str, act: dict, author: "str | Newcomer | None" = None, items: dict | None = None, without: str = "",
+    file: str | None = None, **more
+) -> Saying:  # fmt: skip
+    """Something of disclosure, by the lead unless by somebody else, with a detail under a key of its own; without: a kind of
+    item."""
+    detail, key = new_id(), new_id()
+    items = {**(items or {}), detail: ("detail", choice.randbytes(96)), key: ("detail-key", choice.randbytes(1797))}
+    items = {id: item for id, item in items.items() if item[0] != without}
+    act = {"detail": detail, "detail_key": key, **act}
+    more = {"pupil_file": file or file_of(history), "fields": {"made_by": url64(bytes(32))}, **more}
+    if isinstance(author, Newcomer):
+        return author.say(kind, act, items, **more)
+    return history.say(author or history.people[DSL], kind, act, items, **more)
+
+
+def asks(history: History, letter: str | None = None, id: str | None = None, **more) -> Saying:
+    return discloses(history, "disclosure.requested", {"request": id or new_id(), "letter": letter or letter_of(history)}, **more)
+
+
+def refuses(history: History, asked: Saying | None = None, **more) -> Saying:
+    return discloses(history, "disclosure.refused", {"request": (asked or asks(history)).act["request"]}, **more)
+
+
+def delegates(history: History, to: str, author: "str | Newcomer | None" = None, lasts: int = HOUR) -> Saying:
+    act = {"person": to, "until": history.sayings[-1].value["time"] + lasts}
+    if isinstance(author, Newcomer):
+        return author.say("disclosure.delegated", act)
+    return history.say(author or history.people[DSL], "disclosure.delegated", act)
+
+
+def ends_delegation(history: History, to: str, author: str | None = None) -> Saying:
+    return history.say(author or history.people[DSL], "delegation.ended", {"person": to})
+
+
+def permits(
+    history: History, asked: Saying | None = None, documents: list | None = None, begins: int = 0, lasts: int = HOUR,
+    copies: int = 1, exhibit: int | None = None, letter: str | None = None, without: str = "", but: dict | None = None, **more
+) -> Saying:  # fmt: skip
+    """Permits the first document, or others, from then on for so many milliseconds; what else it says is honest."""
+    asked = asked or asks(history)
+    author = more.get("author")
+    author = author.id if isinstance(author, Newcomer) else author or history.people[DSL]
+    before = [len(one.act["documents"]) for one in history.of("permission.given") if one.value["author"] == author]
+    sealed = [
+        {"document": one, "header": new_id()}
+        for one in [letter or asked.act["letter"], *([permitted_of(history)] if documents is None else documents)]
+    ]
+    time = history.sayings[-1].value["time"]
+    act = {
+        "permission": new_id(), "request": asked.act["request"], "identity": new_id(), "keybox": url64(choice.randbytes(32)),
+        "tag": url64(choice.randbytes(32)), "documents": sealed[1:], "letter": sealed[0],
+        "exhibit": sum(before) + 1 if exhibit is None else exhibit, "from": time + begins, "until": time + lasts, "copies": copies,
+        "terms": new_id(), **(but or {}),
+    }  # fmt: skip
+    items = {one["header"]: ("header", choice.randbytes(64)) for one in [act["letter"], *act["documents"]]}
+    items |= {act["identity"]: ("recipient", choice.randbytes(1216)), act["terms"]: ("terms", choice.randbytes(1900))}
+    return discloses(history, "permission.given", act, items=items, without=without, **more)
+
+
+def withdraws(history: History, given: Saying, **more) -> Saying:
+    return discloses(history, "permission.withdrawn", {"permission": given.act["permission"]}, **more)
+
+
+def by_service(
+    history: History, kind: str, act: dict, given: Saying | None = None, after: int | None = None, file: str | None = None
+) -> Saying:
+    """After: so many milliseconds after the permission was given."""
+    time = history.sayings[-1].value["time"] if after is None else given.value["time"] + after
+    act = {**({"permission": given.act["permission"]} if given else {}), **act}
+    return history.say("service", kind, act, pupil_file=file or file_of(history), time=time)
+
+
+def ends(history: History, given: Saying, reason: str, after: int | None = None, file: str | None = None) -> Saying:
+    return by_service(history, "permission.ended", {"reason": reason}, given, after, file)
+
+
+def enters(history: History, given: Saying, after: int | None = None, session: str | None = None, file: str | None = None) -> Saying:
+    return by_service(history, "permission.entered", {"session": session or new_id()}, given, after, file)
+
+
+def issues(
+    history: History, given: Saying, entered: Saying | None = None, document: str | None = None, after: int | None = None,
+    file: str | None = None, **but
+) -> Saying:  # fmt: skip
+    """A pack, or a view of a document."""
+    entered = entered or enters(history, given)
+    act = {"issue": new_id(), "session": entered.act["session"], "manner": "view" if document else "pack"}
+    act = {**act, **({"document": document} if document else {}), **but}
+    return by_service(history, "issue.opened", act, given, after, file)
+
+
+def closes(history: History, issued: Saying, file: str | None = None) -> Saying:
+    act = {"issue": issued.act["issue"], "bytes": 10, "pages": 1, "complete": True}
+    return by_service(history, "issue.closed", act, file=file)
+
+
+def closes_pack(history: History, issued: Saying, **more) -> Saying:
+    """With the digest of what went out."""
+    act = {"issue": issued.act["issue"], "bytes": 10, "pages": 0, "complete": True}
+    return discloses(history, "issue.closed", act, author="service", **more)
+
+
+def visits(history: History, given: Saying | None = None, id: str | None = None, **more) -> Saying:
+    act = {"visit": id or new_id(), "permission": (given or permits(history)).act["permission"]}
+    return discloses(history, "visit.recorded", act, **more)
+
+
+def ends_visit(history: History, visited: Saying | None = None, notes: str | None = None, **more) -> Saying:
+    act = {"visit": (visited or visits(history)).act["visit"], **({"notes": notes} if notes else {})}
+    return discloses(history, "visit.closed", act, **more)
+
+
+def informs(history: History, given: Saying | None = None, told: bool = True, **more) -> Saying:
+    return discloses(history, "child.informed", {"permission": (given or permits(history)).act["permission"], "told": told}, **more)
+
+
+def everything_an_agency_does(history: History) -> dict:
+    """What the service says of it, the last one of each kind."""
+    given = permits(history)
+    by_service(history, "permission.refused", {"code": "permission.code"}, given)
+    entered = enters(history, given)
+    closes(history, issues(history, given, entered, document=permitted_of(history)))
+    closes_pack(history, issues(history, given, entered))
+    by_service(history, "permission.acknowledged", {"session": entered.act["session"]}, given)
+    ends(history, given, "used")
+    return {kind: history.of(kind)[-1] for kind in AGENCY_DOES}
+
+
+for kind in AGENCY_DOES:
+
+    @unlawful(f"a person says {kind}", everything_an_agency_does, f"only the service says {kind}")
+    def _(history: History, kind: str = kind) -> Saying:
+        said = everything_an_agency_does(history)[kind]
+        said.value["author"] = history.people[DSL]
+        del history.sayings[history.place(said) + 1 :]
+        return said
+
+
+@unlawful("a scan station lets something out", nothing, "a station may not say issue.opened")
+def _(history: History) -> Saying:
+    said = everything_an_agency_does(history)["issue.opened"]
+    del history.sayings[history.place(said) + 1 :]
+    said.value["author"] = station(history)
+    return said
+
+
+# Whose it is, whatever it is
+
+
+def disclosures(history: History) -> dict:
+    """Everything of disclosure that is about a pupil file, honestly, the last one of each kind; the refused request is another."""
+    given = permits(history)
+    everything_an_agency_does(history)
+    refuses(history)
+    ends_visit(history, visits(history, given), notes=permitted_of(history))
+    informs(history, given)
+    withdraws(history, given)
+    return {kind: history.of(kind)[-1] for kind in sorted(reader.DISCLOSING - reader.DELEGATING)}
+
+
+def disclosed(history: History, kind: str) -> Saying:
+    """The last thing that is said, of this kind."""
+    said = disclosures(history)[kind]
+    del history.sayings[history.place(said) + 1 :]
+    return said
+
+
+for kind in sorted(reader.DISCLOSING - reader.DELEGATING):
+
+    @unlawful(f"{kind} about nobody", disclosures, "a disclosure about nobody on the register")
+    def _(history: History, kind: str = kind) -> Saying:
+        said = disclosed(history, kind)
+        del said.value["pupil_file"]
+        said.items = {id: item for id, item in said.items.items() if item[0] != "detail-key"}
+        return said
+
+    @unlawful(f"{kind} under another policy", disclosures, "policy is not the one in force")
+    def _(history: History, kind: str = kind) -> Saying:
+        said = disclosed(history, kind)
+        said.value["policy"] = url64(bytes(32))
+        return said
+
+
+for kind in sorted(reader.DISCLOSURE_OBJECTS):
+
+    @unlawful(f"{kind} without its detail", disclosures, "a disclosure without its detail")
+    def _(history: History, kind: str = kind) -> Saying:
+        said = disclosed(history, kind)
+        said.items[new_id()] = said.items.pop(said.act["detail"])
+        return said
+
+    @unlawful(f"{kind} under a detail key of another file", lambda h, k=kind: under_key(h, k, file_of(h)), OTHER_DETAIL_KEY)
+    def _(history: History, kind: str = kind) -> Saying:
+        return under_key(history, kind, other_file(history))
+
+
+def under_key(history: History, kind: str, file: str) -> Saying:
+    """Under a detail key that an entry of this file brought before."""
+    made = entry(history, file=file)
+    said = disclosed(history, kind)
+    said.items = {id: item for id, item in said.items.items() if item[0] != "detail-key"}
+    said.act["detail_key"] = made.act["detail_key"]
+    return said
+
+
+@unlawful("a delegation under another policy", lambda h: delegates(h, prepared(h, "deputy").id), "policy is not the one in force")
+def _(history: History) -> Saying:
+    said = delegates(history, prepared(history, "deputy").id)
+    said.value["policy"] = url64(bytes(32))
+    return said
+
+
+def in_file(history: History, kind: str, file: str | None) -> Saying:
+    """Something about what was permitted, or asked for, in the file that is forged; said of this file."""
+    asked = asks(history)
+    if kind == "disclosure.refused":
+        return refuses(history, asked, file=file)
+    if kind == "permission.given":
+        return permits(history, asked, file=file)
+    given = permits(history, asked)
+    entered = enters(history, given)
+    match kind:
+        case "permission.withdrawn":
+            return withdraws(history, given, file=file)
+        case "permission.ended":
+            return ends(history, given, "codes", file=file)
+        case "permission.entered":
+            return enters(history, given, file=file)
+        case "permission.acknowledged":
+            return by_service(history, kind, {"session": entered.act["session"]}, given, file=file)
+        case "permission.refused":
+            return by_service(history, kind, {"code": "permission.code"}, given, file=file)
+        case "issue.opened":
+            return issues(history, given, entered, file=file)
+        case "issue.closed":
+            return closes(history, issues(history, given, entered), file=file)
+        case "visit.recorded":
+            return visits(history, given, file=file)
+        case "visit.closed":
+            return ends_visit(history, visits(history, given), file=file)
+        case "child.informed":
+            return informs(history, given, file=file)
+
+
+NOT_REFUSED = "refused twice, after it was permitted, or what nobody asked for"
+NOT_ASKED = "permitted what was not asked for, or was refused"
+NOT_CLOSED = "a visit closed twice, or that was not"
+for kind, why in (
+    ("disclosure.refused", NOT_REFUSED), ("permission.given", NOT_ASKED), ("permission.withdrawn", NO_PERMISSION),
+    ("permission.ended", NO_PERMISSION), ("permission.entered", NO_PERMISSION), ("permission.acknowledged", NO_PERMISSION),
+    ("permission.refused", NO_PERMISSION), ("issue.opened", NO_PERMISSION), ("issue.closed", NO_PERMISSION),
+    ("visit.recorded", NO_PERMISSION), ("visit.closed", NOT_CLOSED), ("child.informed", NO_PERMISSION),
+):  # fmt: skip
+
+    @unlawful(f"{kind} of what is another pupil's", lambda h, k=kind: in_file(h, k, None), why)
+    def _(history: History, kind: str = kind) -> Saying:
+        return in_file(history, kind, other_file(history))
+
+
+# By whom
+
+
+for kind, says in (
+    ("disclosure.requested", asks), ("visit.recorded", visits), ("visit.closed", ends_visit), ("child.informed", informs),
+):  # fmt: skip
+
+    @unlawful(f"the office says {kind}", lambda h, s=says: s(h, author=prepared(h, "deputy")), MAY_NOT_READ)
+    def _(history: History, says: Callable = says) -> Saying:
+        return says(history, author=history.people[ADMIN])
+
+
+def refused_by(history: History, author: "str | Newcomer") -> Saying:
+    return refuses(history, asks(history), author=author)
+
+
+def permitted_by(history: History, author: "str | Newcomer") -> Saying:
+    return permits(history, asks(history), author=author)
+
+
+def withdrawn_from_lead_by(history: History, author: "str | Newcomer") -> Saying:
+    return withdraws(history, permits(history), author=author)
+
+
+def delegated_to(history: History, *lasts: int) -> Newcomer:
+    """A deputy to whom that is delegated, again and again."""
+    one = prepared(history, "deputy")
+    for milliseconds in lasts:
+        delegates(history, one.id, lasts=milliseconds)
+    return one
+
+
+PERMITTING = {"refuses": refused_by, "permits": permitted_by, "withdraws": withdrawn_from_lead_by}
+for name, says in PERMITTING.items():
+
+    @unlawful(f"the office {name}", lambda h, s=says: s(h, h.people[DSL]), NOT_ENTITLED)
+    def _(history: History, says: Callable = says) -> Saying:
+        return says(history, history.people[ADMIN])
+
+    @unlawful(f"a deputy {name} to whom that is not delegated", lambda h, s=says: s(h, delegated_to(h, HOUR)), IS_LEADS)
+    def _(history: History, says: Callable = says) -> Saying:
+        return says(history, prepared(history, "deputy"))
+
+    @unlawful(f"a deputy {name} to whom that is delegated no more", lambda h, s=says: s(h, until_ended(h, again=True)), IS_LEADS)
+    def _(history: History, says: Callable = says) -> Saying:
+        return says(history, until_ended(history, again=False))
+
+    @unlawful(f"a deputy {name} when the delegation is over", lambda h, s=says: after_delegation(h, s, 1, 2), IS_LEADS)
+    def _(history: History, says: Callable = says) -> Saying:
+        return after_delegation(history, says, 2, 2)
+
+    @unlawful(f"a deputy {name} when the last of two delegations is over", lambda h, s=says: after_delegation(h, s, 2, 2, 5), IS_LEADS)
+    def _(history: History, says: Callable = says) -> Saying:
+        return after_delegation(history, says, 2, 5, 2)
+
+
+def until_ended(history: History, again: bool) -> Newcomer:
+    one = delegated_to(history, HOUR)
+    ends_delegation(history, one.id)
+    if again:
+        delegates(history, one.id)
+    return one
+
+
+def after_delegation(history: History, says: Callable, milliseconds: int, *lasts: int) -> Saying:
+    one = delegated_to(history, *lasts)
+    later(history, milliseconds)
+    return says(history, one)
+
+
+@unlawful(
+    "a deputy who reads no more permits what was delegated", lambda h: untrained(h, trained=2),
+    MAY_NOT_PERMIT + "access.training-missing")  # fmt: skip
+def _(history: History) -> Saying:
+    return untrained(history, trained=1)
+
+
+def untrained(history: History, trained: int) -> Saying:
+    one = prepared(history, "deputy", trained=trained)
+    delegates(history, one.id)
+    later(history, 1)
+    return permitted_by(history, one)
+
+
+NOT_DELEGATED = "delegated to oneself, to who does not read, or for no time"
+NOT_THERE_TO_END = "a delegation ended that was not there"
+
+
+def honestly_delegated(history: History) -> Saying:
+    return delegates(history, prepared(history, "deputy").id)
+
+
+@unlawful("the lead delegates to themselves", honestly_delegated, NOT_DELEGATED)
+def _(history: History) -> Saying:
+    return delegates(history, history.people[DSL])
+
+
+@unlawful("it is delegated to who does not read", honestly_delegated, NOT_DELEGATED)
+def _(history: History) -> Saying:
+    return delegates(history, history.people[ADMIN])
+
+
+@unlawful("it is delegated to nobody", honestly_delegated, NOT_DELEGATED)
+def _(history: History) -> Saying:
+    return delegates(history, new_id())
+
+
+@unlawful("it is delegated to a deputy who was never trained", honestly_delegated, NOT_DELEGATED)
+def _(history: History) -> Saying:
+    return delegates(history, prepared(history, "deputy", trained=None).id)
+
+
+@unlawful("it is delegated for no time", lambda h: delegates(h, prepared(h, "deputy").id, lasts=1), NOT_DELEGATED)
+def _(history: History) -> Saying:
+    return delegates(history, prepared(history, "deputy").id, lasts=0)
+
+
+@unlawful("the office delegates", honestly_delegated, MAY_NOT_GIVE)
+def _(history: History) -> Saying:
+    return delegates(history, prepared(history, "deputy").id, author=history.people[ADMIN])
+
+
+@unlawful("a deputy delegates what was delegated to them", honestly_delegated, MAY_NOT_GIVE)
+def _(history: History) -> Saying:
+    one = delegated_to(history, HOUR)
+    return delegates(history, prepared(history, "deputy").id, author=one)
+
+
+@unlawful("the office ends a delegation", lambda h: until_ended(h, again=False), MAY_NOT_GIVE)
+def _(history: History) -> Saying:
+    return ends_delegation(history, delegated_to(history, HOUR).id, author=history.people[ADMIN])
+
+
+@unlawful("what was not delegated is ended", lambda h: until_ended(h, again=False), NOT_THERE_TO_END)
+def _(history: History) -> Saying:
+    return ends_delegation(history, prepared(history, "deputy").id)
+
+
+@unlawful("a delegation is ended twice", lambda h: until_ended(h, again=False), NOT_THERE_TO_END)
+def _(history: History) -> Saying:
+    return ends_delegation(history, until_ended(history, again=False).id)
+
+
+# Requests
+
+ASKED_TWICE = "a request recorded twice, or by a letter that was moved"
+
+
+@unlawful("a request is recorded twice", lambda h: (asks(h), asks(h)), ASKED_TWICE)
+def _(history: History) -> Saying:
+    return asks(history, id=asks(history).act["request"])
+
+
+def asked_after_moving(history: History, moved: bool) -> Saying:
+    moves(history)
+    return asks(history, permitted_of(history) if moved else letter_of(history))
+
+
+@unlawful("a request by a letter that was moved out", lambda h: asked_after_moving(h, False), ASKED_TWICE)
+def _(history: History) -> Saying:
+    return asked_after_moving(history, True)
+
+
+@unlawful("a request by another pupil's letter", asks, NOT_NAMED)
+def _(history: History) -> Saying:
+    return asks(history, file=other_file(history))
+
+
+@unlawful("a request by a letter that is not there", asks, NOT_NAMED)
+def _(history: History) -> Saying:
+    return asks(history, new_id())
+
+
+@unlawful("a request by an entry", asks, NOT_NAMED)
+def _(history: History) -> Saying:
+    return asks(history, entry(history).act["entry"])
+
+
+@unlawful("a request is refused twice", refuses, NOT_REFUSED)
+def _(history: History) -> Saying:
+    asked = asks(history)
+    refuses(history, asked)
+    return refuses(history, asked)
+
+
+@unlawful("a request is refused after it was answered", lambda h: (permits(h), refuses(h)), NOT_REFUSED)
+def _(history: History) -> Saying:
+    asked = asks(history)
+    permits(history, asked)
+    return refuses(history, asked)
+
+
+@unlawful("a request is refused after what answered it was withdrawn", refuses, NOT_REFUSED)
+def _(history: History) -> Saying:
+    asked = asks(history)
+    withdraws(history, permits(history, asked))
+    return refuses(history, asked)
+
+
+@unlawful("what nobody asked for is refused", refuses, NOT_REFUSED)
+def _(history: History) -> Saying:
+    asked = asks(history)
+    history.sayings.remove(asked)
+    return refuses(history, asked)
+
+
+# Permissions
+
+FOR_NOTHING = "a permission for nothing, for too much, or for what was moved"
+WITHOUT_HEADER, WITHOUT_TERMS = "a permission without a header", "a permission without its terms"
+NO_TIME, NO_NUMBERS, PERMITTED_TWICE = "a permission for no time", "exhibit numbers with a gap, or twice", "permitted twice"
+
+
+def both(history: History) -> list:
+    return [permitted_of(history), letter_of(history)]
+
+
+@unlawful("a permission answers a request that was refused", permits, NOT_ASKED)
+def _(history: History) -> Saying:
+    asked = asks(history)
+    refuses(history, asked)
+    return permits(history, asked)
+
+
+@unlawful("a permission answers nobody", permits, NOT_ASKED)
+def _(history: History) -> Saying:
+    asked = asks(history)
+    history.sayings.remove(asked)
+    return permits(history, asked)
+
+
+@unlawful("a permission is by another letter than its request", lambda h: permits(h, letter=letter_of(h)), NOT_ASKED)
+def _(history: History) -> Saying:
+    return permits(history, letter=permitted_of(history))
+
+
+@unlawful("a permission for nothing", permits, FOR_NOTHING)
+def _(history: History) -> Saying:
+    return permits(history, documents=[])
+
+
+@unlawful("a permission for more than one may be for", permits, FOR_NOTHING)
+def _(history: History) -> Saying:
+    return permits(history, documents=[new_id() for _ in range(reader.MOST_PERMITTED + 1)])
+
+
+@unlawful("a permission for a document twice", lambda h: permits(h, documents=both(h)), FOR_NOTHING)
+def _(history: History) -> Saying:
+    return permits(history, documents=[permitted_of(history)] * 2)
+
+
+def permitted_after_moving(history: History, documents: list, letter: str) -> Saying:
+    asked = asks(history, letter)
+    moves(history)
+    return permits(history, asked, documents)
+
+
+def permitted_what_stayed(history: History) -> Saying:
+    return permitted_after_moving(history, [letter_of(history)], letter_of(history))
+
+
+@unlawful("a permission for what was moved out", permitted_what_stayed, FOR_NOTHING)
+def _(history: History) -> Saying:
+    return permitted_after_moving(history, both(history), letter_of(history))
+
+
+@unlawful("a permission by a letter that was moved out since", permitted_what_stayed, FOR_NOTHING)
+def _(history: History) -> Saying:
+    return permitted_after_moving(history, [letter_of(history)], permitted_of(history))
+
+
+@unlawful("a permission for what is not in the file", permits, NOT_NAMED)
+def _(history: History) -> Saying:
+    return permits(history, documents=[permitted_of(history), new_id()])
+
+
+def filed_elsewhere(history: History, file: str) -> Saying:
+    """The payload of the first document, filed again at the end for this file."""
+    said = first_filing(history)
+    act = {**said.act, **{key: new_id() for key in ("document", "upload", "detail", "detail_key")}}
+    act.pop("shares", None), act.pop("batch", None)
+    items = {act["document"]: ("header", choice.randbytes(1700)), act["detail"]: ("detail", choice.randbytes(96))}
+    items[act["detail_key"]] = ("detail-key", choice.randbytes(1797))
+    return history.say(history.people[ADMIN], "document.filed", act, items, pupil_file=file, fields={"date": url64(bytes(32))})
+
+
+def permitted_elsewhere(history: History, file: str) -> Saying:
+    elsewhere = filed_elsewhere(history, file).act["document"]
+    return permits(history, documents=[permitted_of(history), elsewhere])
+
+
+@unlawful("a permission for another pupil's document", lambda h: permitted_elsewhere(h, file_of(h)), NOT_NAMED)
+def _(history: History) -> Saying:
+    return permitted_elsewhere(history, other_file(history))
+
+
+for name, of in (("document's", "documents"), ("letter's", "letter")):
+
+    @unlawful(f"a permission without a {name} header", permits, WITHOUT_HEADER)
+    def _(history: History, of: str = of) -> Saying:
+        said = permits(history)
+        one = said.act[of][0] if of == "documents" else said.act[of]
+        del said.items[one["header"]]
+        return said
+
+    @unlawful(f"a permission with something else in a {name} header's place", permits, WITHOUT_HEADER)
+    def _(history: History, of: str = of) -> Saying:
+        said = permits(history)
+        one = said.act[of][0] if of == "documents" else said.act[of]
+        said.items[one["header"]] = "wrap", said.items[one["header"]][1]
+        return said
+
+
+@unlawful("a permission with headers that were there before", lambda h: (permits(h), permits(h)), WITHOUT_HEADER)
+def _(history: History) -> Saying:
+    before, said = permits(history), permits(history)
+    del said.items[said.act["documents"][0]["header"]]
+    said.act["documents"] = before.act["documents"]
+    return said
+
+
+@unlawful("a permission without its terms", permits, WITHOUT_TERMS)
+def _(history: History) -> Saying:
+    return permits(history, without="terms")
+
+
+@unlawful("a permission without its recipient", permits, "no recipient committed")
+def _(history: History) -> Saying:
+    return permits(history, without="recipient")
+
+
+for name, begins, lasts, enough in (
+    ("that is over as it is given", -5, 0, 1), ("that ends as it begins", 5, 5, 6), ("that ends before it begins", 9, 5, 10),
+):
+
+    @unlawful(f"a permission {name}", lambda h, b=begins, e=enough: permits(h, begins=b, lasts=e), NO_TIME)
+    def _(history: History, begins: int = begins, lasts: int = lasts) -> Saying:
+        return permits(history, begins=begins, lasts=lasts)
+
+
+def numbered(history: History, number: int, before: "str | Newcomer | None" = None) -> Saying:
+    """A permission for one document, after one for two by the lead, or by somebody else."""
+    permits(history, documents=both(history), author=before)
+    return permits(history, exhibit=number)
+
+
+for number, what in ((1, "twice"), (2, "twice, in part"), (4, "with a gap"), (0, "from nought")):
+
+    @unlawful(f"exhibits are numbered {what}", lambda h: numbered(h, 3), NO_NUMBERS)
+    def _(history: History, number: int = number) -> Saying:
+        return numbered(history, number)
+
+
+@unlawful("the first exhibit is the second", permits, NO_NUMBERS)
+def _(history: History) -> Saying:
+    return permits(history, exhibit=2)
+
+
+@unlawful("exhibits are numbered after another's", lambda h: numbered(h, 1, delegated_to(h, HOUR)), NO_NUMBERS)
+def _(history: History) -> Saying:
+    return numbered(history, 3, delegated_to(history, HOUR))
+
+
+@unlawful("exhibits of what was withdrawn are numbered again", lambda h: after_withdrawn(h, 2), NO_NUMBERS)
+def _(history: History) -> Saying:
+    return after_withdrawn(history, 1)
+
+
+def after_withdrawn(history: History, number: int) -> Saying:
+    withdraws(history, permits(history))
+    return permits(history, exhibit=number)
+
+
+for key, why in (("permission", PERMITTED_TWICE), ("tag", PERMITTED_TWICE), ("identity", "identity named twice")):
+
+    @unlawful(f"a permission's {key} comes twice", lambda h: (permits(h), permits(h)), why)
+    def _(history: History, key: str = key) -> Saying:
+        before, said = permits(history), permits(history)
+        if key == "identity":
+            del said.items[said.act[key]]
+        said.act[key] = before.act[key]
+        return said
+
+
+@unlawful("a permission is a pupil file's own node", permits, "identity named twice")
+def _(history: History) -> Saying:
+    said, registered = permits(history), history.of("pupil.registered")[0]
+    del said.items[said.act["identity"]]
+    said.act["identity"] = registered.act["identity"]
+    return said
+
+
+# When it counts
+
+
+ENDED = "a permission ended twice, or without reason"
+WITHDRAWN = "withdrawn after it ended"
+
+
+def entered_at(history: History, milliseconds: int) -> Saying:
+    return enters(history, permits(history, begins=2, lasts=4), after=milliseconds)
+
+
+@unlawful("somebody enters before a permission begins", lambda h: entered_at(h, 2), NOT_COUNTING)
+def _(history: History) -> Saying:
+    return entered_at(history, 1)
+
+
+@unlawful("somebody enters when a permission is over", lambda h: entered_at(h, 3), NOT_COUNTING)
+def _(history: History) -> Saying:
+    return entered_at(history, 4)
+
+
+@unlawful("somebody enters after it was withdrawn", lambda h: (enters(h, permits(h)), withdraws(h, permits(h))), NOT_COUNTING)
+def _(history: History) -> Saying:
+    given = permits(history)
+    withdraws(history, given)
+    return enters(history, given)
+
+
+@unlawful("somebody enters after too many codes", lambda h: ends(h, permits(h), "codes"), NOT_COUNTING)
+def _(history: History) -> Saying:
+    given = permits(history)
+    ends(history, given, "codes")
+    return enters(history, given)
+
+
+def entered_twice(history: History, again: bool) -> Saying:
+    given = permits(history)
+    entered = enters(history, given)
+    return enters(history, given, session=entered.act["session"] if again else None)
+
+
+@unlawful("a session enters twice", lambda h: entered_twice(h, again=False), NOT_COUNTING)
+def _(history: History) -> Saying:
+    return entered_twice(history, again=True)
+
+
+def acknowledged(history: History, own: bool) -> Saying:
+    given, other = permits(history), permits(history)
+    entered, elsewhere = enters(history, given), enters(history, other)
+    session = (entered if own else elsewhere).act["session"]
+    withdraws(history, given)
+    return by_service(history, "permission.acknowledged", {"session": session}, given)
+
+
+@unlawful("who did not enter acknowledges", lambda h: acknowledged(h, own=True), "acknowledged by who did not enter")
+def _(history: History) -> Saying:
+    return acknowledged(history, own=False)
+
+
+def withdrawn_after(history: History, kind: str | None) -> Saying:
+    given = permits(history)
+    if kind == "withdrawn":
+        withdraws(history, given)
+    elif kind:
+        ends(history, given, kind)
+    return withdraws(history, given)
+
+
+for kind in ("withdrawn", "codes"):
+
+    @unlawful(f"a permission is withdrawn after it was over: {kind}", lambda h: withdrawn_after(h, None), WITHDRAWN)
+    def _(history: History, kind: str = kind) -> Saying:
+        return withdrawn_after(history, kind)
+
+
+def expired_at(history: History, milliseconds: int) -> Saying:
+    return ends(history, permits(history, lasts=4), "expired", after=milliseconds)
+
+
+@unlawful("a permission is over before its end", lambda h: expired_at(h, 4), ENDED)
+def _(history: History) -> Saying:
+    return expired_at(history, 3)
+
+
+def used_after(history: History, packs: int, copies: int, reason: str = "used", views: int = 0) -> Saying:
+    given = permits(history, copies=copies)
+    entered = enters(history, given)
+    for _ in range(views):
+        issues(history, given, entered, document=permitted_of(history))
+    for _ in range(packs):
+        issues(history, given, entered)
+    return ends(history, given, reason)
+
+
+@unlawful("a permission is used before its last copy", lambda h: used_after(h, packs=2, copies=2), ENDED)
+def _(history: History) -> Saying:
+    return used_after(history, packs=1, copies=2)
+
+
+@unlawful("a permission is used by views", lambda h: used_after(h, packs=1, copies=1), ENDED)
+def _(history: History) -> Saying:
+    return used_after(history, packs=0, copies=1, views=2)
+
+
+@unlawful("a permission to look is used", lambda h: used_after(h, packs=0, copies=0, reason="codes", views=2), ENDED)
+def _(history: History) -> Saying:
+    return used_after(history, packs=0, copies=0, views=1)
+
+
+def ended_after(history: History, first: str | None) -> Saying:
+    given = permits(history)
+    issues(history, given)
+    if first == "withdrawn":
+        withdraws(history, given)
+    elif first:
+        ends(history, given, first)
+    return ends(history, given, "used")
+
+
+for first in ("withdrawn", "used", "codes"):
+
+    @unlawful(f"a permission ends that was over: {first}", lambda h: ended_after(h, None), ENDED)
+    def _(history: History, first: str = first) -> Saying:
+        return ended_after(history, first)
+
+
+# What is let out
+
+NOT_ENTERED = "issued under no permission that counts, or to who did not enter"
+NOT_PERMITTED, ONE_TOO_MANY = "issued what was not permitted", "issued once more than permitted"
+WAS_MOVED, OF_OTHER_PARTS = "issued what was moved", "a view of everything, or a pack of one"
+
+
+def let_out(history: History, by: str = "own", after: int | None = None, over: str | None = None, document: str | None = None) -> Saying:
+    """By who entered this permission, another one, or none."""
+    given, other = permits(history, lasts=4), permits(history)
+    sessions = {"own": enters(history, given), "other": enters(history, other)}
+    entered = sessions.get(by) or Saying({"act": {"session": new_id()}})
+    if over == "withdrawn":
+        withdraws(history, given)
+    elif over:
+        ends(history, given, over)
+    return issues(history, given, entered, document, after)
+
+
+def looked_at(history: History, **more) -> Saying:
+    return let_out(history, document=permitted_of(history), **more)
+
+
+for what, out in (("taken", let_out), ("looked at", looked_at)):
+    for name, more in (
+        ("by who did not enter", {"by": "nobody"}), ("by who entered elsewhere", {"by": "other"}),
+        ("when the permission is over", {"after": 4}), ("after it was withdrawn", {"over": "withdrawn"}),
+        ("after too many codes", {"over": "codes"}),
+    ):  # fmt: skip
+
+        @unlawful(f"something is {what} {name}", lambda h, o=out: o(h, after=3), NOT_ENTERED)
+        def _(history: History, out: Callable = out, more: dict = more) -> Saying:
+            return out(history, **more)
+
+
+def packs(history: History, count: int, copies: int) -> Saying:
+    given = permits(history, copies=copies)
+    entered = enters(history, given)
+    issues(history, given, entered, document=permitted_of(history))
+    for _ in range(count - 1):
+        closes_pack(history, issues(history, given, entered))
+    return issues(history, given, entered)
+
+
+for copies in (0, 1, 2):
+
+    @unlawful(f"copies are taken once more than {copies} times", lambda h, c=copies: packs(h, c + 1, c + 1), ONE_TOO_MANY)
+    def _(history: History, copies: int = copies) -> Saying:
+        return packs(history, copies + 1, copies)
+
+
+@unlawful("what was not permitted is looked at", lambda h: issues(h, permits(h), document=permitted_of(h)), NOT_PERMITTED)
+def _(history: History) -> Saying:
+    return issues(history, permits(history), document=letter_of(history))
+
+
+@unlawful("everything is looked at at once", lambda h: issues(h, permits(h)), OF_OTHER_PARTS)
+def _(history: History) -> Saying:
+    return issues(history, permits(history), manner="view")
+
+
+@unlawful("a pack is of one document", lambda h: issues(h, permits(h)), OF_OTHER_PARTS)
+def _(history: History) -> Saying:
+    return issues(history, permits(history), document=permitted_of(history), manner="pack")
+
+
+def let_out_after_moving(history: History, documents: list, letter: str, document: str | None = None) -> Saying:
+    given = permits(history, asks(history, letter), documents)
+    entered = enters(history, given)
+    moves(history)
+    return issues(history, given, entered, document)
+
+
+def let_out_what_stayed(history: History) -> Saying:
+    return let_out_after_moving(history, both(history), letter_of(history), letter_of(history))
+
+
+@unlawful("what was moved out is looked at by an agency", let_out_what_stayed, NOT_PERMITTED)
+def _(history: History) -> Saying:
+    return let_out_after_moving(history, both(history), letter_of(history), permitted_of(history))
+
+
+@unlawful("what was moved out goes out in a pack", let_out_what_stayed, WAS_MOVED)
+def _(history: History) -> Saying:
+    return let_out_after_moving(history, both(history), letter_of(history))
+
+
+@unlawful("a letter that was moved out goes out in a pack", let_out_what_stayed, WAS_MOVED)
+def _(history: History) -> Saying:
+    return let_out_after_moving(history, [letter_of(history)], permitted_of(history))
+
+
+def issued_twice(history: History, again: bool, closed: bool) -> Saying:
+    given = permits(history, copies=2)
+    entered = enters(history, given)
+    first = issues(history, given, entered)
+    if closed:
+        closes(history, first)
+    return issues(history, given, entered, **({"issue": first.act["issue"]} if again else {}))
+
+
+for closed in (False, True):
+
+    @unlawful(f"an issue comes twice{', after it was closed' * closed}", lambda h, c=closed: issued_twice(h, False, c), "issued twice")
+    def _(history: History, closed: bool = closed) -> Saying:
+        return issued_twice(history, True, closed)
+
+
+ISSUE_NOT_OPEN = "an issue closed that was not open"
+
+
+def closed_after_end(history: History, times: int) -> Saying:
+    """What began before the end of its permission ends after it."""
+    given = permits(history)
+    issued = issues(history, given)
+    withdraws(history, given)
+    return [closes(history, issued) for _ in range(times)][-1]
+
+
+@unlawful("an issue is closed twice", lambda h: closed_after_end(h, 1), ISSUE_NOT_OPEN)
+def _(history: History) -> Saying:
+    return closed_after_end(history, 2)
+
+
+@unlawful("an issue is closed that never was", lambda h: closed_after_end(h, 1), ISSUE_NOT_OPEN)
+def _(history: History) -> Saying:
+    issued = issues(history, permits(history))
+    history.sayings.remove(issued)
+    return closes(history, issued)
+
+
+@forgery("an issue is closed with a detail and no key", lambda h: closes_pack(h, issues(h, permits(h))), MALFORMED)
+def _(history: History) -> Saying:
+    said = closes_pack(history, issues(history, permits(history)))
+    del said.act["detail_key"]
+    return said
+
+
+@forgery("an issue is closed with a key and no detail", lambda h: closes_pack(h, issues(h, permits(h))), MALFORMED)
+def _(history: History) -> Saying:
+    said = closes_pack(history, issues(history, permits(history)))
+    del said.act["detail"]
+    return said
+
+
+# Visits
+
+
+@unlawful("a visit is recorded twice", lambda h: (visits(h), visits(h)), "a visit recorded twice")
+def _(history: History) -> Saying:
+    given = permits(history)
+    return visits(history, given, id=visits(history, given).act["visit"])
+
+
+@unlawful("a visit is under no permission", visits, NO_PERMISSION)
+def _(history: History) -> Saying:
+    said = visits(history)
+    said.act["permission"] = new_id()
+    return said
+
+
+@unlawful("a visit is closed twice", ends_visit, NOT_CLOSED)
+def _(history: History) -> Saying:
+    visited = visits(history)
+    ends_visit(history, visited)
+    return ends_visit(history, visited)
+
+
+@unlawful("a visit is closed that never was", ends_visit, NOT_CLOSED)
+def _(history: History) -> Saying:
+    visited = visits(history)
+    history.sayings.remove(visited)
+    return ends_visit(history, visited)
+
+
+def noted_after_moving(history: History, notes: Callable) -> Saying:
+    visited = visits(history)
+    moves(history)
+    return ends_visit(history, visited, notes=notes(history))
+
+
+@unlawful("the notes of a visit were moved out", lambda h: noted_after_moving(h, letter_of), NOT_CLOSED)
+def _(history: History) -> Saying:
+    return noted_after_moving(history, permitted_of)
+
+
+@unlawful("the notes of a visit are not there", lambda h: ends_visit(h, notes=letter_of(h)), NOT_NAMED)
+def _(history: History) -> Saying:
+    return ends_visit(history, notes=new_id())
+
+
+@unlawful("a child is informed of no permission", informs, NO_PERMISSION)
+def _(history: History) -> Saying:
+    said = informs(history)
+    said.act["permission"] = new_id()
+    return said
+
+
+def asked_by_deputy(history: History) -> None:
+    """Who reads records requests and visits and what a child was told, and needs nothing delegated for that."""
+    one = prepared(history, "deputy")
+    given = permits(history, asks(history, author=one))
+    informs(history, given, told=False, author=one)
+    ends_visit(history, visits(history, given, author=one), author=one)
+    informs(history, given, author=one)
+
+
+def answered_by_deputy(history: History) -> None:
+    one = delegated_to(history, HOUR)
+    refuses(history, author=one)
+    asked = asks(history)
+    permits(history, asked, author=one)
+    withdraws(history, permits(history, asked, documents=both(history)), author=one)
+    withdraws(history, permits(history, asked, author=one))
+
+
+def said_after_the_end(history: History) -> None:
+    """What is over may be withdrawn while nobody said that it ended; visits, codes and children are told of later too."""
+    asked = asks(history)
+    given = permits(history, asked, lasts=2)
+    entered = enters(history, given)
+    issued = issues(history, given, entered)
+    viewed = issues(history, given, entered, document=permitted_of(history))
+    later(history, 2)
+    closes(history, viewed)
+    closes_pack(history, issued)
+    withdraws(history, given)
+    by_service(history, "permission.refused", {"code": "permission.over"}, given)
+    for _ in range(2):
+        by_service(history, "permission.acknowledged", {"session": entered.act["session"]}, given)
+    ends_visit(history, visits(history, given))
+    informs(history, given)
+    permits(history, asked)
+
+
+def given_in_both_files(history: History) -> None:
+    """The exhibits' numbers of one person go through the pupils' files."""
+    there = filed_elsewhere(history, other_file(history)).act["document"]
+    permits(history, documents=both(history))
+    asked = asks(history, there, file=other_file(history))
+    assert permits(history, asked, documents=[there], file=other_file(history)).act["exhibit"] == 3
+    assert permits(history).act["exhibit"] == 4
+
+
+LAWFUL = {
+    "everything is said": disclosures, "a deputy asks": asked_by_deputy, "a deputy answers": answered_by_deputy,
+    "a delegation goes on": lambda h: delegated_to(h, 5, 2, HOUR), "a delegation that is over is ended": lambda h: ended_late(h),
+    "after the end": said_after_the_end, "in two files": given_in_both_files,
+    "the letter is given too": lambda h: permits(h, documents=both(h)),
+    "as many as may be copied": lambda h: packs(h, 10, 10),
+    "nothing but looking": lambda h: issues(h, permits(h, copies=0), document=permitted_of(h)),
+    "ten codes": lambda h: ends(h, permits(h, copies=0), "codes"), "used before its end": lambda h: used_after(h, 1, 1),
+}  # fmt: skip
+
+
+def ended_late(history: History) -> None:
+    one = delegated_to(history, 2)
+    later(history, 2)
+    ends_delegation(history, one.id)
+
+
+@pytest.mark.parametrize("name", LAWFUL)
+def test_what_is_lawful_of_disclosure(history, written, name):
+    lawful = history.copy()
+    LAWFUL[name](lawful)
+    vault = written(lawful)
+    vault.assert_holds()
+    assert reader.check(vault.path) == []
+
+
 # What takes two people
 
 WEEK = 7 * 24 * HOUR
@@ -2874,12 +3955,13 @@ def test_the_service_says_what_the_format_lists_and_nothing_else(history, writte
     lawful = history.copy()
     for kind, act in SERVICE_SAYS.items():
         lawful.say("service", kind, act)
+    everything_an_agency_does(lawful)
     written(lawful).assert_holds()
 
     forged = history.copy()
     for kind, act in PEOPLE_SAY.items():
         forged.say("service", kind, act)
-    kinds = set(reader.ACTS) - set(SERVICE_SAYS) - {"vault.founded"}
+    kinds = set(reader.ACTS) - set(SERVICE_SAYS) - set(AGENCY_DOES) - {"vault.founded"}
     said = [forged.of(kind)[0] for kind in sorted(kinds)]
     for one in said:
         one.value["author"] = "service"
@@ -2965,3 +4047,140 @@ def test_a_share_that_the_catalogue_cannot_hold_is_found(history, written, name)
     wanted = {"of no document": "catalogue.foreign-key", "a second time under an access": "projection.missing"}[name]
     assert code == 4 and wanted in {one["code"] for one in findings}
     assert reader.check(vault.path)[0].startswith(f"statement {forged.place(said)}: ")
+
+
+# MARK: what is sealed by the page alone
+
+SAID = {"made_by": DSL, "victim": "no", "notice": "", "warnings": "2", "sha256": "5e" * 32, "received": "2016-11-17", "agency": "other"}
+
+
+def said_in(kind: str) -> dict:
+    """A value for each field of the detail of an act of disclosure."""
+    return {name: SAID.get(name, f"{name} \u2014 in {kind}, r\u00e9ally") for name in reader.DISCLOSURE_FIELDS[kind]}
+
+
+@dataclass
+class Sealed:
+    """What whoever has a permission has of it, and what its workspace would."""
+
+    link: str
+    code: str
+    box: bytes
+
+
+def seal_disclosures(history: History, opened: reader.Vault, lead: reader.Person, secrets: Path) -> dict:
+    """Puts what docs/format.md says in the place of what stands for it in the statements of disclosure; gives what opens each
+    permission, by its id."""
+    detail_keys, permissions, ledger = {}, {}, opened.ledger
+    for saying in history.sayings:
+        if saying.kind not in reader.DISCLOSURE_OBJECTS or "detail" not in saying.act:
+            continue
+        act, file = saying.act, saying.value["pupil_file"]
+        recipient = opened.item(ledger.pupils[file]["identity"], "recipient")
+        id, row = act["detail_key"], act["detail"]
+        key = detail_keys.setdefault(id, choice.randbytes(32))
+        if id in saying.items:
+            saying.items[id] = "detail-key", sealing.age_file(key + lead.context("detail-key", file, id), recipient)
+        plaintext, commitments = sealing.detail(said_in(saying.kind))
+        context = opened.context("detail", file, act[reader.DISCLOSURE_OBJECTS[saying.kind]])
+        saying.items[row] = "detail", sealing.row(plaintext, reader.row_key(key, reader.id_bytes(row)), context)
+        saying.value["fields"] = {name: url64(digest) for name, digest in commitments.items()}
+        if saying.kind == "permission.given":
+            permissions[act["permission"]] = seal_permission(saying, opened, lead, secrets)
+    return permissions
+
+
+def seal_permission(saying: Saying, opened: reader.Vault, lead: reader.Person, secrets: Path) -> Sealed:
+    act, seed, link = saying.act, choice.randbytes(32), choice.randbytes(16)
+    identity, context = reader.Identity(seed), opened.context("terms", act["permission"])
+    saying.items[act["identity"]] = "recipient", identity.recipient
+    for one in [act["letter"], *act["documents"]]:
+        saying.items[one["header"]] = "header", sealing.header(lead.file_key(one["document"]), identity.recipient)
+    saying.items[act["terms"]] = "terms", sealing.age_file(context + b'{"told": "everything"}', identity.recipient)
+    server = reader.hkdf((secrets / "server-secret").read_bytes(), link, b"strongroom/v1/permission-link")
+    code = sealing.access_code()
+    box = sealing.keybox(seed, code, server, opened.context("permission-key", act["permission"]))
+    act["keybox"], act["tag"] = url64(reader.sha256(box)), url64(reader.permission_tag(link))
+    return Sealed(reader.id_text(link), code, box)
+
+
+@dataclass
+class Agency:
+    history: History
+    vault: Vault
+    permissions: dict[str, Sealed]
+
+
+@pytest.fixture
+def agency(honest, history, written) -> Agency:
+    """A vault in which all that is about disclosure is sealed as the page says."""
+    said, opened = history.copy(), reader.Vault(honest.path)
+    disclosures(said)
+    permissions = seal_disclosures(said, opened, reader.Person(opened, honest.secrets, DSL, PASSWORDS[DSL]), honest.secrets)
+    opened.close()
+    return Agency(said, written(said), permissions)
+
+
+def lead_of(vault: Vault) -> reader.Person:
+    return reader.Person(reader.Vault(vault.path), vault.secrets, DSL, PASSWORDS[DSL])
+
+
+def test_what_is_sealed_by_the_page_is_shown_in_the_chronology_and_read_by_the_reader(agency):
+    agency.vault.assert_holds()
+    lead = lead_of(agency.vault)
+    assert reader.check(agency.vault.path, lead) == []
+    shown = {line["index"]: line for line in agency.vault.chronology(None, "--everything")}
+    for statement in lead.vault.ledger.disclosures:
+        said, line = said_in(statement.kind), shown[statement.index]
+        assert lead.disclosure_details(statement) == said
+        assert line["kind"] == statement.kind
+        in_words = [name for name in ("words", "purpose", "officer", "read", "sha256") if name in said]
+        assert in_words and any(said[name] in line["summary"] for name in in_words), line
+    lead.vault.close()
+
+
+def test_link_and_code_open_what_was_permitted_and_nothing_else(agency):
+    opened = reader.Vault(agency.vault.path)
+    lead = reader.Person(opened, agency.vault.secrets, DSL, PASSWORDS[DSL])
+    given = list(agency.permissions.items())
+    assert len(given) > 1
+    for id, one in given:
+        spelled = "-".join(one.code[at : at + 3] for at in range(0, 18, 3)).upper()
+        permission = reader.Permission(opened, agency.vault.secrets, one.box, one.link.upper(), spelled)
+        assert permission.act["permission"] == id and permission.terms() == {"told": "everything"}
+        for permitted in [permission.act["letter"], *permission.act["documents"]]:
+            assert permission.read(permitted) == b"".join(lead.read(permitted["document"]))
+        with pytest.raises(reader.NotTheirs):
+            permission.identity.open_header(opened.item(permitted["document"], "header"))
+    (_, one), (_, other) = given[:2]
+    for box, link, code, why in (
+        (one.box, other.link, one.code, "another keybox"), (other.box, one.link, one.code, "another keybox"),
+        (one.box, reader.id_text(bytes(16)), one.code, "a link to no permission"),
+        (one.box, one.link, other.code, "the password or the server secret is wrong"),
+        (one.box, one.link, one.code[1:] + one.code[0], "check character|wrong"), (one.box, one.link, one.code[1:], "malformed"),
+    ):  # fmt: skip
+        with pytest.raises(reader.Broken, match=why):
+            reader.Permission(opened, agency.vault.secrets, box, link, code)
+    opened.close()
+
+
+@pytest.mark.parametrize("kind", sorted(reader.DISCLOSURE_OBJECTS))
+def test_a_detail_of_disclosure_that_is_another_is_seen_by_who_has_the_key(agency, tmp_path, kind):
+    # Who says it seals the same fields once more, with salts of which they commit to none.
+    lead = lead_of(agency.vault)
+    said = next(one for one in lead.vault.ledger.disclosures if one.kind == kind)
+    row, object = said.act["detail"], said.act[reader.DISCLOSURE_OBJECTS[kind]]
+    key = reader.row_key(lead.detail_key(said), reader.id_bytes(row))
+    plaintext, _ = sealing.detail(said_in(kind))
+    sealed = sealing.row(plaintext, key, lead.vault.context("detail", said.pupil_file, object))
+    lead.vault.close()
+    saying = agency.history.sayings[said.index]
+    saying.items[row] = "detail", sealed
+    vault = agency.vault.copy(tmp_path / "other")
+    agency.history.write(vault)
+    vault.assert_holds()
+    lead = lead_of(vault)
+    assert reader.check(vault.path, lead) == [f"{kind} {object}: the fields are not what was committed"]
+    lead.vault.close()
+    (line,) = [line for line in vault.chronology(None, "--everything") if line["index"] == said.index]
+    assert line["summary"].startswith("This entry differs from its record") and line["occurred"] == "undated"

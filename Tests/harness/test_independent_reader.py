@@ -7,12 +7,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+import agencies
 import pytest
 import reader
 import vault as vaults
 from passkeys import add_passkeys
+from service import PASSWORD, Service
 from stations import fill_intake
 from vault import ADMIN, DEPUTY, DSL, PASSWORDS, SCANS, STAFF, join
 
@@ -620,3 +624,115 @@ def test_it_uses_nothing_of_ours():
     imported = set(re.findall(r"^(?:import|from) (\w+)", PROGRAM.read_text(), re.MULTILINE))
     assert imported <= {*sys.stdlib_module_names, "cryptography", "nacl"}
     assert "subprocess" not in imported and "STRONGROOM" not in PROGRAM.read_text() and os.access(PROGRAM, os.R_OK)
+
+
+# What an agency has
+
+
+@dataclass
+class Disclosed:
+    """A service whose lead gave an agency a permission, the copy of the vault that was made while it lasted, and after it."""
+
+    documents: dict[str, bytes]
+    given: agencies.Given
+    box: bytes
+    during: vaults.Vault
+    after: vaults.Vault
+    pack: bytes
+    today: str
+
+
+@pytest.fixture(scope="module")
+def disclosed(tmp_path_factory) -> Disclosed:
+    folder = tmp_path_factory.mktemp("disclosed")
+    service = Service(folder / "service")
+    vault = vaults.Vault(service.vault, service.folder / "tmp")
+    contents = [f"What was said on the telephone, {number}.\n".encode() for number in range(3)]
+    documents = {agencies.filed(service, data, summary=f"Call {number}"): data for number, data in enumerate(contents)}
+    letter, *sought = documents
+    today, request = agencies.day(), agencies.asked(service, letter)
+    given = agencies.permitted(service, request, *sought)
+    with closing(sqlite3.connect(service.vault / "workspace.sqlite")) as workspace:
+        ((box,),) = workspace.execute("SELECT keybox FROM permission_key").fetchall()
+    during = vault.copy(folder / "during")
+    permission = re.search("/permissions/([0-9a-z]{26})", service.ask("GET", request).text)[0]
+    told = {"told_words": "That the police asked", "told_by": "D. Okafor", "told_day": agencies.day()}
+    agencies.submit(service, f"{permission}/child", child="told", **told)
+    visit = {"officer": agencies.OFFICER, "day": agencies.day(), "time": "10:15 to 11:40", "present": "The lead", "read": "Both"}
+    agencies.submit(service, f"{permission}/visit", **visit)
+    closing_page = re.search("/visits/[0-9a-z]{26}/close", service.ask("GET", request).text)[0]
+    agencies.submit(service, closing_page, taken="yes", notes=letter, words="They wrote two lines")
+    officer = agencies.Officer(service)
+    officer.enter(given)
+    assert contents[1].decode().strip() in officer.ask("GET", "/agency/exhibits/1").text
+    answer = officer.send("/agency/copies", "/agency/copies")
+    assert answer.status == 200 and answer.bytes[:2] == b"PK", answer.text
+    # The permission is over then: it was for one copy.
+    assert officer.send("/agency/received").status == 303
+    other = agencies.asked(service, letter)
+    agencies.submit(service, f"{other}/refuse", reasons="The letter names another child")
+    untold = {"child": "untold", "untold_words": "The police asked", "review": agencies.day(30)}
+    assert agencies.permitted(service, request, sought[0], copies="2", **untold).link != given.link
+    last = re.findall("/permissions/([0-9a-z]{26})/withdraw", service.ask("GET", request).text)[-1]
+    agencies.submit(service, f"/permissions/{last}/withdraw", reason="The enquiry is over")
+    service.stop()
+    assert set(service.verify()) <= {"witness.behind"}
+    return Disclosed(documents, given, box, during, vault, answer.bytes, today)
+
+
+def lead_of(vault: vaults.Vault) -> reader.Person:
+    return reader.Person(reader.Vault(vault.path), vault.secrets, DSL, PASSWORD)
+
+
+def test_what_is_said_of_an_agency_is_replayed_and_its_details_are_as_committed(disclosed):
+    lead = lead_of(disclosed.after)
+    ledger = lead.vault.ledger
+    assert reader.check(disclosed.after.path) == [] and reader.check(disclosed.after.path, lead) == []
+    said = [(one.kind, lead.disclosure_details(one)) for one in ledger.disclosures]
+    assert {kind for kind, _ in said} == set(reader.DISCLOSURE_OBJECTS)
+    fields = dict(reversed(said))
+    asked = {name.replace("_", "-"): value for name, value in fields["disclosure.requested"].items() if value}
+    assert asked == {**agencies.ASKED, "received": disclosed.today, "made-by": DSL}
+    given = fields["permission.given"]
+    assert (given["officer"], given["number"], given["warnings"]) == (agencies.OFFICER, agencies.NUMBER, "")
+    assert given["conditions"] == "For this enquiry alone"
+    assert fields["disclosure.refused"]["words"] == "The letter names another child"
+    assert fields["permission.withdrawn"]["words"] == "The enquiry is over"
+    assert fields["visit.recorded"]["time"] == "10:15 to 11:40" and fields["visit.closed"]["words"] == "They wrote two lines"
+    assert fields["child.informed"]["words"] == "That the police asked"
+    assert fields["issue.closed"]["sha256"] == reader.sha256(disclosed.pack).hex()
+    assert [one["ended"] is not None for one in ledger.permissions.values()] == [True, True]
+    assert {statement.kind for statement in ledger.statements} >= reader.SERVICE_ALONE - {"permission.refused"}
+    assert [one["closed"] for one in ledger.issues.values()] == [True, True]
+    lead.vault.close()
+
+
+def test_link_code_and_keybox_open_what_was_permitted_from_the_disk(disclosed):
+    for vault in (disclosed.during, disclosed.after):
+        opened = reader.Vault(vault.path)
+        permission = reader.Permission(opened, vault.secrets, disclosed.box, disclosed.given.link, disclosed.given.code)
+        letter, *sought = disclosed.documents
+        assert [one["document"] for one in permission.act["documents"]] == sought
+        assert permission.act["letter"]["document"] == letter
+        for permitted in [permission.act["letter"], *permission.act["documents"]]:
+            assert permission.read(permitted) == disclosed.documents[permitted["document"]]
+        told = permission.terms()
+        assert agencies.OFFICER in str(told) and "Call 1" in str(told) and "Harrow Vale Police" in str(told)
+        # No other header of the vault is for it.
+        headers = {id for id, (kind, _, _) in opened.ledger.items.items() if kind == "header"}
+        mine = {one["header"] for one in [permission.act["letter"], *permission.act["documents"]]}
+        for id in headers - mine:
+            with pytest.raises(reader.NotTheirs):
+                permission.identity.open_header(opened.item(id, "header"))
+        opened.close()
+
+
+def test_what_opens_a_permission_is_nowhere_when_it_is_over(disclosed):
+    with closing(sqlite3.connect(disclosed.after.path / "workspace.sqlite")) as workspace:
+        assert workspace.execute("SELECT count(*) FROM permission_key").fetchone() == (0,)
+    sealed = disclosed.box[49:]
+
+    def has(vault: vaults.Vault) -> list:
+        return [path.name for path in vault.path.rglob("*") if path.is_file() and sealed in path.read_bytes()]
+
+    assert has(disclosed.during) and not has(disclosed.after)
