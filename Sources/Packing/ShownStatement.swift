@@ -46,7 +46,8 @@ struct ShownStatement: Sendable {
         author != "service"
             || [
                 "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed",
-                "document.closed",
+                "document.closed", "permission.ended", "permission.entered", "permission.refused",
+                "permission.acknowledged", "issue.opened", "issue.closed",
             ].contains(kind)
     }
 
