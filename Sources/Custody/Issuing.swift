@@ -305,6 +305,8 @@ extension Vault {
     }
 
     /// Says of what a process that was killed had on its way that it was interrupted.
+    public func endInterruptedIssues() throws(VaultError) { try rethrowing("issues") { try sweepIssues() } }
+
     func sweepIssues() throws {
         func open() throws -> [IssueState] {
             try recorder.read(pool) { _, head in head.authority }.disclosure.issues.values.filter { $0.closed == nil }
@@ -389,7 +391,9 @@ extension Vault {
                 statements: try packStatements(permission, frozen, head.authority, db), exhibits: exhibits,
                 papers: try packPapers(frozen, letter, section9))
         }
-        return (try Pack(contents), payloads)
+        do { return (try Pack(contents), payloads) } catch {
+            throw VaultError.tampered(code: "pack.parts")
+        }
     }
 
     private func checkpoint(at size: UInt64, _ db: Database) throws -> String {

@@ -2,7 +2,8 @@ import Custody
 import Logging
 import ServiceLifecycle
 
-/// Ends, once a minute, what ran out: idle sessions with what they had open, and uploads that nobody filed.
+/// Ends, once a minute, what ran out: idle sessions with what they had open, and uploads that nobody filed. At its beginning
+/// says of what was let out when the last service was killed that it was interrupted.
 struct Sweeping: Service {
     let vault: Vault
     let printRoom: PrintRoom
@@ -11,6 +12,13 @@ struct Sweeping: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            do throws(VaultError) {
+                try await withTaskExecutorPreference(threads) { () throws(VaultError) in
+                    try vault.endInterruptedIssues()
+                }
+            } catch {
+                logger.warning("issues", metadata: ["code": "\(error.code)"])
+            }
             while (try? await Task.sleep(for: .seconds(60))) != nil {
                 defer { printRoom.sweep() }
                 do throws(VaultError) {

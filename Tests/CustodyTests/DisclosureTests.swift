@@ -268,6 +268,16 @@ import Testing
         #expect(first == second)
     }
 
+    @Test func `A second permission for documents that were shown before has a pack, too`() throws {
+        let given = try Given()
+        let first = try given.enter(given.give(copies: 0))
+        _ = try first.view(0).text()
+        try first.leave()
+        let second = try given.give(copies: 1)
+        #expect(second.exhibits == ["JH/3", "JH/4"])
+        #expect(!(try bytes(of: given.enter(second).pack(section9: nil))).isEmpty)
+    }
+
     @Test func `What was withdrawn stops at once: what is on its way, what is open, and what would be entered`() throws
     {
         let given = try Given()
