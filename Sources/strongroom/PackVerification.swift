@@ -11,8 +11,10 @@ struct PackVerification {
     init(path: String) throws {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         defer { if descriptor >= 0 { close(descriptor) } }
-        var facts = stat()
-        guard descriptor >= 0, fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+        let facts = try? FileManager.default.attributesOfItem(atPath: path)
+        guard descriptor >= 0, facts?[.type] as? FileAttributeType == .typeRegular,
+            let size = UInt64(exactly: lseek(descriptor, 0, SEEK_END))
+        else {
             Terminal.explain(
                 Refusal(
                     code: "pack.unreadable", message: "\(path) is no file that can be read.",
@@ -22,7 +24,7 @@ struct PackVerification {
             throw Stop(code: 1)
         }
         do {
-            found = try PackCheck(byteCount: UInt64(facts.st_size)) { offset, buffer in
+            found = try PackCheck(byteCount: size) { offset, buffer in
                 try Self.fill(buffer, from: descriptor, at: offset)
             }
         } catch is Unreadable {
