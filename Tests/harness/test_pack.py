@@ -89,7 +89,9 @@ def test_one_changed_byte_of_any_file_is_found_and_named(unpacked, tmp_path):
         at = path.stat().st_size // 2
         flip(path, at)
         checked = check(program, unpacked)
-        assert checked.returncode == 1 and f"{name}: " in checked.stdout, f"{name}: {checked.stdout}"
+        # Where the list itself has another sum, which of the two is wrong cannot be told: both are named.
+        named = name if name == "SHA256SUMS" else f"{name}: "
+        assert checked.returncode == 1 and named in checked.stdout, f"{name}: {checked.stdout}"
         flip(path, at)
         path.rename(path.with_name("elsewhere"))
         checked = check(program, unpacked)
