@@ -3305,7 +3305,7 @@ for first in ("withdrawn", "used", "codes"):
 
 NOT_ENTERED = "issued under no permission that counts, or to who did not enter"
 NOT_PERMITTED, ONE_TOO_MANY = "issued what was not permitted", "issued once more than permitted"
-WAS_MOVED, OF_OTHER_PARTS = "issued what was moved", "a view of everything, or a pack of one"
+WAS_MOVED = "issued what was moved"
 
 
 def let_out(history: History, by: str = "own", after: int | None = None, over: str | None = None, document: str | None = None) -> Saying:
@@ -3357,12 +3357,12 @@ def _(history: History) -> Saying:
     return issues(history, permits(history), document=letter_of(history))
 
 
-@unlawful("everything is looked at at once", lambda h: issues(h, permits(h)), OF_OTHER_PARTS)
+@forgery("everything is looked at at once", lambda h: issues(h, permits(h)), MALFORMED)
 def _(history: History) -> Saying:
     return issues(history, permits(history), manner="view")
 
 
-@unlawful("a pack is of one document", lambda h: issues(h, permits(h)), OF_OTHER_PARTS)
+@forgery("a pack is of one document", lambda h: issues(h, permits(h)), MALFORMED)
 def _(history: History) -> Saying:
     return issues(history, permits(history), document=permitted_of(history), manner="pack")
 
