@@ -240,8 +240,8 @@ extension Vault {
                 throw Refusal.permissionClosed
             }
             guard sha256(keybox) == permission.act.keybox else { throw VaultError.tampered(code: "permission.keybox") }
-            guard let identity = try openPermission(keybox, permission, link, code),
-                try isOfficer(officer, number, permission, identity)
+            guard let identity = try keepingTry(of: id, { try openPermission(keybox, permission, link, code) }),
+                try keepingTry(of: id, { try isOfficer(officer, number, permission, identity) })
             else {
                 try say(.permissionRefused(id, code: "wrong"), .service, about: permission.pupilFile)
                 guard tries < Self.mostTries else {
@@ -254,6 +254,16 @@ extension Vault {
             let session = SessionID.random()
             try say(.permissionEntered(id, session), .service, about: permission.pupilFile)
             return try agencySessions.open(identity, under: id, as: session)
+        }
+    }
+
+    /// Gives a try back that could not be made, such as while too many hash.
+    private func keepingTry<Result: ~Copyable>(
+        of permission: PermissionID, _ body: () throws -> Result
+    ) throws -> Result {
+        do { return try body() } catch {
+            try workspace.giveBackTry(of: permission)
+            throw error
         }
     }
 

@@ -112,6 +112,12 @@ extension Vault {
             }
             let letter = try permittedItem(
                 request.letter, in: request.pupilFile, to: recipient, reading: terms.copies > 0, acting)
+            guard letter.facts.size <= Self.largestLetter else {
+                throw Refusal(
+                    code: "permission.letter",
+                    message: "The written request is larger than 64 MiB, so it cannot be put into a pack.",
+                    hint: "File a smaller scan of it, and record the request anew with that.")
+            }
             let permission = PermissionID.random()
             let link = Randomness.bytes(16)
             let code = AccessCode.random()
@@ -128,16 +134,16 @@ extension Vault {
                 }
                 return GivenPermission(
                     id: permission, link: Crockford.encode(link), code: code.grouped, exhibits: references)
-            } catch let error as VaultError where error == .uncertain || error == .unwitnessed {
-                // It is recorded, or may be; but nobody was told link and code.
-                try? workspace.removePermissionKey(of: permission)
-                throw error
             } catch {
+                // It may be recorded; but nobody was told link and code.
                 try? workspace.removePermissionKey(of: permission)
                 throw error
             }
         }
     }
+
+    /// The written request lies in memory while a pack is made; the exhibits do not.
+    private static let largestLetter: UInt64 = 64 << 20
 
     /// What is said of a permission, decided.
     private struct CheckedTerms {
@@ -480,6 +486,14 @@ extension Vault {
         try workspace.removePermissionKey(of: permission.act.permission)
     }
 
+    /// Whether copies were taken as often as allowed, and none is on its way: where a server was killed before it said so.
+    private func isUsedUp(_ permission: PermissionState, _ authority: Authority) -> Bool {
+        guard permission.act.copies > 0, !permission.hasCopiesLeft else { return false }
+        return !authority.disclosure.issues.values.contains {
+            $0.act.permission == permission.act.permission && $0.act.manner == .pack && $0.closed == nil
+        }
+    }
+
     /// Ends permissions whose last day is over, and deletes what opens those that are over or were never recorded.
     func sweepPermissions() throws {
         let keys = try workspace.permissionKeys()
@@ -492,6 +506,8 @@ extension Vault {
                     try workspace.removePermissionKey(of: id)
                 } else if now >= permission.act.until {
                     try endPermission(permission, .expired)
+                } else if isUsedUp(permission, authority) {
+                    try endPermission(permission, .used)
                 }
             } else if now.milliseconds - made.milliseconds > 600_000 {
                 // One that is being recorded is younger.
