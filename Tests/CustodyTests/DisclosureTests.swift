@@ -181,6 +181,51 @@ import Testing
         #expect(try given.listing(permission).standing == .ended(.codes))
     }
 
+    @Test func `A try that could not be made, since too many hash, is no try`() async throws {
+        let given = try Given(
+            1,
+            changes: [
+                ("sessions.yaml", "hashes-at-once: 2", "hashes-at-once: 1"),
+                ("sessions.yaml", "hashes-waiting: 20", "hashes-waiting: 0"),
+            ])
+        let permission = try given.give()
+        let vault = given.school.vault
+        let codes = await withTaskGroup(of: String?.self) { group in
+            for _ in 0..<9 {
+                group.addTask {
+                    refusalCode {
+                        _ = try vault.enterPermission(
+                            link: permission.link, code: permission.code, officer: "Tamsin O'Rourke", number: "4471")
+                    }
+                }
+            }
+            return await group.reduce(into: [String: Int]()) { counts, code in counts[code ?? "in", default: 0] += 1 }
+        }
+        #expect(Set(codes.keys).isSubset(of: ["in", "vault.busy"]) && codes["in"] != nil, "\(codes)")
+        let workspace = try DatabaseQueue(path: given.school.location.vault + "/workspace.sqlite")
+        #expect(try workspace.read { db in try Int.fetchOne(db, sql: "SELECT tries FROM permission_key") } == 0)
+    }
+
+    @Test func `A permission that was used up is ended later, where that could not be said at once`() throws {
+        let given = try Given(1)
+        let permission = try given.give(copies: 1)
+        let session = try given.enter(permission)
+        try given.school.catalogue().write { db in
+            try db.execute(
+                sql: """
+                    CREATE TRIGGER stopped BEFORE INSERT ON act WHEN NEW.kind = 'permission.ended'
+                    BEGIN SELECT RAISE(ABORT, 'stopped'); END
+                    """)
+        }
+        _ = try bytes(of: session.pack(section9: nil))
+        try given.school.catalogue().write { db in try db.execute(sql: "DROP TRIGGER stopped") }
+        #expect(try given.listing(permission).standing == .active)
+        try given.school.vault.sweep()
+        #expect(try given.listing(permission).standing == .ended(.used))
+        let workspace = try DatabaseQueue(path: given.school.location.vault + "/workspace.sqlite")
+        #expect(try workspace.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM permission_key") } == 0)
+    }
+
     @Test func `Copies are taken as often as allowed, an interrupted one is counted and said, and then never again`()
         throws
     {

@@ -1,11 +1,15 @@
 """The preloaded library of Tests/faults, and strace beside it to show that the library misses nothing."""
 
 import os
+import random
 import re
 import subprocess
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from sizes import size
 
 LIBRARY = os.environ.get("STRONGROOM_TEST_SHIM", "")
 CALLERS = str(Path(LIBRARY).with_name("callers"))
@@ -90,3 +94,11 @@ def traced(command: list, folders: list, trace: Path, environment: dict, **optio
                 word = "rmdir"
             counted[word] += 1
     return result, counted
+
+
+def assert_survives(what: str, calls: int, stride: int, trial) -> None:
+    """Tries every so-manieth call, from one that the seed chooses, two trials at once; a trial gives what is wrong after it."""
+    points = range(random.Random(f"{size('SEED')} {what}").randint(1, stride), calls + 1, stride)
+    with ThreadPoolExecutor(2) as pool:
+        wrong = {at: one for at, one in zip(points, pool.map(trial, points)) if one}
+    assert not wrong, "\n".join(f"call {at}: {line}" for at, lines in wrong.items() for line in lines)

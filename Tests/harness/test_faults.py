@@ -4,14 +4,12 @@ Afterwards the vault verifies, or has an orphan payload more; a printed receipt 
 was filed lies anywhere in clear.
 """
 
-import random
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import canary
 import pytest
-from shim import Shim
+from shim import Shim, assert_survives
 from sizes import size
 from vault import ADMIN, PASSWORDS, Vault
 
@@ -91,13 +89,7 @@ def suffer(template: Vault, folder: Path, paper: Path, fault: dict) -> list:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_whatever_call_it_befalls(template, calls, paper, tmp_path, mode):
-    stride = size("FAULT_STRIDE")
-    first = random.Random(f"{size('SEED')} {mode}").randint(1, stride)
-    points = range(first, calls + 1, stride)
-
     def trial(at: int) -> list:
         return suffer(template, tmp_path / str(at), paper, {**MODES[mode], "at": at})
 
-    with ThreadPoolExecutor(2) as pool:
-        wrong = {at: one for at, one in zip(points, pool.map(trial, points)) if one}
-    assert not wrong, "\n".join(f"call {at}: {line}" for at, lines in wrong.items() for line in lines)
+    assert_survives(f"{mode}", calls, size("FAULT_STRIDE"), trial)

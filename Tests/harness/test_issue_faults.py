@@ -3,11 +3,9 @@ statement before it, never once more than permitted, and what was interrupted is
 
 import copy
 import json
-import random
 import shutil
 import sqlite3
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import canary
 import pytest
 from agencies import Officer, asked, filed, permitted
 from service import Service
-from shim import Shim
+from shim import Shim, assert_survives
 from sizes import size
 
 CONTENT = b"The okapi hit the numbat beside the aardwolf.\n" * 6000
@@ -130,13 +128,7 @@ def suffer(prepared: tuple, folder: Path, fault: dict) -> list:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_whatever_call_it_befalls(prepared, calls, tmp_path, mode):
-    stride = size("ISSUE_FAULT_STRIDE")
-    first = random.Random(f"{size('SEED')} issue {mode}").randint(1, stride)
-    points = range(first, calls + 1, stride)
-
     def trial(at: int) -> list:
         return suffer(prepared, tmp_path / str(at), {**MODES[mode], "at": at})
 
-    with ThreadPoolExecutor(2) as pool:
-        wrong = {at: one for at, one in zip(points, pool.map(trial, points)) if one}
-    assert not wrong, "\n".join(f"call {at}: {line}" for at, lines in wrong.items() for line in lines)
+    assert_survives(f"issue {mode}", calls, size("ISSUE_FAULT_STRIDE"), trial)

@@ -2,14 +2,12 @@
 is moved, and never both or neither."""
 
 import json
-import random
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import canary
 import pytest
-from shim import Shim
+from shim import Shim, assert_survives
 from sizes import size
 from vault import DSL, PASSWORDS, Vault
 
@@ -89,13 +87,7 @@ def suffer(filed: tuple, folder: Path, fault: dict) -> list:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_whatever_call_it_befalls(filed, calls, tmp_path, mode):
-    stride = size("FAULT_STRIDE")
-    first = random.Random(f"{size('SEED')} move {mode}").randint(1, stride)
-    points = range(first, calls + 1, stride)
-
     def trial(at: int) -> list:
         return suffer(filed, tmp_path / str(at), {**MODES[mode], "at": at})
 
-    with ThreadPoolExecutor(2) as pool:
-        wrong = {at: one for at, one in zip(points, pool.map(trial, points)) if one}
-    assert not wrong, "\n".join(f"call {at}: {line}" for at, lines in wrong.items() for line in lines)
+    assert_survives(f"move {mode}", calls, size("FAULT_STRIDE"), trial)
