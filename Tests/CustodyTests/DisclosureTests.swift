@@ -79,6 +79,12 @@ import Testing
         return bytes
     }
 
+    /// The tries that the one permission has taken.
+    private func tries(in school: School) throws -> Int? {
+        let workspace = try DatabaseQueue(path: school.location.vault + "/workspace.sqlite")
+        return try workspace.read { db in try Int.fetchOne(db, sql: "SELECT tries FROM permission_key") }
+    }
+
     @Test func `The whole way: asked for, permitted, looked at, taken, acknowledged, the child told, and it verifies`()
         throws
     {
@@ -202,8 +208,7 @@ import Testing
             return await group.reduce(into: [String: Int]()) { counts, code in counts[code ?? "in", default: 0] += 1 }
         }
         #expect(Set(codes.keys).isSubset(of: ["in", "vault.busy"]) && codes["in"] != nil, "\(codes)")
-        let workspace = try DatabaseQueue(path: given.school.location.vault + "/workspace.sqlite")
-        #expect(try workspace.read { db in try Int.fetchOne(db, sql: "SELECT tries FROM permission_key") } == 0)
+        #expect(try tries(in: given.school) == 0)
     }
 
     @Test func `A permission that was used up is ended later, where that could not be said at once`() throws {
