@@ -31,6 +31,7 @@ took() {
 # step "what is done" command…: runs it and says how long it took. A command that fails ends the
 # script, which then names the step. (Not "command || …" here: that would switch off `set -e` inside.)
 current_step=
+lanes=()
 step() {
     local began=$SECONDS
     current_step=$1
@@ -42,6 +43,8 @@ step() {
 }
 at_exit() {
     local status=$?
+    local lane
+    for lane in "${lanes[@]}"; do kill -- "-$lane" 2>/dev/null || true; done
     if [ -n "${small_disk_mounted:-}" ]; then unmount_small_disk; fi
     if [ "$status" -ne 0 ] && [ -n "$current_step" ]; then
         printf '\nerror: failed (exit %s) while: %s\n' "$status" "$current_step" >&2
@@ -246,6 +249,35 @@ name_programs() {
     programs="$(readlink -f "$copy/.build/release")"
     export STRONGROOM_TEST_BIN="$programs/strongroom"
     export STRONGROOM_TEST_INSPECTOR="$programs/strongroom-inspector"
+}
+
+# run_lanes FOLDER…: the modules of each folder of Tests/ one after the other, the folders side by side: two
+# modules of one folder may want the same thing (the small disk, the demo's port), two of different ones never.
+# What a module prints is held back until it ends, so that lanes do not mix.
+run_lanes() {
+    local folder lane
+    # Each lane is a process group of its own, so that at_exit ends all of it when somebody presses Ctrl-C.
+    set -m
+    for folder in "$@"; do
+        run_lane "$folder" &
+        lanes+=($!)
+    done
+    set +m
+    for lane in "${lanes[@]}"; do wait "$lane"; done
+    lanes=()
+    for folder in "$@"; do mapfile -d '' -t -O "${#outcomes[@]}" outcomes <"$results/lane-$folder"; done
+}
+run_lane() {
+    local module name
+    outcomes=()
+    for module in "$copy/Tests/$1"/test_*.py; do
+        name="$(basename "$module" .py)"
+        suite "${module#"$copy"/}" "$results/$name.xml" \
+            as_service "$venv/bin/python" -B -m pytest "$module" --junitxml "$results/$name.xml" --durations 8 --durations-min 2 \
+            >"$results/$name.txt" 2>&1
+        cat "$results/$name.txt"
+    done
+    printf '%s\0' "${outcomes[@]}" >"$results/lane-$1"
 }
 
 # Adds up what the suites' own result files (xUnit) say, and ends the script with that as its last line.
