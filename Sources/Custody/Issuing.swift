@@ -219,7 +219,11 @@ public final class AgencyPack: Sendable {
 
     /// Writes it in pieces of at most 1 MiB, none once the permission or the session has ended; how it ended is recorded before
     /// this returns.
-    public func write(_ body: (UnsafeRawBufferPointer) throws -> Void) throws(VaultError) {
+    ///
+    /// - Parameter whole: called after the last piece; where it throws, the pack was interrupted.
+    public func write(
+        _ body: (UnsafeRawBufferPointer) throws -> Void, whole: () throws -> Void = {}
+    ) throws(VaultError) {
         try rethrowing("pack") {
             var bytes: UInt64 = 0
             var hasher = SHA256Hasher()
@@ -238,6 +242,7 @@ public final class AgencyPack: Sendable {
                     try release { try writer.write($0, to: send) }
                     try writer.finish(to: send)
                 }
+                try whole()
             } catch {
                 close(bytes: bytes, digest: nil)
                 throw error
@@ -247,16 +252,20 @@ public final class AgencyPack: Sendable {
     }
 
     private func release(_ send: (UnsafeRawBufferPointer) throws -> Void) throws {
+        do { try pass(send) } catch is PackError { throw VaultError.tampered(code: "document.content-differs") }
+    }
+
+    private func pass(_ send: (UnsafeRawBufferPointer) throws -> Void) throws {
         try pack.write { exhibit, give in
             guard let payload = payloads[exhibit.document] else { throw VaultError.tampered(code: "pack.exhibit") }
-            let digest = try payload.readAll { piece in
+            // What is not the exhibit's, by its hash, is found before its last piece is passed on.
+            try payload.openAll { piece in
                 let state = try session.active()
                 guard state.act.documents.allSatisfy({ !vault.recorder.isMoved($0.document) }) else {
                     throw Refusal.permissionClosed
                 }
                 try give(piece)
             }
-            guard digest == exhibit.sha256 else { throw VaultError.tampered(code: "document.content-differs") }
         } to: {
             try send($0)
         }
@@ -326,7 +335,8 @@ extension Vault {
         }
     }
 
-    /// Says how a pack ended, with its hash sealed to the pupil file; after the last copy the permission is over.
+    /// Says how a pack ended, with its hash sealed to the pupil file; after the last copy, and when none is on its way, the
+    /// permission is over.
     fileprivate func closeIssue(
         _ issue: IssueID, _ permission: PermissionState, bytes: UInt64, digest: Digest?
     ) throws {
@@ -354,7 +364,7 @@ extension Vault {
         issuing.end(issue)
         let authority = recorder.authority
         guard let now = authority.disclosure.permissions[permission.act.permission], now.ended == nil,
-            !now.hasCopiesLeft
+            isUsedUp(now, authority)
         else { return }
         try endPermission(now, .used)
     }
@@ -460,9 +470,10 @@ extension Vault {
                 [String($0.index), Timestamp(milliseconds: $0.time).iso8601, $0.exhibit, $0.who, $0.what]
             }
         let filings = Dictionary(zip(frozen.items.map(\.document), frozen.items)) { first, _ in first }
+        // The exhibits are numbered in this order.
         let chronology =
             [["date", "exhibit", "category", "what", "filed by", "ledger index"]]
-            + agency.exhibits.sorted { Self.earliest($0) < Self.earliest($1) }.map {
+            + agency.exhibits.map {
                 [
                     $0.date, $0.reference, $0.category, $0.summary,
                     filings[$0.document]?.fields["uploader"]?.value ?? "",
@@ -477,11 +488,6 @@ extension Vault {
             PackPaper(name: "continuity.csv", bytes: SpreadsheetText.encode(continuity)),
             PackPaper(name: "chronology.csv", bytes: SpreadsheetText.encode(chronology)),
         ] + (section9.map { [PackPaper(name: "section-9-statement-DRAFT.pdf", bytes: $0)] } ?? [])
-    }
-
-    /// By its own date, undated last, then by its number's place.
-    private static func earliest(_ exhibit: AgencyExhibit) -> Int {
-        (try? DocumentDate(parsing: exhibit.date))?.days?.lowerBound ?? .max
     }
 }
 

@@ -5,7 +5,8 @@ import Synchronization
 
 // A whole payload is opened by three kinds of work at once over a ring of rooms, hashing and taking each in order:
 //   a room is filled (read and opened) → hashed, while the caller takes it → filled anew
-// A room is written only while it is filled, and that is asked for only when both others have let go of it.
+// A room is written only while it is filled, and that is asked for only when both others have let go of it. A caller that
+// hashes for itself is spared the second kind.
 
 /// A sealed payload on disk.
 struct PayloadFile: ~Copyable, Sendable {
@@ -91,11 +92,22 @@ final class PayloadReader: Sendable {
     ///
     /// Each chunk is authenticated before it is given. The body runs on this thread, others open and hash meanwhile.
     func readAll(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Digest {
+        let hasher = Mutex(SHA256Hasher())
+        let hashing = DispatchQueue(label: "strongroom.payload-hashing")
+        try openAll(hashing: (hashing, { plaintext in hasher.withLock { $0.update(plaintext) } }), body)
+        return hashing.sync { hasher.withLock { $0.digestSoFar() } }
+    }
+
+    /// Opens the whole plaintext as `readAll` does, for a body that hashes it itself.
+    func openAll(_ body: (UnsafeRawBufferPointer) throws -> Void) throws { try openAll(hashing: nil, body) }
+
+    private func openAll(
+        hashing: (on: DispatchQueue, hash: @Sendable (UnsafeRawBufferPointer) -> Void)?,
+        _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
         let blocks = blocks(of: 0..<reader.chunkCount)
         let rooms = blocks.prefix(Self.rooms).map { _ in Room(for: reader, Self.block) }
         let opening = DispatchQueue.global()
-        let hashing = DispatchQueue(label: "strongroom.payload-hashing")
-        let hasher = Mutex(SHA256Hasher())
         @Sendable func open(_ number: Int) {
             let room = rooms[number % rooms.count]
             room.opened.withLock { $0 = Result { try fill(room, blocks[number]).count } }
@@ -106,12 +118,13 @@ final class PayloadReader: Sendable {
             let room = rooms[number % rooms.count]
             room.filled.wait()
             let count = try room.opened.withLock { try $0.get() }
-            hashing.async { hasher.withLock { $0.update(room.plaintext(count)) } }
+            if let (queue, hash) = hashing { queue.async { hash(room.plaintext(count)) } }
             try body(room.plaintext(count))
             let next = number + rooms.count
-            if next < blocks.count { hashing.async { opening.async { open(next) } } }
+            guard next < blocks.count else { continue }
+            // After what is hashed of the room that it goes into.
+            (hashing?.on ?? opening).async { opening.async { open(next) } }
         }
-        return hashing.sync { hasher.withLock { $0.digestSoFar() } }
     }
 
     private func blocks(of chunks: Range<Int>) -> [Range<Int>] {

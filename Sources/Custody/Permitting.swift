@@ -55,8 +55,8 @@ struct FrozenTerms: Codable, Sendable {
 extension Vault {
     // MARK: - What could be given
 
-    /// The documents of a request's pupil file that could be given, oldest first, with what is warned of; none that is kept as
-    /// evidence. Recorded as reading the chronology.
+    /// The documents of a request's pupil file that could be given, in the order of the chronology, oldest first, with what is
+    /// warned of; none that is kept as evidence. Recorded as reading the chronology.
     public func candidates(for id: RequestID, as acting: Acting) throws(VaultError) -> [DisclosureCandidate] {
         try rethrowing("candidates") {
             try requireReading(acting)
@@ -82,7 +82,8 @@ extension Vault {
                 return try facts(statement, act, as: acting, file: file, db)
             }
         }
-        return filed.map { facts in
+        let placed = filed.map { (place: $0.place, facts: $0) }
+        return placed.sorted { $0.place < $1.place }.map { _, facts in
             var warnings = shared[facts.id].map { [DisclosureWarning.otherPupils($0)] } ?? []
             let category = policies.categories[facts.fields["category"] ?? ""]
             if category?.counselling == true { warnings.append(.counselling) }
@@ -486,8 +487,8 @@ extension Vault {
         try workspace.removePermissionKey(of: permission.act.permission)
     }
 
-    /// Whether copies were taken as often as allowed, and none is on its way: where a server was killed before it said so.
-    private func isUsedUp(_ permission: PermissionState, _ authority: Authority) -> Bool {
+    /// Whether copies were taken as often as allowed, and none is on its way.
+    func isUsedUp(_ permission: PermissionState, _ authority: Authority) -> Bool {
         guard permission.act.copies > 0, !permission.hasCopiesLeft else { return false }
         return !authority.disclosure.issues.values.contains {
             $0.act.permission == permission.act.permission && $0.act.manner == .pack && $0.closed == nil
@@ -507,6 +508,7 @@ extension Vault {
                 } else if now >= permission.act.until {
                     try endPermission(permission, .expired)
                 } else if isUsedUp(permission, authority) {
+                    // A server was killed before it said so.
                     try endPermission(permission, .used)
                 }
             } else if now.milliseconds - made.milliseconds > 600_000 {

@@ -44,6 +44,12 @@ public struct DocumentFacts: Hashable, Sendable {
     public var sha256: String { fields["sha256"] ?? "" }
     /// The brief summary.
     public var summary: String { fields["summary"] ?? "" }
+    /// Where it stands in the chronology.
+    var place: ChronologyOrder.Place {
+        ChronologyOrder.Place(
+            day: fields["date"].flatMap { try? DocumentDate(parsing: $0) }?.days?.lowerBound ?? .max,
+            minute: fields["time"].flatMap { SchoolTime.minute($0) } ?? 0, index: index, isRecord: true)
+    }
 }
 
 /// A document that was opened: what the grant gives, and nothing else.

@@ -7,9 +7,9 @@ import Papers
 import Records
 import Synchronization
 
-// Copies for an agency. A pack is written by a thread that blocks, and goes out over a connection that does not: one piece is
-// handed over at a time, and nothing more is made while it is on its way. Where the connection breaks, the next piece finds
-// nobody to take it, the writing ends there, and the vault records that it was interrupted.
+// Copies for an agency. A pack is written by a thread that blocks, and goes out over a connection that does not: a few parts
+// are ahead of it, and no more. Before each goes out it is asked whether the officer may still have it. Where the connection
+// breaks, the next part finds nobody to take it, the writing ends there, and the vault records that it was interrupted.
 
 struct AgencyCopiesPage {
     struct Line {
@@ -76,15 +76,15 @@ func takeCopies(_ visit: Visit, _ agency: AgencySession) async throws -> Reply {
     } catch VaultError.refused(let refusal) {
         return copiesPage(visit, agency, refusing: Problem(.vault(.refused(refusal))))
     }
-    let download = PackDownload(pack, at: place, isOpen: goesOn(visit, agency))
+    let download = PackDownload(pack, at: place, isOpen: { agency.isActive }, keepOn: keepsOn(visit))
     var reply = Reply(contentType: "application/octet-stream")
     reply.body = ResponseBody(contentLength: pack.byteCount.map { Int($0) }) { try await download.send(to: &$0) }
     reply.headers[.contentDisposition] = "attachment; filename=\"\(pack.fileName)\""
     return reply
 }
 
-/// Whether an officer may still have what is on its way to them. To take it is no idleness: the session goes on meanwhile.
-private func goesOn(_ visit: Visit, _ agency: AgencySession) -> @Sendable () -> Bool {
+/// Goes on with an officer's session while they take what is on its way to them: to take it is no idleness.
+private func keepsOn(_ visit: Visit) -> @Sendable () throws -> Void {
     let (vault, clock, token) = (visit.vault, visit.site.clock, visit.request.cookie(.agency) ?? "")
     let noted = Mutex(clock.monotonic())
     return {
@@ -94,7 +94,7 @@ private func goesOn(_ visit: Visit, _ agency: AgencySession) -> @Sendable () -> 
             noted = now
             return true
         }
-        do { return try agency.isActive && (!isDue || vault.agencySession(token) != nil) } catch { return false }
+        if isDue, try vault.agencySession(token) == nil { throw Fault.agencyEnded }
     }
 }
 
@@ -153,13 +153,20 @@ final class PackDownload: Sendable {
     private let pack: AgencyPack
     private let place: IssuePlace
     private let isOpen: @Sendable () -> Bool
+    private let keepOn: @Sendable () throws -> Void
     private let begun = Mutex(false)
 
-    /// - Parameter isOpen: whether the officer may still have it; asked before each part.
-    init(_ pack: AgencyPack, at place: IssuePlace, isOpen: @escaping @Sendable () -> Bool) {
+    /// - Parameters:
+    ///   - isOpen: whether the officer may still have it; asked before each part goes out, where nothing may block.
+    ///   - keepOn: goes on with their session; called before each part is made.
+    init(
+        _ pack: AgencyPack, at place: IssuePlace, isOpen: @escaping @Sendable () -> Bool,
+        keepOn: @escaping @Sendable () throws -> Void
+    ) {
         self.pack = pack
         self.place = place
         self.isOpen = isOpen
+        self.keepOn = keepOn
     }
 
     /// Where the connection was gone before it could begin.
@@ -174,15 +181,17 @@ final class PackDownload: Sendable {
         let handover = Handover()
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { handover.stop() }
-            group.addTask(executorPreference: place.threads) { [pack, isOpen] in
+            group.addTask(executorPreference: place.threads) { [pack, keepOn] in
                 do {
                     try pack.write { bytes in
                         for start in stride(from: 0, to: bytes.count, by: Self.part) {
-                            guard isOpen() else { throw Fault.agencyEnded }
+                            try keepOn()
+                            try handover.waitForRoom()
                             let end = min(start + Self.part, bytes.count)
                             queue.yield(ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
-                            try handover.waitUntilTaken()
                         }
+                    } whole: {
+                        try handover.waitUntilAllTaken()
                     }
                     queue.finish()
                 } catch {
@@ -190,6 +199,7 @@ final class PackDownload: Sendable {
                 }
             }
             for try await part in parts {
+                guard isOpen() else { throw Fault.agencyEnded }
                 try await writer.write(part)
                 handover.taken()
             }
@@ -200,21 +210,31 @@ final class PackDownload: Sendable {
     }
 }
 
-/// Holds whoever makes parts until the last one was taken.
+/// Lets whoever makes parts be a few ahead of whoever takes them.
 private final class Handover: Sendable {
-    private let turn = DispatchSemaphore(value: 0)
+    private static let ahead = 4
+    private let room = DispatchSemaphore(value: 0)
     private let stopped = Mutex(false)
 
-    func taken() { turn.signal() }
+    init() { for _ in 0..<Self.ahead { room.signal() } }
+
+    func taken() { room.signal() }
 
     /// Nobody takes anything any more.
     func stop() {
         stopped.withLock { $0 = true }
-        turn.signal()
+        room.signal()
     }
 
-    func waitUntilTaken() throws(Fault) {
-        turn.wait()
-        if stopped.withLock({ $0 }) { throw .agencyEnded }
+    func waitForRoom() throws(Fault) {
+        room.wait()
+        if stopped.withLock({ $0 }) {
+            // The next who waits is let through, too.
+            room.signal()
+            throw .agencyEnded
+        }
     }
+
+    /// Nothing can be made after this.
+    func waitUntilAllTaken() throws(Fault) { for _ in 0..<Self.ahead { try waitForRoom() } }
 }
