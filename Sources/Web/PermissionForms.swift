@@ -125,14 +125,19 @@ struct PermitForm {
 }
 
 struct PermitPage {
+    /// A line of the chronology.
     struct Line {
-        let id: String
+        /// A document that can be given.
+        struct Document {
+            let id: String
+            let warnings: [String]
+            let hasWarnings: Bool
+            let chosen: Bool
+        }
         let date: String
         let summary: String
         let facts: String
-        let warnings: [String]
-        let hasWarnings: Bool
-        let chosen: Bool
+        let document: Document?
     }
     /// The second look at what is ticked and warned of.
     struct SecondLook {
@@ -176,6 +181,9 @@ private func permitPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
         ? try visit.vault.refusalToPermit(visit.acting).map { "\($0.message) \($0.hint)" }
         : "This request was refused. If they ask again, record that as a request of its own."
     let candidates = closed == nil ? try visit.vault.candidates(for: request.id, as: visit.acting) : []
+    let chronology =
+        closed == nil
+        ? try visit.vault.chronology(of: request.pupil.pupilFile, count: .max, as: visit.acting).entries : []
     let chosen = Set(try form.documents())
     let child = ChildQuestion(visit.form, refusal: refusal, later: true)
     let problem = refusal.map { "\($0.message) \($0.hint)" }
@@ -191,13 +199,8 @@ private func permitPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
                 problems: problem.map { [ProblemLink(href: "#" + anchor, text: $0)] } ?? []),
             pupil: PupilBanner(request.pupil, words), reference: request.id.reference, who: request.who,
             sought: request[.sought], closed: closed, again: form.error(.again),
-            lines: candidates.map { candidate in
-                let document = candidate.document
-                return .init(
-                    id: document.id.text, date: words.date(document.fields["date"] ?? ""), summary: document.summary,
-                    facts: visit.facts(of: document), warnings: candidate.warnings.map(\.inWords),
-                    hasWarnings: !candidate.warnings.isEmpty, chosen: chosen.contains(document.id))
-            }, isEmpty: candidates.isEmpty, count: words.count(candidates.count, "document"),
+            lines: visit.lines(of: chronology, candidates, chosen), isEmpty: candidates.isEmpty,
+            count: words.count(candidates.count, "document"),
             documentsError: form.error(.documents),
             warned: warnedCount == 0
                 ? nil
@@ -219,6 +222,33 @@ private func permitPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply
 }
 
 extension Visit {
+    /// The chronology, each document that can be given with its tick box, and between them whatever else was recorded.
+    fileprivate func lines(
+        of chronology: [ChronologyEntry], _ candidates: [DisclosureCandidate], _ chosen: Set<DocumentID>
+    ) -> [PermitPage.Line] {
+        let warnings = Dictionary(candidates.map { ($0.document.id, $0.warnings) }) { first, _ in first }
+        return chronology.map { entry in
+            let document = entry.document.flatMap { document in
+                warnings[document.id].map { warnings in
+                    PermitPage.Line.Document(
+                        id: document.id.text, warnings: warnings.map(\.inWords), hasWarnings: !warnings.isEmpty,
+                        chosen: chosen.contains(document.id))
+                }
+            }
+            let facts =
+                if let given = entry.document, document != nil {
+                    facts(of: given)
+                } else {
+                    entry.isQuarantined
+                        ? "Kept apart as evidence: not given from here"
+                        : "\(entry.title) · Written here, and no document to be given"
+                }
+            return PermitPage.Line(
+                date: words.date(entry.occurred, at: entry.time),
+                summary: entry.summary.isEmpty ? entry.title : entry.summary, facts: facts, document: document)
+        }
+    }
+
     /// `Health report · PDF, 3 pages, 1.4 MB · D-7K2M9Q4C`.
     fileprivate func facts(of document: DocumentFacts) -> String {
         let category = vault.policies.categories[document.fields["category"] ?? ""]?.title

@@ -8,10 +8,11 @@ import re
 import pytest
 from disclosing import ABOUT_A_VICTIM, ASKED, SUSPECT, asks, choose, day, fill, permits, problem, shown
 from looks import SHOTS, Looks
-from person import SCANS
+from person import HOSTILE, SCANS
 
 PUPIL = "Leander Oakhurst"
 NOTE, LETTER, HEALTH = "Call about the swimming lessons", "Written request of the police", "Report of the school nurse"
+SEEN, EVIDENCE = "He sat alone by the gate", "A form that runs a program"
 FORMULA = "=HYPERLINK(\"https://elsewhere.example\",\"An enquiry\")"
 OFFICER = "Ann Exley, Detective constable (4411), Harrow Vale Police"
 
@@ -28,16 +29,26 @@ def lead(lasting_person, pupil, school):
     lead = lasting_person("dsl")
     health = school.folder / "nurse.txt"
     health.write_text("The school nurse saw him on 4 March 2016 and spoke with him about swimming.\n")
-    lead.add(pupil, SCANS / "telephone-call-2016-06-03.txt", SCANS / "referral-letter-2015-03-04.pdf", health)
+    active = HOSTILE / "javascript.pdf"
+    lead.add(pupil, SCANS / "telephone-call-2016-06-03.txt", SCANS / "referral-letter-2015-03-04.pdf", health, active)
     for file, summary in (
+        (active.name, EVIDENCE),
         ("telephone-call-2016-06-03.txt", NOTE),
         ("referral-letter-2015-03-04.pdf", LETTER),
         ("nurse.txt", HEALTH),
     ):
         lead.row(file).get_by_label("Summary").fill(summary)
     lead.row("nurse.txt").get_by_label("Category").select_option(label="Health report")
-    lead.press("File 3 documents")
-    assert len(lead.receipts()) == 3
+    lead.press("File 4 documents")
+    assert len(lead.receipts()) == 4
+    lead.go(f"/record/{pupil}?kind=observation")
+    lead.page.locator("[name=account]").fill(SEEN)
+    lead.page.locator("[name=date]").fill("12 June 2016")
+    lead.page.get_by_label("Fact").check()
+    lead.press("Add this entry")  # Late: it asks why, and for that opens the field.
+    lead.page.locator("[name=late-reason]").fill("On paper until now")
+    lead.press("Add this entry")
+    assert lead.path.startswith("/entries/"), problem(lead)
     return lead
 
 
@@ -145,6 +156,14 @@ def test_a_permission_is_given_and_its_code_is_shown_once(lead, request_path, lo
     lead.follow("Give permission")
     assert page.get_by_label(HEALTH).count() == 1 and "counselling" in page.locator(".warned").first.inner_text()
     looks.at(lead, "dsl", "a permission to be given")
+    # The chronology, oldest first: what can be given has a box, and what lies between is in view.
+    lines = page.locator(".exhibits > *").all_inner_texts()
+    for words in (SEEN, EVIDENCE):
+        (line,) = [line for line in lines if words in line]
+        assert ("Written here" if words == SEEN else "Kept apart as evidence") in line, line
+        assert not page.get_by_label(words).count()
+    dated = [line for line in lines if "2016" in line]
+    assert len(lines) == 5 and len(dated) == 5 and SEEN in lines[0], lines
     assert page.get_by_text("0 of 3 ticked").count() == 1
     lead.button("Tick all").click()
     assert page.locator("[name=document]:checked").count() == 3
