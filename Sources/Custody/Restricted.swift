@@ -53,6 +53,8 @@ struct RestrictedMemory: Sendable {
         let fileKey: [UInt8]
         var keeping: RestrictedKeeping
         var isOpened: Bool
+        /// The places of the records about what agencies asked for.
+        var steps: [UInt64] = []
     }
     var documents: [DocumentID: Document] = [:]
     /// The first statement that was not looked at.
@@ -111,6 +113,19 @@ private final class OpenedRecord {
     func ids<Of>(_ name: String) -> Set<Identifier<Of>> {
         Set((detail[name] ?? "").split(separator: " ").compactMap { Identifier(text: String($0)) })
     }
+}
+
+/// A record about what an agency asked for of a restricted document.
+struct RestrictedStep {
+    /// What such a record can be.
+    static let acts: Set = ["asked", "agreed", "ended", "given"]
+
+    let id: DocumentID
+    let author: PersonID
+    /// Their name, which the record says, too.
+    let name: String
+    let at: Timestamp
+    let detail: Detail
 }
 
 extension Vault {
@@ -389,6 +404,7 @@ extension Vault {
                     known.keeping.named.formUnion(record.ids("named"))
                     known.keeping.sealedTo = record.ids("sealed_to")
                     known.isOpened = known.isOpened || isOpened
+                    if RestrictedStep.acts.contains(record.detail["act"] ?? "") { known.steps.append(record.index) }
                     found[id] = known
                 } else if let (statement, _, detail) = try? filedRestricted(id, record.fileKey, db),
                     let pupilFile = detail["pupil_file"].flatMap({ PupilFileID(text: $0) })
@@ -408,6 +424,23 @@ extension Vault {
                 memory.restricted.documents.merge(all) { $1 }
                 memory.restricted.damaged.formUnion(damaged)
                 memory.restricted.next = max(memory.restricted.next, size)
+            }
+        }
+    }
+
+    /// The records of a document about what agencies asked for, in order, opened anew.
+    func steps(onRestricted id: DocumentID, _ acting: Acting) throws -> [RestrictedStep] {
+        guard let known = acting.memory.with({ $0.restricted.documents[id] }) else { throw VaultError.notFound }
+        let fileKey = try restrictedKey(id, known, acting)
+        return try recorder.read(pool) { db, _ in
+            try known.steps.map { index in
+                let statement = try recorder.statement(index, db).statement
+                guard case .restrictedActed(let act) = statement.act, case .person(let author) = statement.author,
+                    let detail = try restrictedDetail(act, statement, fileKey, db)
+                else { throw VaultError.tampered(code: "restricted.statement") }
+                let name = try self.author(of: statement, db)
+                guard detail["made_by"] == name else { throw VaultError.tampered(code: "detail.made-by") }
+                return RestrictedStep(id: act.record, author: author, name: name, at: statement.time, detail: detail)
             }
         }
     }

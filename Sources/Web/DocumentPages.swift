@@ -44,6 +44,8 @@ struct DocumentPage {
     let hasOthers: Bool
     /// Where it is moved out of the pupil's file, for who may.
     let move: String?
+    /// What agencies ask for of it, where it is restricted.
+    let agency: String?
     let csrf: String
     let size: String
 }
@@ -94,6 +96,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             meeting: MeetingFact.facts(facts, words),
             entry: readsFile ? "/entries/\(facts.index)" : nil, others: others, hasOthers: !others.isEmpty,
             move: readsFile && acting.may(.holdRestricted, in: visit.vault) ? "\(path)/move" : nil,
+            agency: facts.restricted == nil ? nil : "/restricted/\(id.text)",
             csrf: visit.session?.csrf ?? "",
             size: words.size(facts.size)))
 }
@@ -108,30 +111,39 @@ private func showPicture(_ visit: Visit) throws -> Reply {
 /// Streams the original: recorded before its first byte, checked as it goes; what fails midway is cut off.
 private func download(_ visit: Visit) throws -> Reply {
     let id: DocumentID = try visit.id("document")
-    let reading = try visit.vault.openDocument(id, manner: .download, as: visit.acting)
-    let size = reading.facts.size
-    let threads = visit.site.threads
-    var reply = Reply(contentType: "application/octet-stream")
-    reply.body = ResponseBody(contentLength: Int(size)) { writer in
-        var offset: UInt64 = 0
-        while offset < size {
-            let piece = try await withTaskExecutorPreference(threads) { try reading.piece(at: offset) }
-            guard !piece.isEmpty else { throw Fault.unexpected }
-            offset += UInt64(piece.count)
-            // A chunk of the envelope at a time, so that what is stopped stops within one.
-            var rest = ByteBuffer(bytes: piece)
-            while let part = rest.readSlice(length: min(1 << 16, rest.readableBytes)), part.readableBytes > 0 {
-                try reading.requireActive()
-                try await writer.write(part)
+    return visit.original(
+        of: try visit.vault.openDocument(id, manner: .download, as: visit.acting), named: id.reference)
+}
+
+extension Visit {
+    /// The original as a download.
+    ///
+    /// - Parameter name: what browsers call it, which they show in lists and notices: so not the file's own, which may hold a
+    ///   child's.
+    func original(of reading: DocumentReading, named name: String) -> Reply {
+        let size = reading.facts.size
+        let threads = site.threads
+        var reply = Reply(contentType: "application/octet-stream")
+        reply.body = ResponseBody(contentLength: Int(size)) { writer in
+            var offset: UInt64 = 0
+            while offset < size {
+                let piece = try await withTaskExecutorPreference(threads) { try reading.piece(at: offset) }
+                guard !piece.isEmpty else { throw Fault.unexpected }
+                offset += UInt64(piece.count)
+                // A chunk of the envelope at a time, so that what is stopped stops within one.
+                var rest = ByteBuffer(bytes: piece)
+                while let part = rest.readSlice(length: min(1 << 16, rest.readableBytes)), part.readableBytes > 0 {
+                    try reading.requireActive()
+                    try await writer.write(part)
+                }
             }
+            reading.close(complete: true)
+            try await writer.finish(nil)
         }
-        reading.close(complete: true)
-        try await writer.finish(nil)
+        let ending = vault.policies.fileTypes.types.first { $0.mediaType == reading.facts.mediaType }?.extensions
+            .first
+        reply.headers[.contentDisposition] =
+            "attachment; filename=\"\(name)\(ending.map { "." + $0 } ?? "")\""
+        return reply
     }
-    // Browsers show a download's name in lists and notices: so not the file's own, which may hold a child's.
-    let ending = visit.vault.policies.fileTypes.types.first { $0.mediaType == reading.facts.mediaType }?.extensions
-        .first
-    reply.headers[.contentDisposition] =
-        "attachment; filename=\"\(id.reference)\(ending.map { "." + $0 } ?? "")\""
-    return reply
 }

@@ -95,7 +95,7 @@ struct EntryForm {
         }
         let hint = hint(field)
         return FormInput(
-            id: id, label: label(field), hint: hint, error: error, value: values[field] ?? "",
+            id: id, name: id, label: label(field), hint: hint, error: error, value: values[field] ?? "",
             isLine: choices.isEmpty && !isText, isText: choices.isEmpty && isText, isChoice: !choices.isEmpty,
             size: size, choices: choices, described: FormInput.described(id, hint, error))
     }

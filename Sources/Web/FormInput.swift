@@ -1,6 +1,8 @@
 /// A field of a form as the partial `form-input` shows it: a line, a text, one of several answers, or one of a list.
 struct FormInput {
     let id: String
+    /// What the form calls it.
+    let name: String
     let label: String
     let hint: String?
     let error: String?
@@ -25,16 +27,21 @@ struct FormInput {
         _ id: String, _ label: String, _ field: Field, hint: String? = nil, size: String = "w20"
     ) -> FormInput {
         FormInput(
-            id: id, label: label, hint: hint, error: field.error, value: field.value, isLine: true, isText: false,
+            id: id, name: id, label: label, hint: hint, error: field.error, value: field.value, isLine: true,
+            isText: false,
             isChoice: false, size: size, choices: [], described: described(id, hint, field.error))
     }
 
     /// A text of several lines.
+    ///
+    /// - Parameter id: its own, where several forms of the page have a field of this name.
     static func text(
-        _ id: String, _ label: String, _ field: Field, hint: String? = nil, rows: Int = 3
+        _ name: String, _ label: String, _ field: Field, hint: String? = nil, rows: Int = 3, id: String? = nil
     ) -> FormInput {
-        FormInput(
-            id: id, label: label, hint: hint, error: field.error, value: field.value, isLine: false, isText: true,
+        let id = id ?? name
+        return FormInput(
+            id: id, name: name, label: label, hint: hint, error: field.error, value: field.value, isLine: false,
+            isText: true,
             isChoice: false, size: String(rows), choices: [], described: described(id, hint, field.error))
     }
 
@@ -43,7 +50,8 @@ struct FormInput {
         _ id: String, _ label: String, _ choices: [Choice], error: String?, hint: String? = nil
     ) -> FormInput {
         FormInput(
-            id: id, label: label, hint: hint, error: error, value: "", isLine: false, isText: false, isChoice: true,
+            id: id, name: id, label: label, hint: hint, error: error, value: "", isLine: false, isText: false,
+            isChoice: true,
             size: "", choices: choices, described: described(id, hint, error))
     }
 
@@ -52,7 +60,7 @@ struct FormInput {
         _ id: String, _ label: String, _ choices: [Choice], error: String?, none: String, hint: String? = nil
     ) -> FormInput {
         FormInput(
-            id: id, label: label, hint: hint, error: error, value: none, isLine: false, isText: false,
+            id: id, name: id, label: label, hint: hint, error: error, value: none, isLine: false, isText: false,
             isChoice: false, isSelect: true, size: "", choices: choices, described: described(id, hint, error))
     }
 

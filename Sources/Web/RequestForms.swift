@@ -176,13 +176,8 @@ extension RequestField {
     var formName: String { rawValue.replacing("_", with: "-") }
 }
 
-struct RequestFormPage {
-    let chrome: Chrome
-    let pupil: PupilBanner
-    let action: String
-    /// Where the written request is filed.
-    let file: String
-    let hasDocuments: Bool
+/// The parts of the form of a request, as they are shown.
+struct RequestInputs {
     let letter: FormInput
     let asking: [FormInput]
     let basis: [FormInput]
@@ -192,54 +187,90 @@ struct RequestFormPage {
     /// That whoever is to be notified may be a suspect; then it is asked whether it is somebody else.
     let suspectWarning: String?
     let confirmed: Bool
+
+    /// - Parameters:
+    ///   - letters: the documents that can be the written request.
+    ///   - hint: which these are.
+    init(_ form: RequestForm, _ letters: [Choice], hint: String) {
+        (asking, basis, victim, tests) = (form.asking, form.basis, form.victim, form.tests)
+        let inputs = asking + basis + [victim] + tests
+        let isKnown = form.isSuspectWarning || inputs.contains { $0.error != nil }
+        letter = .select(
+            "letter", "The written request", letters, error: isKnown ? nil : form.problem, none: "Choose a document",
+            hint: hint)
+        isAboutVictim = form.isAboutVictim
+        suspectWarning = form.isSuspectWarning ? form.problem : nil
+        confirmed = form.form["confirmed"] == "yes"
+    }
+
+    /// What is wrong, with where it stands.
+    var problems: [ProblemLink] {
+        if let suspectWarning { return [ProblemLink(href: "#confirmed", text: suspectWarning)] }
+        let wrong = (asking + basis + [victim] + tests + [letter]).first { $0.error != nil }
+        return wrong.flatMap { input in input.error.map { [ProblemLink(href: "#" + input.anchor, text: $0)] } } ?? []
+    }
+}
+
+struct RequestFormPage {
+    let chrome: Chrome
+    let pupil: PupilBanner
+    let action: String
+    /// Where the written request is filed.
+    let file: String
+    let hasDocuments: Bool
+    let form: RequestInputs
     let csrf: String
 }
 
 private func requestForm(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
     let pupil = try visit.pupil()
-    let form = RequestForm(form: visit.form, refusal: refusal, agencies: visit.vault.policies.agencies)
-    let problem = form.problem
     let documents = try visit.documentChoices(of: pupil, chosen: visit.form["letter"])
-    let inputs = form.asking + form.basis + [form.victim] + form.tests
-    let anchor =
-        form.isSuspectWarning ? "confirmed" : inputs.first { $0.error != nil }.map(\.anchor) ?? "letter"
-    let isKnown = form.isSuspectWarning || inputs.contains { $0.error != nil }
+    let form = RequestInputs(
+        RequestForm(form: visit.form, refusal: refusal, agencies: visit.vault.policies.agencies), documents,
+        hint: "One of the documents in this pupil’s file, the one filed last first.")
     return visit.page(
         .requestForm,
         RequestFormPage(
             chrome: visit.chrome(
                 "Record a request",
                 back: Link(href: "/pupils/\(pupil.reference)/requests", text: "What agencies asked for"),
-                problems: problem.map { [ProblemLink(href: "#" + anchor, text: $0)] } ?? []),
+                problems: form.problems),
             pupil: PupilBanner(pupil, visit.words), action: "/pupils/\(pupil.reference)/requests/new",
-            file: "/file/\(pupil.reference)", hasDocuments: !documents.isEmpty,
-            letter: .select(
-                "letter", "The written request", documents, error: isKnown ? nil : problem, none: "Choose a document",
-                hint: "One of the documents in this pupil’s file, the one filed last first."),
-            asking: form.asking, basis: form.basis, victim: form.victim, tests: form.tests,
-            isAboutVictim: form.isAboutVictim, suspectWarning: form.isSuspectWarning ? problem : nil,
-            confirmed: visit.form["confirmed"] == "yes", csrf: visit.session?.csrf ?? ""),
+            file: "/file/\(pupil.reference)", hasDocuments: !documents.isEmpty, form: form,
+            csrf: visit.session?.csrf ?? ""),
         status: refusal == nil ? .ok : .unprocessableContent)
 }
 
 private func recordRequest(_ visit: Visit) throws -> Reply {
     let (pupil, form) = (try visit.pupil(), visit.form)
-    let fields = Dictionary(uniqueKeysWithValues: RequestField.written.map { ($0, form[$0.formName]) })
     do {
-        guard !form["letter"].isEmpty else { throw VaultError.refused(.letterNotChosen) }
-        guard let letter = DocumentID(text: form["letter"]) else { throw Fault.unknownField }
         let id = try visit.vault.recordRequest(
-            fields, letter: letter, confirmed: form["confirmed"] == "yes", of: pupil.pupilFile, as: visit.acting)
+            form.requestFields(), letter: form.letter(), confirmed: form["confirmed"] == "yes", of: pupil.pupilFile,
+            as: visit.acting)
         return .redirect("/requests/\(id.text)")
     } catch VaultError.refused(let refusal) where refusal.code.hasPrefix("request.") {
         return try requestForm(visit, refusal: refusal)
     }
 }
 
+extension Form {
+    /// What is said of a request.
+    func requestFields() -> [RequestField: String] {
+        Dictionary(uniqueKeysWithValues: RequestField.written.map { ($0, self[$0.formName]) })
+    }
+
+    /// The written request that is chosen.
+    func letter() throws -> DocumentID {
+        guard !self["letter"].isEmpty else { throw VaultError.refused(.letterNotChosen) }
+        guard let letter = DocumentID(text: self["letter"]) else { throw Fault.unknownField }
+        return letter
+    }
+}
+
 extension Refusal {
     fileprivate static let letterNotChosen = Refusal(
         code: "request.letter", message: "The written request is not chosen.",
-        hint: "Choose it among the documents of this pupil’s file. Nothing is given on word of mouth alone.")
+        hint: "Choose it among the documents. Nothing is given on word of mouth alone.")
 }
 
 /// How many documents there are to choose one from.

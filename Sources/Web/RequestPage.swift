@@ -138,27 +138,33 @@ extension Visit {
     }
 
     fileprivate func facts(of request: RequestListing) -> [RequestPage.Fact] {
-        let agency = vault.policies.agencies.title(of: request[.agency]) ?? "Another agency"
+        facts(of: request.fields, recorded: request.recorded, by: request[.madeBy])
+    }
+
+    /// What is said of a request.
+    func facts(of fields: [RequestField: String], recorded: Timestamp, by: String) -> [RequestPage.Fact] {
+        func value(_ field: RequestField) -> String { fields[field] ?? "" }
+        let agency = vault.policies.agencies.title(of: value(.agency)) ?? "Another agency"
         var facts = [
-            ("Agency", "\(agency): \(request[.organisation])"),
-            ("Who asks", "\(request[.officer]), \(request[.rank])"), ("Number", request[.number]),
-            ("Reached at", request[.contact]), ("How that was checked", request[.identityChecked]),
-            ("The school was asked", words.date(request[.received])), ("What for", request[.purpose]),
-            ("Legal ground", request[.basis]), ("What is sought", request[.sought]),
-            ("About a victim", request[.victim] == "yes" ? "Yes" : "No"),
+            ("Agency", "\(agency): \(value(.organisation))"),
+            ("Who asks", "\(value(.officer)), \(value(.rank))"), ("Number", value(.number)),
+            ("Reached at", value(.contact)), ("How that was checked", value(.identityChecked)),
+            ("The school was asked", words.date(value(.received))), ("What for", value(.purpose)),
+            ("Legal ground", value(.basis)), ("What is sought", value(.sought)),
+            ("About a victim", value(.victim) == "yes" ? "Yes" : "No"),
         ]
-        if request[.victim] == "yes" {
+        if value(.victim) == "yes" {
             facts += [
-                ("Line of enquiry", request[.enquiry]), ("Necessary and proportionate", request[.proportionate]),
-                ("Notes of counselling", request[.counselling]),
+                ("Line of enquiry", value(.enquiry)), ("Necessary and proportionate", value(.proportionate)),
+                ("Notes of counselling", value(.counselling)),
                 (
                     "Notice",
-                    (request[.notice] == "given" ? "Given to " : "Not given. It would go to ") + request[.noticeTo]
+                    (value(.notice) == "given" ? "Given to " : "Not given. It would go to ") + value(.noticeTo)
                 ),
-                ("Why no notice was given", request[.noticeReason]), ("Suspects", request[.suspects]),
+                ("Why no notice was given", value(.noticeReason)), ("Suspects", value(.suspects)),
             ]
         }
-        facts.append(("Recorded", "\(words.moment(request.recorded)) by \(request[.madeBy])"))
+        facts.append(("Recorded", "\(words.moment(recorded)) by \(by)"))
         return facts.filter { !$0.1.isEmpty }.map { RequestPage.Fact(name: $0, value: $1) }
     }
 }

@@ -38,7 +38,7 @@ private func showRestricted(_ visit: Visit) throws -> Reply {
                 reference: restricted.pupil.reference, about: restricted.about, summary: facts.summary,
                 document: Link(href: "/documents/\(facts.id.text)", text: facts.id.reference),
                 isNew: !restricted.isOpened, recorded: visit.words.moment(facts.recorded),
-                moved: restricted.moved.map { visit.words.moment($0.at) }, keepers: keepers(restricted),
+                moved: restricted.moved.map { visit.words.moment($0.at) }, keepers: restricted.keepersInWords,
                 isAlone: restricted.keepers.count < enoughKeepers)
         }
     }
@@ -50,9 +50,9 @@ private func showRestricted(_ visit: Visit) throws -> Reply {
             lado: visit.vault.policies.school.lado))
 }
 
-/// Who opens it, in words.
-private func keepers(_ restricted: RestrictedFacts) -> String {
-    (restricted.keepers + (restricted.isRecoverable ? ["the recovery key"] : [])).joined(separator: ", ")
+extension RestrictedFacts {
+    /// Who opens it, in words.
+    var keepersInWords: String { (keepers + (isRecoverable ? ["the recovery key"] : [])).joined(separator: ", ") }
 }
 
 /// What the page of a restricted document says of that.
@@ -76,7 +76,7 @@ struct RestrictedNotice {
 
     init(_ restricted: RestrictedFacts, _ vault: Vault, _ words: Wording) {
         about = restricted.about
-        keepers = Web.keepers(restricted)
+        keepers = restricted.keepersInWords
         alone = restricted.keepers.count < enoughKeepers ? vault.policies.school.lado : nil
         moved = restricted.moved.map {
             Moved(

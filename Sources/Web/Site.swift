@@ -41,7 +41,7 @@ package struct Site: HTTPResponder {
         + filingRoutes
         + checkRoutes + meetingRoutes + entryRoutes + triageRoutes + readingRoutes + chronologyRoutes + searchRoutes
         + documentRoutes + printRoutes
-        + restrictedRoutes + moveRoutes
+        + restrictedRoutes + restrictedRequestRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + ledgerRoutes + policyRegisterRoutes

@@ -59,6 +59,9 @@ enum Template: String, CaseIterable {
     // What agencies ask for, and get.
     case requests
     case requestForm = "request-form"
+    case requestInputs = "request-inputs"
+    case restrictedRequests = "restricted-requests"
+    case restrictedAsk = "restricted-ask"
     case request
     case requestRefuse = "request-refuse"
     case permit
@@ -157,6 +160,9 @@ enum Template: String, CaseIterable {
         case .recoveryDrill: PackageResources.recovery_drill_mustache
         case .requests: PackageResources.requests_mustache
         case .requestForm: PackageResources.request_form_mustache
+        case .requestInputs: PackageResources.request_inputs_mustache
+        case .restrictedRequests: PackageResources.restricted_requests_mustache
+        case .restrictedAsk: PackageResources.restricted_ask_mustache
         case .request: PackageResources.request_mustache
         case .requestRefuse: PackageResources.request_refuse_mustache
         case .permit: PackageResources.permit_mustache

@@ -311,4 +311,121 @@ import Testing
         #expect(refusal.code == "staff.too-many")
         #expect(try school.verify().holds)
     }
+
+    /// A restricted document about a deputy with the agency's letter, restricted too; who keeps them: lead, deputy and panel.
+    private func asked() throws -> (Given, document: DocumentID, letter: DocumentID, request: RestrictedRequest) {
+        let given = try Given()
+        let document = try given.filed(about: [Given.concerned]).document
+        guard case .filed(_, let letter) = try given.file(about: [Given.concerned], text: "We ask for the note.\n")
+        else { throw VaultError.tampered(code: "test.not-filed") }
+        let vault = given.school.vault
+        try vault.askForRestricted(
+            document, DisclosureTests.sought, letter: letter.document, confirmed: false, as: given.lead)
+        let request = try #require(try vault.agencyRequests(ofRestricted: document, as: given.lead).first)
+        return (given, document, letter.document, request)
+    }
+
+    @Test func `An agency gets one copy where two of those who keep it agree, and it shows nowhere else`() throws {
+        let (given, document, letter, request) = try asked()
+        let (school, vault, lead) = (given.school, given.school.vault, given.lead)
+        #expect(request.fields[.officer] == "Tamsin O'Rourke" && request.letter == letter)
+        #expect(request.asked.name == "Judith Halloran" && request.agreed == nil)
+        func take(_ acting: Acting, informed: String = "Told on Monday.") throws -> [UInt8] {
+            let taken = try vault.takeCopy(
+                forRequest: request.id, ofRestricted: document, informed: informed, as: acting)
+            #expect(taken.exhibit == "JH/R1")
+            return try school.bytes(of: taken.reading)
+        }
+        try school.giveCode(as: lead)
+        // One alone does nothing, however often.
+        #expect(code { _ = try take(lead) } == "restricted.not-agreed")
+        #expect(
+            code { try vault.agree(toRequest: request.id, ofRestricted: document, as: lead) }
+                == "restricted.yours")
+        #expect(code { _ = try take(lead) } == "restricted.not-agreed")
+        let panel = try given.signIn("Ivo Castellane")
+        school.clock.advance(seconds: 6 * 60)
+        #expect(
+            code { try vault.agree(toRequest: request.id, ofRestricted: document, as: panel) } == "code.needed")
+        #expect(code { _ = try take(lead) } == "restricted.not-agreed")
+        try school.giveCode(as: panel)
+        try vault.agree(toRequest: request.id, ofRestricted: document, as: panel)
+        #expect(
+            code { try vault.agree(toRequest: request.id, ofRestricted: document, as: panel) }
+                == "restricted.over")
+        #expect(code { _ = try take(panel) } == "restricted.not-agreed")
+        #expect(code { _ = try take(lead) } == "code.needed")
+        try school.giveCode(as: lead)
+        #expect(code { _ = try take(lead, informed: " ") } == "restricted.informed")
+        #expect(try take(lead) == Array("He shut the door.\n".utf8))
+        #expect(code { _ = try take(lead) } == "restricted.over")
+        let now = try #require(try vault.agencyRequests(ofRestricted: document, as: panel).first)
+        #expect(now.agreed?.name == "Ivo Castellane" && now.copy?.exhibit == "JH/R1")
+        #expect(now.copy?.step.words == "Told on Monday." && !now.isOpen(at: school.clock.now()))
+        // Whom it concerns and the office learn nothing; outside there is one kind of record.
+        for name in [Given.concerned, "Maud Tranter"] {
+            let acting = try given.signIn(name)
+            #expect(code { _ = try vault.agencyRequests(ofRestricted: document, as: acting) } != nil)
+        }
+        #expect(try school.kinds().allSatisfy { !$0.hasPrefix("disclosure.") && !$0.hasPrefix("permission.") })
+        #expect(try school.verify().holds)
+        // A vault that is opened anew says the same.
+        let again = try Vault(opening: school.location, clock: school.clock)
+        let owen = try given.signIn("Owen Sallow", to: again)
+        #expect(try again.agencyRequests(ofRestricted: document, as: owen) == [now])
+    }
+
+    @Test func `What was agreed is over after a week, when one of the two may no more, or when somebody ends it`()
+        throws
+    {
+        let (given, document, letter, request) = try asked()
+        let (school, vault, lead) = (given.school, given.school.vault, given.lead)
+        func take(_ request: DocumentID) -> String? {
+            code {
+                try school.giveCode(as: lead)
+                _ = try vault.takeCopy(forRequest: request, ofRestricted: document, informed: "Told.", as: lead)
+            }
+        }
+        func again() throws -> DocumentID {
+            try vault.askForRestricted(
+                document, DisclosureTests.sought, letter: letter, confirmed: false, as: lead)
+            return try #require(try vault.agencyRequests(ofRestricted: document, as: lead).last).id
+        }
+        // Refused by the third.
+        let owen = try given.signIn("Owen Sallow")
+        #expect(
+            code { try vault.endRequest(request.id, ofRestricted: document, reason: "", as: owen) }
+                == "restricted.reason")
+        try vault.endRequest(request.id, ofRestricted: document, reason: "No order.", as: owen)
+        try school.giveCode(as: owen)
+        #expect(
+            code { try vault.agree(toRequest: request.id, ofRestricted: document, as: owen) }
+                == "restricted.over")
+        // The second person is suspended meanwhile.
+        let second = try again()
+        try vault.agree(toRequest: second, ofRestricted: document, as: owen)
+        try vault.suspend(owen.person, as: lead)
+        #expect(take(second) == "restricted.not-agreed")
+        // A week.
+        let third = try again()
+        let panel = try given.signIn("Ivo Castellane")
+        try school.giveCode(as: panel)
+        try vault.agree(toRequest: third, ofRestricted: document, as: panel)
+        school.clock.advance(seconds: 7 * 86_400)
+        let later = try school.signIn(school.lead)
+        try school.giveCode(as: later)
+        #expect(
+            code {
+                _ = try vault.takeCopy(forRequest: third, ofRestricted: document, informed: "Told.", as: later)
+            } == "restricted.over")
+        // The letter is another restricted document about the same pupil.
+        for wrong in [document, given.ordinary, .random()] {
+            #expect(
+                code {
+                    try vault.askForRestricted(
+                        document, DisclosureTests.sought, letter: wrong, confirmed: false, as: later)
+                } == "request.letter")
+        }
+        #expect(try school.verify().holds)
+    }
 }

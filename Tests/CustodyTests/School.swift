@@ -213,7 +213,11 @@ final class School: Sendable {
 
     /// The whole of a document, as a recorded download.
     func download(_ document: DocumentID, by acting: Acting, from vault: Vault? = nil) throws -> [UInt8] {
-        let reading = try (vault ?? self.vault).openDocument(document, manner: .download, as: acting)
+        try bytes(of: (vault ?? self.vault).openDocument(document, manner: .download, as: acting))
+    }
+
+    /// All of a copy that is taken.
+    func bytes(of reading: DocumentReading) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try reading.read { bytes += $0 }
         reading.close(complete: true)

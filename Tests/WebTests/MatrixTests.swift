@@ -145,11 +145,7 @@ struct MatrixTests {
     ) throws -> (request: String, permission: String, visit: String) {
         let (vault, lead) = (school.vault, school.lead)
         let request = try vault.recordRequest(
-            [
-                .agency: "police", .organisation: "Harrow Vale Police", .officer: "Ann Exley", .rank: "Constable",
-                .identityChecked: "Called back", .received: "2026-01-02", .purpose: "An enquiry", .basis: "An order",
-                .sought: "Notes", .victim: "no",
-            ], letter: document, confirmed: false, of: school.pupil.pupilFile, as: lead)
+            sought, letter: document, confirmed: false, of: school.pupil.pupilFile, as: lead)
         let given = try vault.givePermission(
             PermissionTerms(documents: [document], until: day, copies: 0), for: request, as: lead)
         let visit = try vault.recordVisit(
@@ -159,6 +155,21 @@ struct MatrixTests {
             ], under: given.id, as: lead)
         return (request.text, given.id.text, visit.text)
     }
+
+    /// A request for a restricted document, by the record that says it.
+    private static func asked(_ restricted: String, letter: String, in school: School) throws -> String {
+        guard let document = DocumentID(text: restricted), let letter = DocumentID(text: letter) else {
+            throw VaultError.notFound
+        }
+        try school.vault.askForRestricted(document, sought, letter: letter, confirmed: false, as: school.lead)
+        return try school.vault.agencyRequests(ofRestricted: document, as: school.lead)[0].id.text
+    }
+
+    private static let sought: [RequestField: String] = [
+        .agency: "police", .organisation: "Harrow Vale Police", .officer: "Ann Exley", .rank: "Constable",
+        .identityChecked: "Called back", .received: "2026-01-02", .purpose: "An enquiry", .basis: "An order",
+        .sought: "Notes", .victim: "no",
+    ]
 
     private static func askers(_ school: School) throws -> [Asker] {
         let (vault, lead, pupil) = (school.vault, school.lead, school.pupil)
@@ -213,6 +224,7 @@ struct MatrixTests {
         let concerning = try file(by: office).document
         let record = try vault.move(concerning, about: StaffConcern(people: [deputy.person]), as: lead).text
         let moved = (Ownership.moved, concerning.text)
+        let asked = try asked(restricted, letter: record, in: school)
         // So that what asks for a code answers as it does afterwards.
         try school.giveCode(as: deputy)
         let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
@@ -254,6 +266,8 @@ struct MatrixTests {
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
                     "link": nothing,
+                    "restricted": [(.own, restricted), (.others, first.document.text), missing],
+                    "asked": [(.own, asked), missing],
                     "request": [(.own, request), missing], "permission": [(.own, permission), missing],
                     "visit": [(.own, visit), missing],
                     "passkey": [(.own, mine), (.others, theirs), missing],
@@ -277,6 +291,8 @@ struct MatrixTests {
                     "link": nothing,
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
                     "visit": [(.others, visit), missing],
+                    "restricted": [(.others, restricted), (.others, first.document.text), missing],
+                    "asked": [(.others, asked), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, offices), (.others, leads), missing],
@@ -301,6 +317,8 @@ struct MatrixTests {
                     "link": nothing,
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
                     "visit": [(.others, visit), missing],
+                    "restricted": [(.others, restricted), (.others, first.document.text), missing],
+                    "asked": [(.others, asked), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.others, proposal), missing],
                     "entry": [(.own, staffs), (.others, offices), missing],
@@ -327,6 +345,8 @@ struct MatrixTests {
                     "link": nothing,
                     "request": [(.own, request), missing], "permission": [(.own, permission), missing],
                     "visit": [(.own, visit), missing],
+                    "restricted": [(.barred, restricted), (.others, first.document.text), missing],
+                    "asked": [(.barred, asked), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "entry": [(.own, deputys), (.others, staffs), missing],
@@ -353,6 +373,8 @@ struct MatrixTests {
                     "link": nothing,
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
                     "visit": [(.others, visit), missing],
+                    "restricted": [(.granted, restricted), (.others, first.document.text), missing],
+                    "asked": [(.granted, asked), missing],
                     "passkey": [(.others, mine), (.others, theirs), missing],
                     "proposal": [(.own, proposal), missing],
                     "entry": [(.others, offices), missing],
