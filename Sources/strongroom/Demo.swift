@@ -52,7 +52,8 @@ struct Demo: AsyncParsableCommand {
                 """
 
                 A code is good for one sign-in. For the current one:  scripts/demo code "Sam Patel"
-                Try: sign in as Sam Patel and file a scan; then as Dana Okafor and read the chronology.
+                Try: sign in as Sam Patel and file a scan; then as Dana Okafor and read the chronology. A request of
+                the police waits there for a decision: give a permission, and open its link in another browser.
                 The browser warns of the certificate, which the demo made itself: that is expected here.
 
                 """)
@@ -144,9 +145,8 @@ struct DemoSchool {
             clock: clock)
         let vault = try Vault(opening: location, clock: clock)
         defer { vault.shutdown() }
-        let step = UInt64(clock.now().milliseconds) / 30_000
         var authenticators = [people[0].name: founded.authenticatorSecret]
-        let lead = try signIn(people[0].name, founded.authenticatorSecret, step, vault)
+        let lead = try signIn(people[0].name, founded.authenticatorSecret, vault)
         let today = String(clock.now().iso8601.prefix(10))
         try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: lead)
         try vault.recordTraining(of: lead.person, completed: today, as: lead)
@@ -156,7 +156,8 @@ struct DemoSchool {
             let acting = try vault.join(name: person.name, code: invitation.code, password: Self.password)
             guard let secret = vault.authenticatorSecret(of: acting) else { throw VaultError.notFound }
             authenticators[person.name] = secret
-            try vault.enrol(acting, code: Self.code(secret, step: step - 1))
+            // The code before, so that this person can sign in within the same half minute.
+            try vault.enrol(acting, code: Self.code(secret, step: Self.step - 1))
             try vault.acknowledgePolicy(version: vault.policies.acceptableUse.version, as: acting)
             guard let words = try vault.fingerprintWords(of: acting.person, as: lead) else { throw VaultError.notFound }
             try vault.confirm(acting.person, words: words, as: lead)
@@ -168,18 +169,21 @@ struct DemoSchool {
         guard let office = people.first(where: { $0.role == .admin }), let secret = authenticators[office.name] else {
             return 0
         }
-        let acting = try signIn(office.name, secret, step, vault)
+        let acting = try signIn(office.name, secret, vault)
         let filed = try file(samples, pupils, vault, acting)
         try vault.signOut(acting)
         try record(pupils, vault, lead)
+        if let pupil = pupils.first { try ask(about: pupil, vault, lead) }
         try vault.signOut(lead)
         return filed
     }
 
-    private func signIn(_ name: String, _ secret: String, _ step: UInt64, _ vault: Vault) throws -> Acting {
-        let code = try Self.code(secret, step: step)
-        return try vault.signIn(name: name, password: Self.password, code: code)
+    private func signIn(_ name: String, _ secret: String, _ vault: Vault) throws -> Acting {
+        try vault.signIn(name: name, password: Self.password, code: Self.code(secret, step: Self.step))
     }
+
+    /// The authenticators' step now, by the clock that the vault is made with: making it may take longer than one.
+    private static var step: UInt64 { UInt64(EarlierClock().now().milliseconds) / 30_000 }
 
     /// What the sample scans are, by how their names begin.
     private static let samples: [(prefix: String, category: String, summary: String)] = [
@@ -203,15 +207,10 @@ struct DemoSchool {
             // Most of them are about one pupil, so that there is a history to look at.
             let pupil = pupils[number % 3 == 2 ? number % pupils.count : 0]
             let bytes = try Data(contentsOf: folder.appendingPathComponent(name))
-            var reception = try vault.beginUpload(
-                UploadRequest(
-                    pupilFile: pupil.pupilFile, filename: name, declaredBytes: UInt64(bytes.count),
-                    wantsProposal: false), as: acting)
-            try bytes.withUnsafeBytes { try reception.append($0) }
             let stem = name.prefix { $0 != "." }
             filings.append(
                 (
-                    try reception.finish(),
+                    try receive(bytes, named: name, for: pupil, vault, acting),
                     FilingDetails(
                         summary: sample.summary, category: sample.category, date: String(stem.suffix(10)),
                         signed: "unknown")
@@ -225,6 +224,57 @@ struct DemoSchool {
             }
         }
         return filed
+    }
+
+    private func receive(
+        _ bytes: Data, named name: String, for pupil: Pupil, _ vault: Vault, _ acting: Acting
+    ) throws -> Received {
+        var reception = try vault.beginUpload(
+            UploadRequest(
+                pupilFile: pupil.pupilFile, filename: name, declaredBytes: UInt64(bytes.count), wantsProposal: false),
+            as: acting)
+        try bytes.withUnsafeBytes { try reception.append($0) }
+        return try reception.finish()
+    }
+
+    private static let letter = """
+        HARROW VALE POLICE
+        Child Protection Team
+
+        To the designated safeguarding lead
+
+        We are looking into an assault on a child in 2016. We ask the school for the minutes of the child protection
+        conference of November 2016, and for the referral that came before it.
+
+        The request is made under paragraph 2 of schedule 2 to the Data Protection Act 2018. Please call me back through
+        the switchboard before you answer.
+
+        Ann Exley, detective constable 4411
+        01632 960111
+
+        """
+
+    /// What the police ask for, by a letter that is filed first: it waits for the lead's decision.
+    private func ask(about pupil: Pupil, _ vault: Vault, _ lead: Acting) throws {
+        let today = SchoolTime(vault.policies.school.timezone).day(of: EarlierClock().now())
+        let received = try receive(Data(Self.letter.utf8), named: "police-request.txt", for: pupil, vault, lead)
+        let details = FilingDetails(
+            summary: "Written request of the police, for papers of 2015 and 2016", category: "letter", date: today,
+            signed: "yes",
+            signedBy: "Ann Exley")
+        guard case .filed(_, let receipt)? = try vault.file([(received, details)], as: lead).first else {
+            throw ValidationError("The written request could not be filed.")
+        }
+        _ = try vault.recordRequest(
+            [
+                .agency: "police", .organisation: "Harrow Vale Police", .officer: "Ann Exley",
+                .rank: "Detective constable", .number: "4411", .contact: "01632 960111",
+                .identityChecked: "Called back through the switchboard of the force", .received: today,
+                .purpose: "An enquiry into an assault on a child in 2016",
+                .basis: "Paragraph 2 of schedule 2 to the Data Protection Act 2018",
+                .sought: "The minutes of the conference of November 2016, and the referral before it",
+                .victim: "no",
+            ], letter: receipt.document, confirmed: false, of: pupil.pupilFile, as: lead)
     }
 
     /// What the lead has written of late, and what stands out of the old papers: so that there is a chronology to look at.

@@ -65,11 +65,13 @@ class Officer:
 
     def __init__(self, service: Service):
         self.service, self.cookies = service, {}
+        self.sent: list = []  # each request as it went out, to be sent again
 
     def ask(self, method: str, path: str, fields: dict | None = None):
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         body = urllib.parse.urlencode(fields) if fields is not None else None
         headers = {"Cookie": cookies, **(FORM if body is not None else {})}
+        self.sent.append((method, path, headers, body))
         answer = self.service.ask(method, path, headers, body)
         for line in answer.headers.get_all("Set-Cookie") or []:
             name, _, value = line.partition(";")[0].partition("=")

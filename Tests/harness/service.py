@@ -15,13 +15,14 @@ import struct
 import subprocess
 import time
 import urllib.parse
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import totp
 from tls import certificate
-from vault import CHECKOUT, DSL, FIXTURES, PROGRAM
+from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, Vault
 
 PASSWORD = "seven quiet lanterns drift"
 UPLOADS = "/api/v1/uploads"
@@ -48,7 +49,8 @@ class Service:
         made, error = self._start(*arguments).communicate(json.dumps({"password": PASSWORD}).encode() + b"\n")
         assert made, error.decode()
         self._secret = json.loads(made)["authenticator"]
-        self._used = 0
+        self._used = self._ahead = 0
+        self._password = PASSWORD
         self.port = 0
         self._extra = extra
         self.begin()
@@ -58,6 +60,32 @@ class Service:
         self.form("/pupils/import", register)
         page = self.ask("GET", "/pupils").text
         self.pupil = re.search(r'class="figures ref">(P-[0-9A-Z]{5})<', page)[1]
+
+    @classmethod
+    @contextmanager
+    def over(cls, vault: Vault, folder: Path) -> "Iterator[Service]":
+        """A service over a vault that is otherwise used by command line, on that vault's clock, with its lead signed in."""
+        folder.mkdir()
+        one = cls.__new__(cls)
+        one.folder, one.vault, one.pupil = folder, vault.path, vault.pupils[0]
+        one.process, _ = vault.start("serve", "--port", "0", *certificate(folder))
+        try:
+            one.port = int(one.process.stdout.readline().rpartition(b":")[2])
+            one._secret, one._password, one._ahead = vault.authenticators[DSL], PASSWORDS[DSL], vault.offset
+            # The call before may have used the code of the step before.
+            one._used = totp.step_at(time.time() + one._ahead) - 1
+            one.sign_in()
+            yield one
+        finally:
+            one.stop()
+
+    @classmethod
+    def visited(cls, port: int, password: str, code: str) -> "Service":
+        """A service that somebody else began, with its lead signed in."""
+        one = cls.__new__(cls)
+        one.port, one._password = port, password
+        one.sign_in(code)
+        return one
 
     # The program
 
@@ -128,7 +156,7 @@ class Service:
         self._cookie = self._token = ""
         page = self.ask("GET", "/sign-in")
         self._cookie = _cookie(page)
-        fields = {"csrf": _token(page), "name": DSL, "password": PASSWORD, "code": code or self.next_code()}
+        fields = {"csrf": _token(page), "name": DSL, "password": self._password, "code": code or self.next_code()}
         answer = self.ask("POST", "/sign-in", {"Content-Type": "application/x-www-form-urlencoded"}, urllib.parse.urlencode(fields))
         assert answer.status == 303 and answer.getheader("Location") == "/", answer.text
         self._cookie = _cookie(answer)
@@ -149,7 +177,7 @@ class Service:
     def next_code(self, wait: bool = True) -> str:
         """One that is not used yet: of the step before, or of this one; else the next is waited for, or none given."""
         while True:
-            now = time.time()
+            now = time.time() + self._ahead
             left = totp.STEP - now % totp.STEP
             step = max(totp.step_at(now) - 1, self._used + 1)
             if left > 4 and step <= totp.step_at(now):

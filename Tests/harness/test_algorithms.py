@@ -6,6 +6,7 @@ What is found is found by opening it: with the reader of docs/format.md, which s
 import base64
 import hashlib
 import hmac
+import io
 import json
 import os
 import re
@@ -14,10 +15,12 @@ import sqlite3
 import ssl
 import subprocess
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import agencies
 import pytest
 import reader
 import vault as vaults
@@ -26,6 +29,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from forge import edit, query
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 from nacl.exceptions import BadSignatureError, CryptoError
@@ -106,7 +110,7 @@ LISTED = listed_in(SECURITY)
 class Opened:
     """A vault with everything in it that these people can open."""
 
-    def __init__(self, path: Path, secrets: Path, passwords: dict, token: str | None = None):
+    def __init__(self, path: Path, secrets: Path, passwords: dict, token: str | None = None, given: tuple = ()):
         self.vault, self.secrets = reader.Vault(path), secrets
         self.station = reader.Station(self.vault, secrets, token) if token else None
         self.people = {}
@@ -129,11 +133,25 @@ class Opened:
         self.holders |= {item.act[key]: queue for item in ledger.intake.values() for key in ("header", "key")}
         shares = [share for document in ledger.documents for share in ledger.shares_of(document)]
         self.holders |= {share[key]: share["identity"] for share in shares for key in ("header", "row_key")}
+        # Those that link and code open are sealed to nobody else.
+        self.permissions = [self.permission(path, one) for one in given]
+        for permission in self.permissions:
+            self.identities[permission.act["identity"]] = permission.identity
+            sealed = [one["header"] for one in [permission.act["letter"], *permission.act["documents"]]]
+            self.holders |= {id: permission.act["identity"] for id in [permission.act["terms"], *sealed]}
         own = self.lead.identities[self.lead.state["identity"]]
         for record in ledger.restricted:
             with suppress(reader.Broken, reader.NoPath):
                 self.holders[record] = self.vault.record(record, own)[1]["sealed_to"]
         self.items = [(reader.id_text(id), kind, data) for id, kind, data in self.vault.rows("SELECT id, kind, bytes FROM item")]
+
+    def permission(self, path: Path, given: agencies.Given) -> reader.Permission:
+        tag = reader.permission_tag(reader.typed_code(given.link))
+        acts = [one["statement"].act for one in self.vault.ledger.permissions.values()]
+        (id,) = [act["permission"] for act in acts if reader.url64(act["tag"]) == tag]
+        with closing(sqlite3.connect(path / "workspace.sqlite")) as workspace:
+            ((box,),) = workspace.execute("SELECT keybox FROM permission_key WHERE permission = ?", (reader.id_bytes(id),))
+        return reader.Permission(self.vault, self.secrets, box, given.link, given.code)
 
     def leaves(self) -> list:
         return [reader.Statement(leaf) for (leaf,) in self.vault.rows("SELECT leaf FROM statement ORDER BY idx")]
@@ -149,7 +167,7 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
     for id, kind, data in opened.items:
         place = f"{kind} {id}"
         match kind:
-            case "wrap" | "header" | "detail-key" | "intake-key" | "row-key":
+            case "wrap" | "header" | "detail-key" | "intake-key" | "row-key" | "terms":
                 look_at_age_file(found, "vault", place, data, opened.identities.get(opened.holders.get(id)), content=kind != "header")
             case "recipient":
                 with found.opening("vault", place, HYBRID):
@@ -193,6 +211,12 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
         with found.opening("vault", f"restricted document {document}", STREAM, "SHA-256"):
             for _ in lead.read(document):
                 pass
+    for permission in opened.permissions:
+        # Its keybox opened, with link and code.
+        found.add("vault", "keybox of a permission", "Argon2id", "XChaCha20-Poly1305", "HKDF-SHA-256")
+        for permitted in [permission.act["letter"], *permission.act["documents"]]:
+            with found.opening("vault", f"permitted {permitted['document']}", STREAM, "HKDF-SHA-256", "SHA-256"):
+                permission.read(permitted)
     for upload in ledger.intake:
         with found.opening("vault", f"intake item {upload}", STREAM, "HKDF-SHA-256", "SHA-256"):
             lead.intake_item(upload)
@@ -240,10 +264,11 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
         case "detail" if records := [record for record, said in ledger.restricted.items() if said.act["detail"] == id]:
             opened.vault.record(records[0], lead.identities[lead.state["identity"]])
         case "detail":
+            said = [one for one in ledger.disclosures if one.act.get("detail") == id]
             filed = [document for document, filing in ledger.documents.items() if filing.act["detail"] == id]
             given = [access for access, one in ledger.accesses.items() if one["statement"].act["detail"] == id]
-            (about,) = filed + given
-            (lead.details if filed else lead.access_details)(about)
+            (about,) = said + filed + given
+            (lead.disclosure_details if said else lead.details if filed else lead.access_details)(about)
         case "register-row":
             (pupil_file,) = (pupil_file for pupil_file, pupil in ledger.pupils.items() if pupil["row"] == id)
             lead.pupil(pupil_file)
@@ -258,7 +283,8 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
 @pytest.fixture(scope="module")
 def filled(template, tmp_path_factory) -> tuple:
     """Documents of two pupils, one of them kept apart, those of one shared with a member of staff, and a restricted one; a
-    scan in the intake queue; copies for an age recipient of either kind. With those copies, and the scan station's token."""
+    scan in the intake queue; copies for an age recipient of either kind; two permissions for an agency, and the packs that were
+    taken under them. With those copies, the scan station's token, and links and codes."""
     folder = tmp_path_factory.mktemp("filled")
     vault = template.copy(folder / "copy")
     token, _ = fill_intake(vault, folder / "tls", b"Whose is this?\n")
@@ -278,15 +304,35 @@ def filled(template, tmp_path_factory) -> tuple:
         document = next(line["document"] for line in lines if line["file"] == samples[0].name)
         vault.run_as(DSL, "open", document, "--output", target, "--to", bech32(prefix, identity.recipient)).ok()
         copies[target] = identity, samples[0].read_bytes()
+    given = disclose(vault, folder / "service", document, copies)
     vault.assert_holds()
-    return vault, copies, token
+    return vault, copies, token, given
+
+
+def disclose(vault: Vault, folder: Path, document: str, copies: dict) -> tuple:
+    """Lets an agency have a pack as it is, and another one that is sealed to it; gives links and codes."""
+    identity, given = CurveIdentity(), []
+    with Service.over(vault, folder) as service:
+        letter = agencies.filed(service, b"We ask for what is known.\n", summary="Written request")
+        request = agencies.asked(service, letter)
+        for recipient in ("", bech32("age", identity.recipient)):
+            # For a copy that is never taken, so that the permission lasts.
+            given.append(agencies.permitted(service, request, document, copies="2", recipient=recipient))
+            officer = agencies.Officer(service)
+            officer.enter(given[-1])
+            taken = officer.send("/agency/copies")
+            assert taken.status == 200, taken.text
+            target = folder / f"pack{len(copies)}"
+            target.write_bytes(taken.bytes)
+            copies[target] = identity if recipient else None, None
+    return tuple(given)
 
 
 @pytest.fixture(scope="module")
 def opened(filled, tmp_path_factory) -> Iterator[Opened]:
     # A copy: the reader's view of the catalogue stays open, and every command's end would wait for it.
     vault = filled[0].copy(tmp_path_factory.mktemp("opened") / "copy")
-    opened = Opened(vault.path, vault.secrets, PASSWORDS, filled[2])
+    opened = Opened(vault.path, vault.secrets, PASSWORDS, *filled[2:])
     yield opened
     opened.vault.close()
 
@@ -334,7 +380,36 @@ class CurveIdentity:
 
 def look_at_copies(found: Finds, copies: dict) -> None:
     for path, (identity, original) in copies.items():
-        assert look_at_age_file(found, "copies", path.name, path.read_bytes(), identity) == original
+        data = path.read_bytes()
+        if identity:
+            data = look_at_age_file(found, "copies", path.name, data, identity)
+        if original:
+            assert data == original
+        else:
+            look_at_pack(found, unzipped(data))
+
+
+def unzipped(data: bytes) -> dict:
+    with zipfile.ZipFile(io.BytesIO(data)) as pack:
+        return {name.partition("/")[2]: pack.read(name) for name in pack.namelist()}
+
+
+def look_at_pack(found: Finds, files: dict) -> None:
+    """Its sums, its statements' signatures, and its checkpoint's."""
+    manifest, sums = json.loads(files["manifest.json"]), files["SHA256SUMS"].decode().splitlines()
+    signed = [name.removesuffix(".sig") for name in files if name.endswith(".sig")]
+    assert len(sums) == len(files) - 1 and len(signed) > 4
+    for line in sums:
+        digest, _, name = line.partition("  ")
+        with found.opening("copies", name, "SHA-256"):
+            reader.require(reader.sha256(files[name]).hex() == digest, "another sum")
+    for name in signed:
+        with found.opening("copies", name, "Ed25519"):
+            key = load_pem_public_key(files[f"{name}.key.pem"]).public_bytes_raw()
+            VerifyKey(key).verify(files[f"{name}.message"], files[f"{name}.sig"])
+    with found.opening("copies", "ledger/checkpoint", "Ed25519"):
+        note, key = files["ledger/checkpoint.txt"].decode(), reader.url64(manifest["checkpoint_key"])
+        reader.read_checkpoint(note, manifest["origin"], key)
 
 
 # MARK: what is not at rest
@@ -463,7 +538,7 @@ def look_at_demo(found: Finds, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def found(filled, opened, service, tmp_path_factory) -> Finds:
-    vault, copies, _ = filled
+    vault, copies, *_ = filled
     found = Finds()
     look_at_vault(found, opened, vault.joined)
     look_at_copies(found, copies)
@@ -481,9 +556,9 @@ def test_what_is_listed_is_what_is_found(found):
 
 
 def test_every_kind_of_thing_was_looked_at(opened):
-    # No command gives a permission.
-    assert {kind for _, kind, _ in opened.items} == set(reader.ITEM_KINDS) - {"terms"}
-    assert {"document.filed", "person.joined", "restricted.acted"} <= {statement.kind for statement in opened.leaves()}
+    assert {kind for _, kind, _ in opened.items} == set(reader.ITEM_KINDS)
+    said = {statement.kind for statement in opened.leaves()}
+    assert {"document.filed", "person.joined", "restricted.acted", "permission.given", "issue.closed"} <= said
     assert any("quarantine" in filing.act for filing in opened.vault.ledger.documents.values())
 
 
@@ -503,6 +578,7 @@ def test_a_name_too_many_in_the_list_is_named(found):
 
 CHANGES = {
     "another stanza": ("item", "bytes", "kind = 'header'", lambda data: data.replace(b"-> " + HYBRID.encode(), b"-> X25519", 1)),
+    "other terms": ("item", "bytes", "kind = 'terms'", lambda data: data.replace(b"-> " + HYBRID.encode(), b"-> X25519", 1)),
     "another keybox": ("item", "bytes", "kind = 'keybox' AND idx > 0", lambda data: b"\x03" + data[1:]),
     "another row": ("item", "bytes", "kind = 'register-row'", lambda data: bytes(24) + data[24:]),
     "another recipient": ("item", "bytes", "id IN (SELECT identity FROM pupil)", lambda data: data[:32]),
@@ -525,12 +601,28 @@ def test_a_thing_made_otherwise_is_named(filled, found, tmp_path, name):
     vault = filled[0].copy(tmp_path / "copy")
     rowid, value = query(vault, f"SELECT rowid, {column} FROM {table} WHERE {where} ORDER BY rowid LIMIT 1")[0]
     edit((f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (change(value), rowid)))(vault)
-    changed = Opened(vault.path, vault.secrets, PASSWORDS, filled[2])
+    changed = Opened(vault.path, vault.secrets, PASSWORDS, *filled[2:])
     seen = Finds(found)
     look_at_vault(seen, changed, vault.joined)
     changed.vault.close()
-    wanted = "X25519" if name == "another stanza" else UNKNOWN
+    wanted = "X25519" if name in ("another stanza", "other terms") else UNKNOWN
     assert any(line.startswith(f"vault: {wanted} is not listed (found in ") for line in differences(seen, LISTED))
+
+
+@pytest.mark.parametrize("name", ["check.py", "ledger/0.message", "ledger/0.sig", "ledger/checkpoint.txt"])
+def test_a_pack_made_otherwise_is_named(filled, found, name):
+    (pack,) = [path.read_bytes() for path, kinds in filled[1].items() if kinds == (None, None)]
+    files = unzipped(pack)
+    files[name] = bytes([files[name][0] ^ 1]) + files[name][1:]
+    digests = files["SHA256SUMS"].decode().splitlines()
+    if name != "check.py":
+        # As if it stood so in the list, so that the sum alone does not tell.
+        digests = [line if line[66:] != name else f"{reader.sha256(files[name]).hex()}  {name}" for line in digests]
+        files["SHA256SUMS"] = "".join(f"{line}\n" for line in digests).encode()
+    seen = Finds(found)
+    look_at_pack(seen, files)
+    (wrong,) = [line for line in differences(seen, LISTED) if line.startswith(f"copies: {UNKNOWN} is not listed")]
+    assert f"(found in {name.partition('.')[0]}" in wrong
 
 
 # MARK: which key
@@ -538,9 +630,9 @@ def test_a_thing_made_otherwise_is_named(filled, found, tmp_path, name):
 
 def test_every_wrap_says_whose_key_opens_it(opened):
     """A stanza names no recipient: its statement does. No other identity's key opens it."""
-    sealed = [(id, data) for id, kind, data in opened.items if kind in ("wrap", "header", "detail-key", "intake-key", "row-key")]
-    # Three people and a station; register, team and intake queue.
-    assert len(sealed) > 10 and len(opened.identities) == 4 + 3 + len(opened.vault.ledger.pupils)
+    sealed = [(id, data) for id, kind, data in opened.items if kind in ("wrap", "header", "detail-key", "intake-key", "row-key", "terms")]
+    # Three people and a station; register, team and intake queue; two permissions.
+    assert len(sealed) > 10 and len(opened.identities) == 4 + 3 + 2 + len(opened.vault.ledger.pupils)
 
     def opens(identity: reader.Identity, data: bytes) -> bool:
         try:

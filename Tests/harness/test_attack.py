@@ -5,15 +5,22 @@ passwords: so what opens without one, and what each person's password opens, is 
 hand on every sealed thing there is.
 """
 
+import copy
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import agencies
 import pytest
 import reader
 import vault as vaults
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
+from nacl.exceptions import CryptoError
+from nacl.pwhash import argon2id
 from nacl.signing import SigningKey
+from service import Service
 from stations import fill_intake
 from vault import ADMIN, DEPUTY, DSL, PASSWORDS, SCANS, STAFF, Vault
 
@@ -25,7 +32,11 @@ GUESSES = [
 ]  # fmt: skip
 NOTE = b"Whose is this? It lay in the copier.\n"
 HEARD = b"He shut the door, she said, and it was not the first time.\n"
-AGE = ("wrap", "header", "detail-key", "intake-key", "row-key")
+ASKED = b"We ask for what the school has of him.\n"
+PURPOSE = "An enquiry into what befell the wombat"
+AGE = ("wrap", "header", "detail-key", "intake-key", "row-key", "terms")
+# How the keybox of a permission begins, at the cheapest hashing, and how long it is.
+BOX, BOX_LENGTH = b"\x01" + (65536).to_bytes(4, "big") + (3).to_bytes(4, "big"), 49 + 32 + 16
 SAMPLES = [path for path in SCANS if path.suffix in (".txt", ".eml", ".jpg", ".docx")][:4]
 
 
@@ -55,8 +66,32 @@ class Stolen:
         assert vault.open(self.restricted) == HEARD
         heard.unlink()
         _, self.scan = fill_intake(vault, folder / "tls", NOTE)
+        # An agency may look at and copy two of a pupil's documents, by a letter that stands there too.
+        with Service.over(vault, folder / "service") as service:
+            self.letter = agencies.filed(service, ASKED, summary="Summary of what was asked")
+            request = agencies.asked(service, self.letter, purpose=PURPOSE)
+            self.permitted = [self.documents[0], self.shared]
+            self.given = agencies.permitted(service, request, *self.permitted)
+        self.contents[self.letter] = ASKED
         self.code = vault.run_as(DSL, "person", "invite", "--name", INVITED, "--role", "staff", "--json").ok().lines[0]["code"]
         vault.assert_holds()
+
+    def withdrawn(self, folder: Path) -> "Stolen":
+        """The same as it is stolen after the permission was withdrawn."""
+        other = copy.copy(self)
+        other.vault = self.vault.copy(folder)
+        with Service.over(other.vault, folder / "service") as service:
+            page = service.ask("GET", f"/pupils/{service.pupil}/requests").text
+            page = service.ask("GET", re.search('href="(/requests/[0-9a-z]{26})"', page)[1]).text
+            agencies.submit(service, re.search("/permissions/[0-9a-z]{26}/withdraw", page)[0], reason="The enquiry is over")
+        other.vault.assert_holds()
+        return other
+
+    def act(self) -> dict:
+        """What the permission's statement says."""
+        with closing(reader.Vault(self.vault.path)) as opened:
+            (permission,) = opened.ledger.permissions.values()
+            return permission["statement"].act
 
     def files(self) -> Iterator[tuple[Path, bytes]]:
         for folder in (self.vault.path, self.vault.secrets):
@@ -75,6 +110,13 @@ def stolen(tmp_path_factory) -> Stolen:
     return Stolen(tmp_path_factory.mktemp("attacked"))
 
 
+def places(data: bytes, part: bytes) -> Iterator[int]:
+    at = data.find(part)
+    while at >= 0:
+        yield at
+        at = data.find(part, at + 1)
+
+
 def windows(data: bytes, length: int) -> set:
     return {data[at : at + length] for at in range(len(data) - length + 1)}
 
@@ -82,7 +124,7 @@ def windows(data: bytes, length: int) -> set:
 class Thief:
     """Every key that was found so far, tried on everything."""
 
-    def __init__(self, stolen: Stolen, *passwords: str, more: tuple = ()):
+    def __init__(self, stolen: Stolen, *passwords: str, more: tuple = (), link: str = "", code: str = ""):
         self.stolen, self.vault = stolen, reader.Vault(stolen.vault.path)
         assert not self.vault.findings, self.vault.findings
         # Any 32 bytes of a secret file may be a seed, a row's key or the key of many rows.
@@ -92,6 +134,7 @@ class Thief:
             self.keys |= {*person.seeds.values(), person.signing.encode()}
         self.items = [(reader.id_text(id), *rest) for id, *rest in self.vault.rows("SELECT id, kind, bytes FROM item")]
         self.items += self.staged()
+        self.keys |= set(self.permission_seeds(link, code)) if link or code else set()
         self.contexts = self.every_context()
         self.opened: dict[tuple, bytes] = {}
         tried: set = set()
@@ -101,6 +144,32 @@ class Thief:
                 self.try_key(key)
         self.payloads = dict(self.every_payload())
         self.vault.close()
+
+    def permission_seeds(self, link: str, code: str) -> Iterator[bytes]:
+        """What opens of whatever in the vault's files looks like the keybox of a permission. A link that is not known may be
+        any 16 bytes that lie there as an id does; a code, anything that people guess."""
+        boxes = {data[at : at + BOX_LENGTH] for _, data in self.stolen.files() for at in places(data, BOX)}
+        boxes -= {data[:BOX_LENGTH] for _, kind, data in self.items if kind == "keybox"}
+        links = self.links = [reader.typed_code(link)] if link else self.ids()
+        codes = [reader.access_code(code)] if code else [*GUESSES[1:], link, self.stolen.code]
+        secret = self.stolen.secret("server-secret")
+        servers = [reader.hkdf(secret, one, b"strongroom/v1/permission-link") for one in links]
+        contexts = [self.vault.context("permission-key", permission) for permission in self.vault.ledger.permissions]
+        for box in boxes:
+            for typed in codes:
+                stretched = argon2id.kdf(32, typed.encode(), box[9:25], opslimit=3, memlimit=65536 * 1024)
+                for server in servers:
+                    key = reader.hkdf(stretched + server, b"", b"strongroom/v1/keybox")
+                    for context in contexts:
+                        with suppress(CryptoError):
+                            yield crypto_aead_xchacha20poly1305_ietf_decrypt(box[49:], box[:49] + context, box[25:49], key)
+
+    def ids(self) -> list:
+        """Every 16 bytes that stand in a cell of the catalogue, or in the first half of one of 32."""
+        tables = [name for (name,) in self.vault.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        cells = {cell for table in tables for row in self.vault.rows(f"SELECT * FROM {table}") for cell in row if isinstance(cell, bytes)}
+        tags = [reader.url64(one["statement"].act["tag"]) for one in self.vault.ledger.permissions.values()]
+        return sorted({cell for cell in cells if len(cell) == 16} | {tag[at : at + 16] for tag in tags for at in (0, 16)})
 
     def staged(self) -> list:
         """What the workspace keeps of uploads: their headers, and what was said of them."""
@@ -113,6 +182,7 @@ class Thief:
         ledger, context = self.vault.ledger, self.vault.context
         details = {id: statement.pupil_file for id, statement in ledger.documents.items()}
         details |= {id: access["file"] for id, access in ledger.accesses.items()}
+        details |= {said.act[reader.DISCLOSURE_OBJECTS[said.kind]]: said.pupil_file for said in ledger.disclosures}
         self.records = {statement.act["detail"]: record for record, statement in ledger.restricted.items()}
         return {
             "person-row": [context("person-row", person) for person in (*ledger.people, *ledger.invitations)],
@@ -174,6 +244,10 @@ class Thief:
         return {id for id, one, _ in self.items if one == kind}
 
 
+def headers_of(permission: dict) -> set:
+    return {one["header"] for one in [permission["letter"], *permission["documents"]]}
+
+
 # MARK: what each of them opens
 
 
@@ -211,7 +285,7 @@ def opens_what_concerns_others_alone(stolen: Stolen, thief: Thief) -> None:
     row = ledger.restricted[listed].act["detail"]
     assert reader.parse_padded(thief.opened["detail", row])["act"][1] == b"listed"
     assert thief.kinds() == {"person-row", "register-row", "wrap", "header", "detail-key", "detail"}
-    assert thief.found("header") == {*ledger.documents, listed}
+    assert thief.found("header") == {*ledger.documents, listed}, "and none of those for an agency"
     others = {statement.act["detail"] for statement in ledger.restricted.values()} - {row}
     queue = {statement.act["detail"] for statement in ledger.intake.values()}
     assert thief.found("detail") == thief.all("detail") - others - queue and len(others) == 3
@@ -223,8 +297,9 @@ def opens_everything(stolen: Stolen, thief: Thief) -> None:
     (share,) = ledger.shares_of(stolen.shared)
     for kind in ("person-row", "register-row", "detail", "detail-key", "intake-key"):
         assert thief.found(kind) == thief.all(kind), kind
-    # But for what is another's way to the same: a share is sealed to one person.
-    assert thief.found("header") == thief.all("header") - {share["header"]}
+    # But for what is another's way to the same: a share is sealed to one person, and what an agency has to link and code.
+    assert thief.found("header") == thief.all("header") - {share["header"]} - headers_of(stolen.act())
+    assert not thief.found("terms") and thief.all("terms") == {stolen.act()["terms"]}
     assert thief.all("row-key") == {share["row_key"]} and not thief.found("row-key")
     assert thief.payloads == stolen.contents | {stolen.scan: NOTE, stolen.restricted: HEARD}
 
@@ -273,6 +348,51 @@ def test_a_thief_with_one_key_more_opens_more(stolen, passwords, key):
         THIEVES[passwords](stolen, thief)
     opened = {"the intake queue's": stolen.scan, "a restricted document's": stolen.restricted}.get(key, other)
     assert thief.payloads[opened]
+
+
+# MARK: link and code
+
+
+def test_with_link_and_code_a_thief_opens_what_was_permitted_and_the_letter_and_nothing_else(stolen):
+    thief, act = Thief(stolen, link=stolen.given.link, code=stolen.given.code), stolen.act()
+    assert thief.kinds() == {"person-row", "header", "terms"}
+    assert thief.found("header") == headers_of(act) and thief.found("terms") == {act["terms"]}
+    assert thief.payloads == {id: stolen.contents[id] for id in (*stolen.permitted, stolen.letter)}
+
+
+@pytest.mark.parametrize("known", ["link", "code"])
+def test_with_one_of_them_a_thief_opens_what_they_open_without(stolen, known):
+    thief = Thief(stolen, **{known: getattr(stolen.given, known)})
+    assert len(thief.links) == 1 if known == "link" else len(thief.links) > 100
+    opens_names_of_staff_alone(stolen, thief)
+
+
+def test_when_it_is_over_both_open_nothing_more(stolen, tmp_path):
+    after = stolen.withdrawn(tmp_path / "after")
+    assert after.act() == stolen.act()
+    opens_names_of_staff_alone(after, Thief(after, link=stolen.given.link, code=stolen.given.code))
+    # The search would have found what opens it: it does where it was not over.
+    boxes = {name: [path.name for path, data in one.files() if BOX in data] for name, one in (("during", stolen), ("after", after))}
+    assert "workspace.sqlite" in boxes["during"] and "workspace.sqlite" not in boxes["after"]
+    # And who kept a copy of it from before opens what they would have then: what was given is not taken back.
+    kept = set(Thief(stolen, link=stolen.given.link, code=stolen.given.code).keys) - Thief(stolen).keys
+    assert Thief(after, more=tuple(kept)).payloads == {id: stolen.contents[id] for id in (*stolen.permitted, stolen.letter)}
+
+
+def test_what_an_agency_is_told_is_for_who_has_link_and_code_alone(stolen):
+    terms = stolen.act()["terms"]
+    thief = Thief(stolen, link=stolen.given.link, code=stolen.given.code)
+    told = thief.opened["terms", terms].decode(errors="replace")
+    for words in (agencies.OFFICER, agencies.NUMBER, agencies.ASKED["organisation"], PURPOSE.split()[-1], DSL):
+        assert words in told, words
+    for number, sample in enumerate(SAMPLES):
+        assert (f"Summary of {sample.stem}" in told) == (stolen.documents[number] in stolen.permitted), sample
+    # The salts of what it shows, and of no other field; nor any key of the pupil's file.
+    pupils = [stolen.vault.pupils[number].encode() for number in (0, 1)]
+    assert not [one for one in (*pupils, HEARD[:20], NOTE[:20]) if one in thief.opened["terms", terms]]
+    # Not even who gave it opens it: not from the disk, with their password and every other key that is theirs.
+    for passwords in ((DSL,), (DSL, DEPUTY, ADMIN, STAFF)):
+        assert ("terms", terms) not in Thief(stolen, *passwords).opened
 
 
 # MARK: the ways around a password
@@ -344,7 +464,10 @@ def test_no_secret_lies_anywhere_in_the_clear(stolen):
     secrets |= {"the invitation": stolen.code.encode(), "its bytes": reader.id_bytes(typed(stolen.code))}
     secrets |= {f"what {document} says": data[:64] for document, data in stolen.contents.items()}
     secrets |= {"a summary": b"Summary of", "a reason": b"Prepares a talk", "a scan": NOTE[:20]}
-    secrets |= {"what concerns somebody": HEARD[:20]}
+    secrets |= {"what concerns somebody": HEARD[:20], "what is asked for": PURPOSE.encode(), "an officer": agencies.OFFICER.encode()}
+    for what, said in (("the link", stolen.given.link), ("the code", stolen.given.code)):
+        secrets |= {what: said.encode(), f"{what}, bare": typed(said).encode()}
+    secrets |= {"the link's bytes": reader.id_bytes(stolen.given.link)}
     read = 0
     for path, data in stolen.files():
         read += len(data)

@@ -14,6 +14,7 @@ from pathlib import Path
 import agencies
 import pytest
 import reader
+import sealing
 import vault as vaults
 from passkeys import add_passkeys
 from service import PASSWORD, Service
@@ -586,14 +587,17 @@ def test_a_missing_last_statement_is_noticed(other):
     assert "witness: the ledger is behind it" in reader.check(other)
 
 
-# No command gives a permission, so there are no terms here.
+def assert_noticed(path: Path, kind: str, id: bytes, length: int) -> None:
+    change(path, "item", "bytes", f"id = x'{id.hex()}'", length // 2)
+    assert reader.check(path) == [f"{kind} {reader.id_text(id)}: is not what was committed"]
+
+
 @pytest.mark.parametrize("kind", sorted({*reader.ITEM_KINDS} - {"terms"}))
 def test_a_changed_byte_in_a_sealed_item_is_noticed(other, kind):
     database = sqlite3.connect(other / "catalogue.sqlite")
     ((id, length),) = database.execute("SELECT id, length(bytes) FROM item WHERE kind = ? LIMIT 1", (kind,)).fetchall()
     database.close()
-    change(other, "item", "bytes", f"id = x'{id.hex()}'", length // 2)
-    assert reader.check(other) == [f"{kind} {reader.id_text(id)}: is not what was committed"]
+    assert_noticed(other, kind, id, length)
 
 
 @pytest.mark.parametrize("part", ["nonce", "middle", "end", "longer", "missing"])
@@ -737,3 +741,38 @@ def test_what_opens_a_permission_is_nowhere_when_it_is_over(disclosed):
         return [path.name for path in vault.path.rglob("*") if path.is_file() and sealed in path.read_bytes()]
 
     assert has(disclosed.during) and not has(disclosed.after)
+
+
+@pytest.mark.parametrize("what", ["recipient", "terms", "a document's header", "the letter's header", "detail"])
+def test_a_changed_byte_in_what_a_permission_brings_is_noticed(disclosed, tmp_path, what):
+    shutil.copytree(disclosed.during.path, tmp_path / "vault")
+    with closing(sqlite3.connect(tmp_path / "vault/catalogue.sqlite")) as database:
+        ((leaf,),) = database.execute("SELECT leaf FROM statement JOIN act USING (idx) WHERE kind = 'permission.given'").fetchall()
+        statement = reader.Statement(leaf)
+        act = statement.act
+        chosen = {
+            "recipient": act["identity"], "terms": act["terms"], "a document's header": act["documents"][-1]["header"],
+            "the letter's header": act["letter"]["header"], "detail": act["detail"],
+        }  # fmt: skip
+        # These are all, but for the key of the details, which another statement may have brought.
+        rest = {one["header"] for one in act["documents"]} - {chosen["a document's header"]} | {act["detail_key"]}
+        assert {id for id in statement.items} - rest == set(chosen.values())
+        kind, id = statement.items[chosen[what]][0], reader.id_bytes(chosen[what])
+        ((length,),) = database.execute("SELECT length(bytes) FROM item WHERE id = ?", (id,)).fetchall()
+    assert_noticed(tmp_path / "vault", kind, id, length)
+
+
+@pytest.mark.parametrize("part", ["keybox", "link", "code"])
+def test_a_changed_part_of_what_opens_a_permission_opens_nothing(disclosed, part):
+    link, code, box = disclosed.given.link, disclosed.given.code, disclosed.box
+    if part == "keybox":
+        for at in (0, 4, 20, 40, 60, -1):
+            changed = bytearray(box)
+            changed[at] ^= 1
+            with closing(reader.Vault(disclosed.during.path)) as opened, pytest.raises(reader.Broken, match="another keybox"):
+                reader.Permission(opened, disclosed.during.secrets, bytes(changed), link, code)
+        return
+    other = {"link": reader.id_text(os.urandom(16)), "code": sealing.access_code()}
+    tried = {"link": link, "code": code, part: other[part]}
+    with closing(reader.Vault(disclosed.during.path)) as opened, pytest.raises(reader.Broken, match="to no permission|is wrong"):
+        reader.Permission(opened, disclosed.during.secrets, box, **tried)

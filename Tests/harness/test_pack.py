@@ -1,16 +1,22 @@
 """A pack is checked where there is no vault: by sha256sum, by the program that lies in it, by openssl by hand, and by ours.
 One changed byte in any of its files is found, and the file is named."""
 
+import hashlib
 import json
 import re
 import shutil
+import sqlite3
+import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from agencies import Officer, asked, filed, permitted
+from agencies import Given, Officer, asked, day, filed, permitted, submit
 from service import Service
 from vault import PROGRAM
 
@@ -18,32 +24,63 @@ PAPERS = {"call.txt": b"Mrs Penhallow rang at 9.12.\n" * 40, "note.txt": b"Seen 
 ELSEWHERE = b"Of another pupil, who is nobody's business here.\n"
 
 
+@dataclass
+class School:
+    """A service with papers of two pupils, and an officer's request for those of one."""
+
+    service: Service
+    papers: list
+    letter: str
+    request: str
+    elsewhere: str
+
+
 @pytest.fixture(scope="module")
-def taken(tmp_path_factory) -> tuple:
-    """A pack as an officer took it, and the id of a document of another pupil."""
-    folder = tmp_path_factory.mktemp("pack")
-    service = Service(folder / "service")
+def school(tmp_path_factory) -> Iterator[School]:
+    service = Service(tmp_path_factory.mktemp("pack") / "service")
     page = service.ask("GET", "/pupils").text
     other = re.findall(r'class="figures ref">(P-[0-9A-Z]{5})<', page)[1]
     elsewhere = filed(service, ELSEWHERE, pupil=other)
     letter = filed(service, b"We ask for notes of telephone calls.\n", summary="Written request")
     papers = [filed(service, data, filename=name, summary=f"Paper {name[:-4]}") for name, data in PAPERS.items()]
-    given = permitted(service, asked(service, letter), *papers, copies="2")
+    yield School(service, papers, letter, asked(service, letter), elsewhere)
+    service.stop()
+    assert service.verify() == []
+
+
+def take(service: Service, given: Given, folder: Path) -> Path:
     officer = Officer(service)
     officer.enter(given)
     answer = officer.send("/agency/copies")
-    assert answer.status == 200 and answer.getheader("Content-Length") == str(len(answer.bytes))
+    assert answer.status == 200, answer.text
     pack = folder / re.search(r'filename="([^"]+)"', answer.getheader("Content-Disposition"))[1]
+    # What is sealed on its way has no length that is known before; then it comes in pieces, the last of which says so.
+    known = answer.getheader("Content-Length")
+    assert known == (None if pack.suffix == ".age" else str(len(answer.bytes)))
     pack.write_bytes(answer.bytes)
-    service.stop()
-    return pack, elsewhere
+    return pack
+
+
+@pytest.fixture(scope="module")
+def given(school) -> Given:
+    return permitted(school.service, school.request, *school.papers, copies="4")
+
+
+@pytest.fixture(scope="module")
+def taken(school, given, tmp_path_factory) -> Path:
+    """A pack as an officer took it."""
+    return take(school.service, given, tmp_path_factory.mktemp("taken"))
 
 
 @pytest.fixture
 def unpacked(taken, tmp_path) -> Path:
-    with zipfile.ZipFile(taken[0]) as archive:
-        archive.extractall(tmp_path)
-    (inside,) = tmp_path.iterdir()
+    return unpack(taken, tmp_path / "unpacked")
+
+
+def unpack(pack: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(pack) as archive:
+        archive.extractall(folder)
+    (inside,) = folder.iterdir()
     return inside
 
 
@@ -61,16 +98,21 @@ def flip(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-def test_a_bare_machine_finds_nothing_wrong(taken, unpacked):
-    subprocess.run(["unzip", "-tq", taken[0]], check=True, capture_output=True)
-    subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=unpacked, check=True)
-    checked = check(unpacked / "check.py", unpacked)
+def assert_whole(pack: Path, folder: Path) -> None:
+    """As on a bare machine: nothing is wrong with it, and it holds what was given."""
+    subprocess.run(["unzip", "-tq", pack], check=True, capture_output=True)
+    subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=folder, check=True)
+    checked = check(folder / "check.py", folder)
     assert checked.returncode == 0 and checked.stdout.startswith("Nothing is wrong."), checked.stdout
-    assert sorted(path.read_bytes() for path in (unpacked / "exhibits").iterdir()) == sorted(PAPERS.values())
-    assert (unpacked / "request-letter.txt").read_bytes().startswith(b"We ask for")
-    ours = subprocess.run([PROGRAM, "verify", "--pack", taken[0]], capture_output=True, text=True)
+    assert sorted(path.read_bytes() for path in (folder / "exhibits").iterdir()) == sorted(PAPERS.values())
+    assert (folder / "request-letter.txt").read_bytes().startswith(b"We ask for")
+    ours = subprocess.run([PROGRAM, "verify", "--pack", pack], capture_output=True, text=True)
     assert ours.returncode == 0, ours.stdout + ours.stderr
     assert re.search(r"(?:[0-9a-f]{4} ){3}", checked.stdout)[0] in ours.stdout, "the same fingerprint"
+
+
+def test_a_bare_machine_finds_nothing_wrong(taken, unpacked):
+    assert_whole(taken, unpacked)
 
 
 def test_each_signature_is_checked_by_hand_with_openssl(unpacked):
@@ -104,9 +146,9 @@ def test_one_changed_byte_of_any_file_is_found_and_named(unpacked, tmp_path):
 
 
 def test_our_program_names_the_file_too(taken, tmp_path):
-    with zipfile.ZipFile(taken[0]) as archive:
+    with zipfile.ZipFile(taken) as archive:
         places = {one.filename: one.header_offset + 30 + len(one.filename) + one.file_size // 2 for one in archive.infolist()}
-    pack = Path(shutil.copy(taken[0], tmp_path / "pack.zip"))
+    pack = Path(shutil.copy(taken, tmp_path / "pack.zip"))
     for name, place in places.items():
         flip(pack, place)
         checked = subprocess.run([PROGRAM, "verify", "--pack", pack, "--json"], capture_output=True, text=True)
@@ -117,8 +159,74 @@ def test_our_program_names_the_file_too(taken, tmp_path):
     assert subprocess.run([PROGRAM, "verify", "--pack", pack], capture_output=True).returncode == 4
 
 
-def test_nothing_of_another_pupil_is_in_it(taken, unpacked):
+def test_nothing_of_another_pupil_is_in_it(school, unpacked):
     for path in files(unpacked):
-        assert taken[1] not in path.read_text(errors="replace") and ELSEWHERE not in path.read_bytes()
+        assert school.elsewhere not in path.read_text(errors="replace") and ELSEWHERE not in path.read_bytes()
     about = {json.loads(path.read_bytes()).get("pupil_file") for path in (unpacked / "ledger").glob("*[0-9].json")}
     assert len(about - {None}) == 1
+
+
+# MARK: the same again, sealed, and too large
+
+
+def test_the_same_permission_gives_the_same_bytes_again_also_after_a_restart(school, given, taken, tmp_path):
+    whole = taken.read_bytes()
+    assert take(school.service, given, tmp_path).read_bytes() == whole
+    school.service.kill()
+    school.service.begin()
+    school.service.sign_in()
+    assert take(school.service, given, tmp_path).read_bytes() == whole
+    # Another permission for the same says so.
+    other = permitted(school.service, school.request, *school.papers)
+    assert take(school.service, other, tmp_path).read_bytes() != whole
+
+
+def test_a_pack_that_is_sealed_to_the_agency_is_opened_by_age_and_is_whole(school, tmp_path):
+    key = tmp_path / "key"
+    subprocess.run(["age-keygen", "-o", key], check=True, capture_output=True)
+    recipient = re.search("public key: (age1[0-9a-z]+)", key.read_text())[1]
+    given = permitted(school.service, school.request, *school.papers, recipient=recipient)
+    sealed = take(school.service, given, tmp_path)
+    data = sealed.read_bytes()
+    assert sealed.name.endswith(".zip.age") and data.startswith(b"age-encryption.org/v1\n-> X25519 ")
+    assert not [content for content in PAPERS.values() if content[:20] in data] and b"PK\x03\x04" not in data
+    pack = tmp_path / sealed.stem
+    subprocess.run(["age", "--decrypt", "--identity", key, "--output", pack, sealed], check=True)
+    assert_whole(pack, unpack(pack, tmp_path / "unpacked"))
+    # What the register has is what left the school, byte for byte: the sealed file.
+    register = school.service.ask("GET", "/disclosures/register.csv").text
+    assert hashlib.sha256(data).hexdigest() in register and hashlib.sha256(pack.read_bytes()).hexdigest() not in register
+    sealed.write_bytes(data[:-1])
+    cut = subprocess.run(["age", "--decrypt", "--identity", key, sealed], capture_output=True)
+    assert cut.returncode != 0
+
+
+def picture(rows: int) -> bytes:
+    """A TIFF of white rows, 8,000 bytes each, that nothing is packed in."""
+    width, fields = 8000, 8
+    tags = {256: width, 257: rows, 258: 8, 259: 1, 262: 1, 273: 8 + 2 + 12 * fields + 4, 278: rows, 279: width * rows}
+    head = b"II*\0" + struct.pack("<IH", 8, fields)
+    return head + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()) + bytes(4) + b"\xff" * (width * rows)
+
+
+def test_a_written_request_over_64_MiB_is_refused_in_words_that_say_what_to_do(school):
+    service = school.service
+    letter = filed(service, picture((64 << 20) // 8000), filename="just.tif", summary="A request that just fits")
+    large = filed(service, picture((64 << 20) // 8000 + 1), filename="large.tif", summary="A large request")
+
+    def kept() -> tuple:
+        with closing(sqlite3.connect(service.vault / "catalogue.sqlite")) as catalogue:
+            given = catalogue.execute("SELECT count(*) FROM act WHERE kind = 'permission.given'").fetchone()
+            headers = catalogue.execute("SELECT count(*) FROM item WHERE kind IN ('header', 'terms')").fetchone()
+        with closing(sqlite3.connect(service.vault / "workspace.sqlite")) as workspace:
+            return given, headers, workspace.execute("SELECT count(*) FROM permission_key").fetchone()
+
+    for copies in ("1", ""):
+        request = asked(service, large)
+        before = kept()
+        terms = {"until": day(7), "manner": "copies" if copies else "view", "copies": copies, "child": "later", "given_before": "0"}
+        page = submit(service, f"{request}/permit", 422, document=school.papers, **terms)
+        assert "The written request is larger than 64 MiB, so it cannot be put into a pack." in page
+        assert "File a smaller scan of it, and record the request anew with that." in page
+        assert "permission-link" not in page and "permission-code" not in page and kept() == before
+    assert permitted(service, asked(service, letter), *school.papers).link
