@@ -702,3 +702,14 @@ def test_whatever_is_edited_while_it_stands_still(prepared, tmp_path, monkeypatc
     # What was not touched goes on.
     assert seen["views"] == PERMITTED["views"] or "another permission's" in what
     assert codes or seen == PERMITTED
+
+
+def test_where_everything_is_put_back_the_witness_too_it_is_as_it_was(prepared, tmp_path):
+    """So each of the above can fail. And this is what SECURITY.md says: it shows beside a checkpoint that was out of reach."""
+    one = standing(prepared, tmp_path / "copy")
+    for name in ("workspace.sqlite", "catalogue.sqlite", "witness/checkpoint"):
+        shutil.copy(prepared.before / "vault" / name, one.vault / name)
+    assert one.verify() == []
+    one.begin()
+    assert shown_to(one, prepared.given["over"]) == {"over", "letter"}
+    one.stop()
