@@ -73,7 +73,8 @@ let package = Package(
 
         // HTML to PDF/A, in the sandbox.
         .target(
-            name: "Papers", dependencies: ["Sandbox"], resources: [.embedInCode("typeset.py")], swiftSettings: swift),
+            name: "Papers", dependencies: ["CQREncode", "Sandbox"], resources: [.embedInCode("typeset.py")],
+            swiftSettings: swift),
 
         // The only importer of GRDB.
         .target(
@@ -88,7 +89,7 @@ let package = Package(
         .target(
             name: "Web",
             dependencies: [
-                "CQREncode", "Custody", "Papers", "Records", "Multipart",
+                "Custody", "Papers", "Records", "Multipart",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
