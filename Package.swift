@@ -39,6 +39,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .target(name: "CLinux"),
+        // Reads QR codes. ZXing-C++ has no interface for C; this is one function of it.
+        .target(name: "CZXing", linkerSettings: [.linkedLibrary("ZXing")]),
 
         // Leaves: pure and synchronous.
         .target(
@@ -65,7 +67,7 @@ let package = Package(
             resources: [.embedInCode("check.py")], swiftSettings: swift),
 
         // Bytes to verdict; pure; runs inside strongroom-inspector.
-        .target(name: "Inspection", dependencies: ["CMagic", "CQPDF", "CZlib"], swiftSettings: swift),
+        .target(name: "Inspection", dependencies: ["CMagic", "CQPDF", "CZXing", "CZlib"], swiftSettings: swift),
         .target(
             name: "Sandbox",
             dependencies: ["CLinux", "Inspection"],
@@ -174,7 +176,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(name: "ArchitectureTests", swiftSettings: swift),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )
 
 // What only scripts/bench and scripts/make-vault build.

@@ -25,6 +25,8 @@ package func serveInspections(over line: Line, loading: () throws -> MagicDataba
         if let mapped = Mapped(descriptor: descriptor, count: order.count) {
             if let request = order.request { answer.observation = observe(mapped.bytes, request, magic: magic) }
             if let mediaType = order.textOf { answer.text = textRendition(mapped.bytes, mediaType: mediaType) }
+            if order.readsPages { answer.pages = readPages(mapped.bytes) }
+            if order.measuresPages { answer.sizes = pageSizes(ofTIFF: mapped.bytes) }
         }
         if descriptor >= 0 { close(descriptor) }
         answer.retire = processorSeconds() > 1800
