@@ -88,6 +88,7 @@ let package = Package(
             swiftSettings: swift),
 
         // Adapters.
+        .target(name: "Scanning", dependencies: ["Papers", "Records", "Sealing"], swiftSettings: swift),
         .target(
             name: "Web",
             dependencies: [
@@ -156,6 +157,12 @@ let package = Package(
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
+        .testTarget(
+            name: "ScanningTests",
+            dependencies: [
+                "Custody", "Inspection", "Papers", "Records", "Sandbox", "Scanning", "strongroom-inspector",
+            ],
+            swiftSettings: swift),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Sandbox"], swiftSettings: swift),
         .testTarget(
             name: "CustodyTests",
