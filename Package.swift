@@ -201,6 +201,8 @@ if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
             name: "bench-sealing", dependencies: ["CSodium", "Sealing"], path: "Benchmarks/Sealing",
             swiftSettings: swift),
         .executableTarget(
+            name: "bench-sheets", dependencies: ["Inspection"], path: "Benchmarks/Sheets", swiftSettings: swift),
+        .executableTarget(
             name: "bench-pack", dependencies: ["Ledger", "Packing", "Records", "Sealing"], path: "Benchmarks/Packing",
             swiftSettings: swift),
         .executableTarget(
