@@ -13,6 +13,7 @@ public final class Inspector: Sendable {
     }
 
     private let bubblewrap: Bubblewrap
+    private let program: String
     private let seconds: Double
     private let workers: Workers
     private let renderers = Guarded(Renderers())
@@ -31,6 +32,7 @@ public final class Inspector: Sendable {
     ) throws(SandboxError) {
         let bubblewrap = Bubblewrap(program: bubblewrap)
         self.bubblewrap = bubblewrap
+        self.program = program
         self.seconds = seconds
         self.workers = try Workers(most: workers) { () throws(SandboxError) in
             try Worker(bubblewrap, inspector: program, forbidden: forbidden)
@@ -179,6 +181,19 @@ public final class Inspector: Sendable {
         defer { endTurn() }
         var drawn = try Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: false)
             .make(command, from: [file.descriptor])
+        try drawn.seal()
+        return drawn
+    }
+
+    /// Has the inspector's own program write pages of a document, as renderers are run, with both files given.
+    func drawPages(
+        of file: borrowing MemoryFile, named pages: borrowing MemoryFile, maximumOutput: Int
+    ) throws(SandboxError) -> MemoryFile {
+        try takeTurn()
+        defer { endTurn() }
+        var tool = Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: false)
+        tool.readOnly = [(program, "/strongroom-inspector")]
+        var drawn = try tool.make(["/strongroom-inspector"], from: [file.descriptor, pages.descriptor])
         try drawn.seal()
         return drawn
     }

@@ -35,8 +35,15 @@ package func serveInspections(over line: Line, loading: () throws -> MagicDataba
 }
 
 /// A document mapped for reading.
-private struct Mapped: ~Copyable {
+struct Mapped: ~Copyable {
     let bytes: UnsafeRawBufferPointer
+
+    /// The whole of a file.
+    init?(descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        self.init(descriptor: descriptor, count: Int(status.st_size))
+    }
 
     init?(descriptor: Int32, count: Int) {
         guard count >= 0 else { return nil }

@@ -236,3 +236,186 @@ private func typeset(_ sheets: [PrintedSheet]) throws -> Paper {
         #expect(more.map { $0 == nil } == [false, false, true])
     }
 }
+
+/// Pictures and pages, as bytes.
+private func contents(_ file: borrowing MemoryFile) throws -> [UInt8] { try file.withBytes { Array($0) } }
+
+/// The JPEG pictures that lie in a PDF, byte for byte.
+private func jpegs(_ pdf: [UInt8]) -> [[UInt8]] {
+    var found: [[UInt8]] = []
+    let text = pdf.withUnsafeBytes { Data($0) }
+    var from = text.startIndex
+    while let start = text.range(of: Data([0xff, 0xd8, 0xff]), in: from..<text.endIndex),
+        let end = text.range(of: Data("endstream".utf8), in: start.lowerBound..<text.endIndex)
+    {
+        var picture = Array(text[start.lowerBound..<end.lowerBound])
+        while let last = picture.last, last == 0x0a || last == 0x0d { picture.removeLast() }
+        found.append(picture)
+        from = end.upperBound
+    }
+    return found
+}
+
+/// The pictures of a classic little-endian TIFF's pages, as libtiff's own order of strips has them.
+private func strips(_ bytes: [UInt8]) -> [[UInt8]] {
+    func number(_ at: Int, _ width: Int) -> Int { (0..<width).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) } }
+    var pages: [[UInt8]] = []
+    var directory = number(4, 4)
+    while directory > 0 {
+        let count = number(directory, 2)
+        var values: [Int: [Int]] = [:]
+        for entry in (0..<count).map({ directory + 2 + 12 * $0 }) {
+            let width = number(entry + 2, 2) == 3 ? 2 : 4
+            let items = number(entry + 4, 4)
+            let place = width * items > 4 ? number(entry + 8, 4) : entry + 8
+            values[number(entry, 2)] = (0..<items).map {
+                place + width * $0 < bytes.count ? number(place + width * $0, width) : 0
+            }
+        }
+        pages.append(zip(values[273] ?? [], values[279] ?? []).flatMap { Array(bytes[$0..<$0 + $1]) })
+        directory = number(directory + 2 + 12 * count, 4)
+    }
+    return pages
+}
+
+@Suite(.serialized) struct ExtractionTests {
+    @Test func `Pages of a PDF have the same pictures, byte for byte, and no other page's`() throws {
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        let file = try fixture("stacks/folder.pdf")
+        let all = jpegs(try contents(file))
+        #expect(all.count == 14 && Set(all).count > 10)
+        for pages in [[5, 6, 7, 8], [11, 12], [1], [2, 14], Array(1...14)] {
+            let piece = try inspector.extract(pages, of: file, mediaType: "application/pdf")
+            let isSame = jpegs(try contents(piece)) == pages.map { all[$0 - 1] }
+            #expect(isSame, "\(pages)")
+            let isRepeated =
+                try contents(inspector.extract(pages, of: file, mediaType: "application/pdf")) == contents(piece)
+            #expect(isRepeated)
+            let verdict = try inspector.inspect(
+                piece,
+                InspectionRequest(
+                    fileExtension: "pdf", declaredType: nil,
+                    accepted: [AcceptedType(mediaType: "application/pdf", extensions: ["pdf"], maximumBytes: 1 << 30)]))
+            #expect(verdict.outcome == .accepted && verdict.pages == pages.count)
+        }
+    }
+
+    /// Two pages, each of which draws one of two pictures that are named in one list; a bookmark and a title have words.
+    private static let pictures = ["\u{1}first child's picture\u{1}", "\u{2}second child's picture\u{2}"]
+    private static func sharingPages(contentLength: Int) throws -> MemoryFile {
+        var objects = [
+            "<</Type/Catalog/Pages 2 0 R/Outlines 9 0 R>>",
+            "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2/Resources 5 0 R>>",
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 6 0 R>>",
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 7 0 R>>",
+            "<</XObject<</A 8 0 R/B 11 0 R>>>>",
+            "<</Length \(contentLength)>>stream\n/A Do\nendstream",
+            "<</Length \(contentLength)>>stream\n/B Do\nendstream",
+        ]
+        func image(_ bytes: String) -> String {
+            "<</Type/XObject/Subtype/Image/Width \(bytes.utf8.count)/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray"
+                + "/Length \(bytes.utf8.count)>>stream\n\(bytes)\nendstream"
+        }
+        objects.append(image(pictures[0]))
+        objects.append("<</Type/Outlines/First 10 0 R/Last 10 0 R/Count 1>>")
+        objects.append("<</Title(bookmarked child)/Parent 9 0 R/Dest[4 0 R/Fit]>>")
+        objects.append(image(pictures[1]))
+        objects.append("<</Title(titled child)>>")
+        var pdf = "%PDF-1.4\n"
+        var offsets: [Int] = []
+        for (index, object) in objects.enumerated() {
+            offsets.append(pdf.utf8.count)
+            pdf += "\(index + 1) 0 obj\n\(object)\nendobj\n"
+        }
+        let table = pdf.utf8.count
+        pdf += "xref\n0 \(objects.count + 1)\n0000000000 65535 f \n"
+        for offset in offsets { pdf += String(repeating: "0", count: 10 - "\(offset)".count) + "\(offset) 00000 n \n" }
+        pdf += "trailer\n<</Size \(objects.count + 1)/Root 1 0 R/Info 12 0 R>>\nstartxref\n\(table)\n%%EOF\n"
+        var file = try MemoryFile()
+        try file.append(Array(pdf.utf8))
+        try file.seal()
+        return file
+    }
+
+    /// A length that is one too short is damage that qpdf mends, and for which it leaves lists as they are.
+    @Test(arguments: [5, 4])
+    func `Pictures that pages share a list of stay with their pages, and words of the stack stay behind`(_ length: Int)
+        throws
+    {
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        let file = try Self.sharingPages(contentLength: length)
+        for page in [1, 2] {
+            let piece = try inspector.extract([page], of: file, mediaType: "application/pdf")
+            let text = String(decoding: try contents(piece), as: UTF8.self)
+            #expect(text.contains(Self.pictures[page - 1]))
+            for words in [Self.pictures[2 - page], "bookmarked", "titled"] {
+                #expect(!text.contains(words), "\(words)")
+            }
+        }
+    }
+
+    @Test func `Pages of a TIFF have the same pictures, byte for byte, and the same sizes`() throws {
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        for (name, count) in [("stacks/fax.tif", 4), ("scans/transfer-record-2013-07-22.tif", 3)] {
+            let file = try fixture(name)
+            let all = strips(try contents(file))
+            #expect(all.count == count && all.allSatisfy { $0.count > 1000 })
+            for pages in [[1], [2, count], Array(1...count)] {
+                let piece = try inspector.extract(pages, of: file, mediaType: "image/tiff")
+                let isSame = strips(try contents(piece)) == pages.map { all[$0 - 1] }
+                #expect(isSame, "\(name) \(pages)")
+                let verdict = try inspector.inspect(
+                    piece,
+                    InspectionRequest(
+                        fileExtension: "tif", declaredType: nil,
+                        accepted: [AcceptedType(mediaType: "image/tiff", extensions: ["tif"], maximumBytes: 1 << 30)]))
+                #expect(verdict.outcome == .accepted && verdict.pages == pages.count)
+                let read = try inspector.readPages(of: piece, mediaType: "image/tiff", pages: 1...pages.count)
+                for (page, there) in zip(pages, read) {
+                    #expect(try inspector.readPages(of: file, mediaType: "image/tiff", pages: page...page) == [there])
+                }
+            }
+        }
+    }
+
+    @Test func `Pages that are not there, not ascending or named twice are not taken, nor is a damaged file`() throws {
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        for pages in [[], [0], [2, 1], [1, 1]] {
+            #expect(throws: SandboxError.outOfRange) {
+                _ = try inspector.extract(pages, of: fixture("stacks/fax.tif"), mediaType: "image/tiff")
+            }
+        }
+        #expect(throws: SandboxError.crashed) {
+            _ = try inspector.extract([5], of: fixture("stacks/fax.tif"), mediaType: "image/tiff")
+        }
+        #expect(throws: SandboxError.crashed) {
+            _ = try inspector.extract([5], of: fixture("stacks/sheets.pdf"), mediaType: "application/pdf")
+        }
+        #expect(throws: SandboxError.noPictures) {
+            _ = try inspector.extract([1], of: fixture("stacks/fax.tif"), mediaType: "text/plain")
+        }
+    }
+
+    @Test func `A TIFF that was cut anywhere, or has any byte changed, gives pages or none, and never ends the reader`()
+        throws
+    {
+        let whole = try contents(fixture("stacks/fax.tif"))
+        let directory = (0..<4).reduce(0) { $0 | Int(whole[4 + $1]) << (8 * $1) }
+        for count in stride(from: 0, to: whole.count, by: 997) {
+            _ = Array(whole[..<count]).withUnsafeBytes { tiffPages([1, 2], of: $0) }
+            _ = Array(whole[..<count]).withUnsafeBytes { pageSizes(ofTIFF: $0) }
+        }
+        for place in Array(0..<8) + Array(directory..<min(directory + 220, whole.count)) {
+            for value: UInt8 in [0, 1, 0x7f, 0xff] {
+                var other = whole
+                other[place] = value
+                _ = other.withUnsafeBytes { tiffPages([1], of: $0) }
+                _ = other.withUnsafeBytes { pageSizes(ofTIFF: $0) }
+            }
+        }
+    }
+}
