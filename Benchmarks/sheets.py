@@ -49,6 +49,12 @@ def ordinary(dpi: int) -> list:
     return pages
 
 
+def all_of_it(page, random):
+    page = copier.punched(copier.copy_of_copies(page, random, 2), random)
+    page = copier.faint(copier.turned(page, random, random.uniform(-10, 10)), random, 0.4)
+    return copier.squeezed(copier.noisy(page, random, 8), random, 30)
+
+
 # At 200 dpi unless a kind says otherwise. What each does to a page, given random numbers.
 KINDS = {
     "as printed": lambda p, r: p,
@@ -74,8 +80,7 @@ KINDS = {
     "fax, fine (204 × 196)": lambda p, r: copier.faxed(copier.turned(p, r, r.uniform(-5, 5)), r, 200, 196),
     "fax (204 × 98)": lambda p, r: copier.faxed(copier.turned(p, r, r.uniform(-5, 5)), r, 200),
     "fax of a copy, askew": lambda p, r: copier.faxed(copier.turned(copier.copy_of_copies(p, r, 2), r, r.uniform(-10, 10)), r, 200),
-    "all of it": lambda p, r: copier.squeezed(
-        copier.noisy(copier.faint(copier.turned(copier.punched(copier.copy_of_copies(p, r, 2), r), r, r.uniform(-10, 10)), r, 0.4), r, 8), r, 30),
+    "all of it": all_of_it,
 }
 
 
@@ -90,7 +95,8 @@ class Readers:
     def __init__(self, folder: str):
         program = f"{folder}/readers"
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "zbar", "zxing"], check=True, capture_output=True, text=True)
-        subprocess.run(["c++", "-std=c++17", "-O2", HERE / "tools/readers.cpp", SHIM / "codes.cpp", f"-I{SHIM}/include", "-o", program, *flags.stdout.split()], check=True)
+        sources = [HERE / "tools/readers.cpp", SHIM / "codes.cpp", f"-I{SHIM}/include"]
+        subprocess.run(["c++", "-std=c++17", "-O2", *sources, "-o", program, *flags.stdout.split()], check=True)
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def read(self, picture: Image.Image) -> dict:
