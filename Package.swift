@@ -39,6 +39,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .target(name: "CLinux"),
+        // Reads QR codes. ZXing-C++ has no interface for C; this is one function of it.
+        .target(name: "CZXing", linkerSettings: [.linkedLibrary("ZXing")]),
 
         // Leaves: pure and synchronous.
         .target(
@@ -65,7 +67,7 @@ let package = Package(
             resources: [.embedInCode("check.py")], swiftSettings: swift),
 
         // Bytes to verdict; pure; runs inside strongroom-inspector.
-        .target(name: "Inspection", dependencies: ["CMagic", "CQPDF", "CZlib"], swiftSettings: swift),
+        .target(name: "Inspection", dependencies: ["CMagic", "CQPDF", "CZXing", "CZlib"], swiftSettings: swift),
         .target(
             name: "Sandbox",
             dependencies: ["CLinux", "Inspection"],
@@ -73,7 +75,8 @@ let package = Package(
 
         // HTML to PDF/A, in the sandbox.
         .target(
-            name: "Papers", dependencies: ["Sandbox"], resources: [.embedInCode("typeset.py")], swiftSettings: swift),
+            name: "Papers", dependencies: ["CQREncode", "Sandbox"], resources: [.embedInCode("typeset.py")],
+            swiftSettings: swift),
 
         // The only importer of GRDB.
         .target(
@@ -85,10 +88,11 @@ let package = Package(
             swiftSettings: swift),
 
         // Adapters.
+        .target(name: "Scanning", dependencies: ["Papers", "Records", "Sealing"], swiftSettings: swift),
         .target(
             name: "Web",
             dependencies: [
-                "CQREncode", "Custody", "Papers", "Records", "Multipart",
+                "Custody", "Papers", "Records", "Multipart",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
@@ -153,6 +157,12 @@ let package = Package(
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
+        .testTarget(
+            name: "ScanningTests",
+            dependencies: [
+                "Custody", "Inspection", "Papers", "Records", "Sandbox", "Scanning", "strongroom-inspector",
+            ],
+            swiftSettings: swift),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Sandbox"], swiftSettings: swift),
         .testTarget(
             name: "CustodyTests",
@@ -173,7 +183,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(name: "ArchitectureTests", swiftSettings: swift),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )
 
 // What only scripts/bench and scripts/make-vault build.
@@ -189,6 +200,8 @@ if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
         .executableTarget(
             name: "bench-sealing", dependencies: ["CSodium", "Sealing"], path: "Benchmarks/Sealing",
             swiftSettings: swift),
+        .executableTarget(
+            name: "bench-sheets", dependencies: ["Inspection"], path: "Benchmarks/Sheets", swiftSettings: swift),
         .executableTarget(
             name: "bench-pack", dependencies: ["Ledger", "Packing", "Records", "Sealing"], path: "Benchmarks/Packing",
             swiftSettings: swift),

@@ -31,6 +31,7 @@ public struct Booklet: ~Copyable, Sendable {
     private let typesetter: Typesetter
     private let identifier: String
     private let made: Int64
+    private let isNumbered: Bool
     private let mostJoined: Int
     private let mostNumbered: Int
     private var parts: [Part] = []
@@ -41,20 +42,26 @@ public struct Booklet: ~Copyable, Sendable {
     ///   - identifier: 32 lower-case hexadecimal digits, the PDF's identifier. Same parts, identifier and date make the
     ///     same bytes.
     ///   - made: the PDF's date, in seconds since 1970.
-    public init(_ typesetter: Typesetter, identifier: String, made: Int64) {
+    ///   - isNumbered: whether the pages are numbered; those of separate sheets are not.
+    public init(_ typesetter: Typesetter, identifier: String, made: Int64, isNumbered: Bool = true) {
         // 64 descriptors and one for the numbers; a page without anything else takes WeasyPrint 50 KB of memory and 3 ms.
-        self.init(typesetter, identifier: identifier, made: made, mostJoined: 64, mostNumbered: 1000)
+        self.init(
+            typesetter, identifier: identifier, made: made, isNumbered: isNumbered, mostJoined: 64, mostNumbered: 1000)
     }
 
     /// - Parameters:
     ///   - mostJoined: how many parts one run of qpdf joins.
     ///   - mostNumbered: how many pages one run of WeasyPrint numbers.
-    package init(_ typesetter: Typesetter, identifier: String, made: Int64, mostJoined: Int, mostNumbered: Int) {
+    package init(
+        _ typesetter: Typesetter, identifier: String, made: Int64, isNumbered: Bool = true, mostJoined: Int,
+        mostNumbered: Int
+    ) {
         precondition(identifier.utf8.count == 32, "an identifier has 32 digits")
         precondition(identifier.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) })
         self.typesetter = typesetter
         self.identifier = identifier
         self.made = made
+        self.isNumbered = isNumbered
         self.mostJoined = mostJoined
         self.mostNumbered = mostNumbered
     }
@@ -69,14 +76,14 @@ public struct Booklet: ~Copyable, Sendable {
         parts.append(try part(html))
     }
 
-    /// Numbers the pages and joins the parts into one PDF.
+    /// Numbers the pages, where they are to be, and joins the parts into one PDF.
     ///
     /// - Parameter progress: called with what is done and what there is to do, before each step and after the last; where it
     ///   gives false, `stopped` is thrown.
     public consuming func finish(_ progress: (Int, Int) -> Bool) throws(PaperError) -> Paper {
         guard !parts.isEmpty else { throw .empty }
         let pages = pages
-        let documents = pageNumbers(on: sheets, atMost: mostNumbered)
+        let documents = isNumbered ? pageNumbers(on: sheets, atMost: mostNumbered) : []
         var parts = self.parts
         self.parts = []
         let count =
@@ -101,7 +108,7 @@ public struct Booklet: ~Copyable, Sendable {
         // What was joined is let go at once.
         try reduce(&parts, next)
         try next()
-        let whole = try join(parts, under: numbers[0])
+        let whole = try join(parts, under: numbers.first)
         guard try typesetter.pages(of: whole) == pages else { throw .crashed }
         try next()
         return Paper(pages: pages, file: whole)

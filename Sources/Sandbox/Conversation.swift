@@ -41,11 +41,20 @@ package struct Order: Codable, Sendable {
     package var request: InspectionRequest?
     /// The text of a document of this type is wanted.
     package var textOf: String?
+    /// What pages show is wanted. The memory file has grey pictures of them, one after the other.
+    package var readsPages = false
+    /// The sizes of a TIFF's pages are wanted.
+    package var measuresPages = false
 
-    package init(count: Int, request: InspectionRequest? = nil, textOf: String? = nil) {
+    package init(
+        count: Int, request: InspectionRequest? = nil, textOf: String? = nil, readsPages: Bool = false,
+        measuresPages: Bool = false
+    ) {
         self.count = count
         self.request = request
         self.textOf = textOf
+        self.readsPages = readsPages
+        self.measuresPages = measuresPages
     }
 }
 
@@ -53,6 +62,8 @@ package struct Order: Codable, Sendable {
 package struct Answer: Codable, Sendable {
     package var observation: Observation?
     package var text: String?
+    package var pages: [PageReading]?
+    package var sizes: [PageSize]?
     /// The inspector has used up most of its processor time, and wants to be replaced.
     package var retire = false
 

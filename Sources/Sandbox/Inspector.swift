@@ -13,6 +13,7 @@ public final class Inspector: Sendable {
     }
 
     private let bubblewrap: Bubblewrap
+    private let program: String
     private let seconds: Double
     private let workers: Workers
     private let renderers = Guarded(Renderers())
@@ -31,6 +32,7 @@ public final class Inspector: Sendable {
     ) throws(SandboxError) {
         let bubblewrap = Bubblewrap(program: bubblewrap)
         self.bubblewrap = bubblewrap
+        self.program = program
         self.seconds = seconds
         self.workers = try Workers(most: workers) { () throws(SandboxError) in
             try Worker(bubblewrap, inspector: program, forbidden: forbidden)
@@ -142,7 +144,7 @@ public final class Inspector: Sendable {
     private static let mostText = 1 << 20
 
     /// Has a worker answer, another one where it was gone already. `read` gives nil for what no inspector answers.
-    private func ask<Reply>(
+    func ask<Reply>(
         _ order: Order, _ file: borrowing MemoryFile, _ read: (Answer) -> (Reply, isSound: Bool)?
     ) throws(SandboxError) -> Result<Reply, Worker.Failure> {
         guard file.isSealed else { throw .unsealed }
@@ -162,11 +164,43 @@ public final class Inspector: Sendable {
         throw .unavailable(reason: "the inspector ends as soon as it has started")
     }
 
-    /// Runs a renderer: two at once at the most, for more would only be slower on the school's machine, and each may
-    /// use memory.
     private func render(
         _ command: [String], _ file: borrowing MemoryFile, maximumOutput: Int, cuts: Bool
     ) throws(SandboxError) -> [UInt8] {
+        try takeTurn()
+        defer { endTurn() }
+        return try Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: cuts)
+            .run(command, on: file)
+    }
+
+    /// Runs a renderer whose result is a memory file, sealed.
+    func draw(
+        _ command: [String], _ file: borrowing MemoryFile, maximumOutput: Int
+    ) throws(SandboxError) -> MemoryFile {
+        try takeTurn()
+        defer { endTurn() }
+        var drawn = try Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: false)
+            .make(command, from: [file.descriptor])
+        try drawn.seal()
+        return drawn
+    }
+
+    /// Has the inspector's own program write pages of a document, as renderers are run, with both files given.
+    func drawPages(
+        of file: borrowing MemoryFile, named pages: borrowing MemoryFile, maximumOutput: Int
+    ) throws(SandboxError) -> MemoryFile {
+        try takeTurn()
+        defer { endTurn() }
+        var tool = Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: false)
+        tool.readOnly = [(program, "/strongroom-inspector")]
+        var drawn = try tool.make(["/strongroom-inspector"], from: [file.descriptor, pages.descriptor])
+        try drawn.seal()
+        return drawn
+    }
+
+    /// Waits until a renderer may run: two at once at the most, for more would only be slower on the school's machine, and each
+    /// may use memory.
+    private func takeTurn() throws(SandboxError) {
         let mayRun = renderers.wait(seconds: nil) { renderers -> Bool? in
             if renderers.isClosed { return false }
             guard renderers.running < 2 else { return nil }
@@ -174,10 +208,9 @@ public final class Inspector: Sendable {
             return true
         }
         guard mayRun == true else { throw .unavailable(reason: "the inspector was shut down") }
-        defer { renderers.change { $0.running -= 1 } }
-        return try Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: cuts)
-            .run(command, on: file)
     }
+
+    private func endTurn() { renderers.change { $0.running -= 1 } }
 
     /// Text without the half character that a cut may leave at its end.
     private func wholeCharacters(_ bytes: [UInt8]) -> String {

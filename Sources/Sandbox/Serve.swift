@@ -25,6 +25,8 @@ package func serveInspections(over line: Line, loading: () throws -> MagicDataba
         if let mapped = Mapped(descriptor: descriptor, count: order.count) {
             if let request = order.request { answer.observation = observe(mapped.bytes, request, magic: magic) }
             if let mediaType = order.textOf { answer.text = textRendition(mapped.bytes, mediaType: mediaType) }
+            if order.readsPages { answer.pages = readPages(mapped.bytes) }
+            if order.measuresPages { answer.sizes = pageSizes(ofTIFF: mapped.bytes) }
         }
         if descriptor >= 0 { close(descriptor) }
         answer.retire = processorSeconds() > 1800
@@ -33,8 +35,15 @@ package func serveInspections(over line: Line, loading: () throws -> MagicDataba
 }
 
 /// A document mapped for reading.
-private struct Mapped: ~Copyable {
+struct Mapped: ~Copyable {
     let bytes: UnsafeRawBufferPointer
+
+    /// The whole of a file.
+    init?(descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        self.init(descriptor: descriptor, count: Int(status.st_size))
+    }
 
     init?(descriptor: Int32, count: Int) {
         guard count >= 0 else { return nil }

@@ -13,6 +13,8 @@ package struct Tool: Sendable {
     var memoryMiB = 1536
     /// What the operator installs, where that is not the command's first word.
     var name: String?
+    /// Files besides those of `/usr`: a path outside and its path inside.
+    var readOnly: [(outside: String, inside: String)] = []
     /// Whether the program gives way to every other that wants the processor.
     var givesWay = false
 
@@ -88,7 +90,8 @@ package struct Tool: Sendable {
             "--fsize=0", "--nofile=\(62 + 2 * files.count)", "--core=0", "--",
         ]
         let manners = givesWay ? ["/usr/bin/nice", "-n", "10"] : []
-        let arguments = bubblewrap.arguments(filter: 3 + Int32(files.count)) + limits + manners + command
+        let arguments =
+            bubblewrap.arguments(readOnly: readOnly, filter: 3 + Int32(files.count)) + limits + manners + command
         let process: pid_t
         do throws(SandboxError) {
             process = try spawn(arguments, output: ends[1], given: files + [filter])

@@ -1,6 +1,7 @@
 import Custody
 import HTTPTypes
 import Hummingbird
+import Papers
 import Records
 
 // A newcomer's way: /join (name, code, own password) · /first-time (authenticator · recovery codes · policy · words to

@@ -1,5 +1,6 @@
 import Custody
 import HTTPTypes
+import Papers
 import Records
 
 let recoveryRoutes: [Route] = [

@@ -1,8 +1,10 @@
-// Looks at documents for strongroom, which starts it inside bubblewrap with a socket as descriptor 3.
+// Looks at documents for strongroom, which starts it inside bubblewrap with a socket as descriptor 3; or, with a document there,
+// writes pages of it.
 import Glibc
 import Inspection
 import Sandbox
 
+if isGivenDocument() { exit(writePages()) }
 do {
     try serveInspections(over: Line(socket: 3), loading: { try MagicDatabase() })
 } catch {

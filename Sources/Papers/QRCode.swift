@@ -1,15 +1,24 @@
 import CQREncode
 
 /// A QR code as one SVG path, black modules only.
-struct QRCode {
+public struct QRCode: Sendable {
+    /// How much of a code may be gone.
+    public enum Correction: Sendable {
+        /// A seventh: for screens.
+        case medium
+        /// A third: for paper that is copied, punched and torn.
+        case high
+    }
+
     /// Modules along a side, with the quiet zone of four on each.
-    let side: Int
+    public let side: Int
     /// The `d` of the path, in modules.
-    let path: String
+    public let path: String
 
     /// Nil where the text does not fit, or memory is short.
-    init?(_ text: String) {
-        guard let code = QRcode_encodeString(text, 0, QR_ECLEVEL_M, QR_MODE_8, 1) else { return nil }
+    public init?(_ text: String, correction: Correction = .medium) {
+        let level = correction == .high ? QR_ECLEVEL_H : QR_ECLEVEL_M
+        guard let code = QRcode_encodeString(text, 0, level, QR_MODE_8, 1) else { return nil }
         defer { QRcode_free(code) }
         let width = Int(code.pointee.width)
         guard let data = code.pointee.data else { return nil }
