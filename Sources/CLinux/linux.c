@@ -42,8 +42,9 @@ int strongroom_socket_pair(int pair[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 }
 
-int strongroom_keep_freed_memory(int most, int largest) {
-    return mallopt(M_TRIM_THRESHOLD, most) && mallopt(M_MMAP_THRESHOLD, largest) ? 0 : -EINVAL;
+int strongroom_keep_freed_memory(int most, int largest, int heaps) {
+    int taken = mallopt(M_TRIM_THRESHOLD, most) && mallopt(M_MMAP_THRESHOLD, largest) && mallopt(M_ARENA_MAX, heaps);
+    return taken ? 0 : -EINVAL;
 }
 
 int strongroom_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }

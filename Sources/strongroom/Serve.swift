@@ -62,7 +62,7 @@ struct Server {
             throw Stop(code: 1)
         }
         // Uploads take and free many buffers a second: 8 per cent of their time is spent on clearing them otherwise.
-        _ = strongroom_keep_freed_memory(16 << 20, 4 << 20)
+        _ = strongroom_keep_freed_memory(16 << 20, 4 << 20, 4)
         let vault = try Vault(opening: location)
         defer { vault.shutdown() }
         var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }

@@ -433,6 +433,29 @@ private func unlessBusy<Result>(_ body: () throws(VaultError) -> Result) async t
         #expect(try given.school.verify().holds)
     }
 
+    @Test func `Exhibits are numbered in the order of the chronology, and stand so in the pack`() throws {
+        let given = try Given(1)
+        let school = given.school
+        let later = try ["2019", "2012-03"].map { date in
+            try school.file(
+                Array("Of \(date).\n".utf8), named: "\(date).txt", for: given.pupil, date: date,
+                summary: "Paper of \(date)", by: given.lead
+            ).document
+        }
+        let candidates = try school.vault.candidates(for: given.request, as: given.lead)
+        #expect(
+            candidates.map(\.document.summary) == [
+                "Paper of 2012-03", "Paper number 0", "Paper number 1", "Paper of 2019",
+            ])
+        let permission = try given.give(given.documents + later)
+        let session = try given.enter(permission)
+        #expect(
+            session.terms.exhibits.map { "\($0.reference) \($0.summary)" } == [
+                "JH/1 Paper of 2012-03", "JH/2 Paper number 1", "JH/3 Paper of 2019",
+            ])
+        #expect(try school.verify().holds)
+    }
+
     @Test func `Two producers with the same initials are told apart`() throws {
         #expect(exhibitInitials(of: "Judith Halloran", after: []) == "JH")
         #expect(exhibitInitials(of: "John Hart", after: ["JH"]) == "JH2")

@@ -37,8 +37,9 @@ int strongroom_spawn(
     pid_t *process, const char *path, char *const arguments[], const int descriptors[], size_t count);
 
 // Has this process keep up to so many freed bytes for its next use, in blocks smaller than `largest`, where the C library
-// would give them back to the system at once and take them anew, cleared, a moment later.
-int strongroom_keep_freed_memory(int most, int largest);
+// would give them back to the system at once and take them anew, cleared, a moment later. Each of so many heaps, which the
+// threads share, keeps as many: the C library would have eight for each core.
+int strongroom_keep_freed_memory(int most, int largest, int heaps);
 
 // Limits this process: both bounds of one resource.
 int strongroom_limit_files(uint64_t count);
