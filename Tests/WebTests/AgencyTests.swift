@@ -1,11 +1,39 @@
 import Custody
 import Foundation
 import HTTPTypes
+import Hummingbird
 import HummingbirdTesting
+import Logging
 import NIOCore
 import Records
+import Synchronization
 import Testing
 import Web
+
+/// The site, with something that is done before the first part of an answer's body goes out; counts the parts.
+private final class Watched: HTTPResponder {
+    let parts = Mutex(0)
+    private let site: Site
+    private let first: @Sendable () throws -> Void
+
+    init(_ site: Site, first: @escaping @Sendable () throws -> Void) {
+        self.site = site
+        self.first = first
+    }
+
+    func respond(to request: Request, context: SiteContext) async throws -> Response {
+        var response = try await site.respond(to: request, context: context)
+        response.body = response.body.map { [self] part in
+            let number = parts.withLock { parts in
+                parts += 1
+                return parts
+            }
+            if number == 1 { try first() }
+            return part
+        }
+        return response
+    }
+}
 
 /// An agency's pages: what opens them, what does not, and what they give.
 @Suite("An officer who has a link and an access code")
@@ -173,6 +201,28 @@ struct AgencyTests {
         // A form of a person whose session has ended is not kept by an agency's page.
         let late = Visitor(site: given.school.site, cookies: lead.cookies, csrf: lead.csrf)
         #expect(try await late.send("/agency/received").status == .forbidden)
+    }
+
+    @Test("What is withdrawn while copies go out stops with the part that is on its way")
+    func withdrawn() async throws {
+        let given = try Given()
+        let officer = try await given.entered()
+        let (vault, permission, lead) = (given.school.vault, given.permission.id, given.school.lead)
+        let watched = Watched(given.school.site) {
+            try vault.withdrawPermission(permission, reason: "It was closed", as: lead)
+        }
+        let cookies = officer.cookies.map { "\($0)=\($1)" }.joined(separator: "; ")
+        await #expect(throws: (any Error).self) {
+            try await Application(responder: watched, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                .test(.router) { client in
+                    try await client.execute(
+                        uri: "/agency/copies", method: .post,
+                        headers: [.cookie: cookies, .contentType: "application/x-www-form-urlencoded"],
+                        body: ByteBuffer(string: "csrf=\(Visitor.escaped(officer.csrf))"))
+                }
+        }
+        #expect(watched.parts.withLock { $0 } == 1)
+        #expect(try Vault.verify(given.school.location).holds)
     }
 
     @Test("Copies go out whole and as often as permitted; then it is over, and what was received can still be said")
