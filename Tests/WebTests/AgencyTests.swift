@@ -10,15 +10,28 @@ import Synchronization
 import Testing
 import Web
 
-/// The site, with something that is done before the first part of an answer's body goes out; counts the parts.
+/// The site, with something that is done before each part of an answer's body goes out; counts the parts.
 private final class Watched: HTTPResponder {
     let parts = Mutex(0)
     private let site: Site
-    private let first: @Sendable () throws -> Void
+    private let before: @Sendable (_ part: Int) async throws -> Void
 
-    init(_ site: Site, first: @escaping @Sendable () throws -> Void) {
+    /// - Parameter before: with the part's number, from 1.
+    init(_ site: Site, before: @escaping @Sendable (_ part: Int) async throws -> Void) {
         self.site = site
-        self.first = first
+        self.before = before
+    }
+
+    /// Has an officer ask for the pack.
+    func takeCopies(as officer: Visitor) async throws -> TestResponse {
+        let cookies = officer.cookies.map { "\($0)=\($1)" }.joined(separator: "; ")
+        return try await Application(responder: self, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            .test(.router) { client in
+                try await client.execute(
+                    uri: "/agency/copies", method: .post,
+                    headers: [.cookie: cookies, .contentType: "application/x-www-form-urlencoded"],
+                    body: ByteBuffer(string: "csrf=\(Visitor.escaped(officer.csrf))"))
+            }
     }
 
     func respond(to request: Request, context: SiteContext) async throws -> Response {
@@ -28,11 +41,16 @@ private final class Watched: HTTPResponder {
                 parts += 1
                 return parts
             }
-            if number == 1 { try first() }
+            try await before(number)
             return part
         }
         return response
     }
+}
+
+/// How many statements there were before each part.
+private final class Said: Sendable {
+    let counts = Mutex<[UInt64]>([])
 }
 
 /// An agency's pages: what opens them, what does not, and what they give.
@@ -208,21 +226,31 @@ struct AgencyTests {
         let given = try Given()
         let officer = try await given.entered()
         let (vault, permission, lead) = (given.school.vault, given.permission.id, given.school.lead)
-        let watched = Watched(given.school.site) {
-            try vault.withdrawPermission(permission, reason: "It was closed", as: lead)
+        let watched = Watched(given.school.site) { part in
+            if part == 1 { try vault.withdrawPermission(permission, reason: "It was closed", as: lead) }
         }
-        let cookies = officer.cookies.map { "\($0)=\($1)" }.joined(separator: "; ")
-        await #expect(throws: (any Error).self) {
-            try await Application(responder: watched, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-                .test(.router) { client in
-                    try await client.execute(
-                        uri: "/agency/copies", method: .post,
-                        headers: [.cookie: cookies, .contentType: "application/x-www-form-urlencoded"],
-                        body: ByteBuffer(string: "csrf=\(Visitor.escaped(officer.csrf))"))
-                }
-        }
+        await #expect(throws: (any Error).self) { try await watched.takeCopies(as: officer) }
         #expect(watched.parts.withLock { $0 } == 1)
         #expect(try Vault.verify(given.school.location).holds)
+    }
+
+    @Test("That copies went out whole is said when the last part was taken, and not before")
+    func said() async throws {
+        let given = try Given()
+        let officer = try await given.entered()
+        let (vault, lead) = (given.school.vault, given.school.lead)
+        let said = Said()
+        let watched = Watched(given.school.site) { _ in
+            // Whoever makes parts has time to run ahead.
+            try await Task.sleep(for: .milliseconds(20))
+            let count = try vault.figures(as: lead).statements
+            said.counts.withLock { $0.append(count) }
+        }
+        #expect(try await watched.takeCopies(as: officer).status == .ok)
+        let counts = said.counts.withLock { $0 }
+        #expect(counts.count > 10 && Set(counts).count == 1, "\(counts)")
+        // It was closed, and the permission was used up.
+        #expect(try vault.figures(as: lead).statements == counts[0] + 2)
     }
 
     @Test("Copies go out whole and as often as permitted; then it is over, and what was received can still be said")
