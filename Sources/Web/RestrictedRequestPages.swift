@@ -177,8 +177,8 @@ struct RestrictedAskPage {
     let pupil: PupilBanner
     let reference: String
     let action: String
-    /// Where the written request is filed.
-    let file: String
+    /// Where the written request is filed, for who files.
+    let file: String?
     let hasDocuments: Bool
     let form: RequestInputs
     let csrf: String
@@ -204,7 +204,8 @@ private func askForm(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
                 "Record a request", back: Link(href: "/restricted/\(id.text)", text: "\(id.reference) for an agency"),
                 problems: inputs.problems),
             pupil: PupilBanner(restricted.pupil, words), reference: id.reference,
-            action: "/restricted/\(id.text)/ask", file: "/file/\(restricted.pupil.reference)",
+            action: "/restricted/\(id.text)/ask",
+            file: try visit.acting.may(.file, in: visit.vault) ? "/file/\(restricted.pupil.reference)" : nil,
             hasDocuments: !letters.isEmpty, form: inputs, csrf: visit.session?.csrf ?? ""),
         status: refusal == nil ? .ok : .unprocessableContent)
 }

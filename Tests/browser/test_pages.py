@@ -49,6 +49,7 @@ def looks(people, school) -> Looks:
     sharing(looks, people["dsl"], people["staff"], school)
     given = disclosing_documents(looks, people["dsl"], school)
     an_agency(looks, people["officer"], people["at the door"], given)
+    restricting(looks, people["dsl"], school)
     looking_after_people(looks, people["dsl"], school)
     for role in ("panel", "account-manager"):
         looks.walk(people[role], role, "/")
@@ -361,6 +362,24 @@ def disclosing_documents(looks, lead, school) -> dict:
     lead.press("Record this visit")
     looks.walk(lead, "dsl", request, "/disclosures", "/")
     return given
+
+
+def restricting(looks, lead, school) -> None:
+    """Each page once: test_restricted_requests looks at what goes wrong on them."""
+    heard, letter = (school.folder / f"{name}.txt" for name in ("heard", "asked"))
+    heard.write_text("He shut the door, she said, and it was not the first time.\n")
+    letter.write_text("We ask for what was written down about him.\n")
+    lead.add(school.pupil(PUPIL), heard, letter)
+    for file in (heard, letter):
+        lead.row(file.name).get_by_label("Summary").fill("What was heard about somebody who left")
+        lead.row(file.name).get_by_label("Concerns a member of staff").check()
+    lead.page.locator("#staff-yes").check()
+    if lead.page.locator("details.if-yes").get_attribute("open") is None:
+        lead.page.get_by_text(re.compile("^If yes: whom")).click()
+    lead.page.get_by_label("Others, by name").fill("Mr Fenn, who left in 2016")
+    lead.press_alone("File 2 documents")
+    document = lead.receipts()[heard.name]["Document"]
+    looks.walk(lead, "dsl", f"/documents/{document}", f"/restricted/{document}", f"/restricted/{document}/ask")
 
 
 def an_agency(looks, officer, visitor, given) -> None:
