@@ -201,7 +201,8 @@ private func askForm(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply {
         .restrictedAsk,
         RestrictedAskPage(
             chrome: visit.chrome(
-                "Record a request", back: Link(href: "/restricted/\(id.text)", text: "\(id.reference) for an agency"),
+                "Record a request for \(id.reference)",
+                back: Link(href: "/restricted/\(id.text)", text: "\(id.reference) for an agency"),
                 problems: inputs.problems),
             pupil: PupilBanner(restricted.pupil, words), reference: id.reference,
             action: "/restricted/\(id.text)/ask",
