@@ -130,8 +130,8 @@ extension Vault {
         }
     }
 
-    /// Takes the one copy for the agency, as who recorded the request: recorded with its exhibit's reference before this returns. What is
-    /// read of it is recorded as any download is.
+    /// Takes the one copy for the agency, as who recorded the request: recorded with its exhibit's reference before this
+    /// returns. What is read of it is recorded as any download is.
     ///
     /// - Parameter informed: what the child was told, or why nothing and when that is looked at again.
     /// - Throws: `code.needed` without a code of the last five minutes; a refusal `restricted.…`; `.notFound`.

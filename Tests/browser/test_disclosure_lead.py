@@ -170,12 +170,17 @@ def test_a_permission_is_given_and_its_code_is_shown_once(lead, request_path, lo
     lead.button("Tick none").click()
     assert page.locator("[name=document]:checked").count() == 0
 
+    def ticked_after_the_look():
+        """As one is whose warnings were not shown beside the box that says that they were looked at."""
+        page.locator("[name=warned]").evaluate_all("all => all.forEach(one => one.remove())")
+
     # One thing after the other is asked for, and what was filled in stays.
     for wrong, then in (
         ("not said what the officer may do", lambda: page.locator("#manner-copies").check()),
         ("how many times copies", lambda: fill(lead, {"If copies: how many times they may be taken": "2"})),
         ("not said what the child is told", lambda: page.locator("#child-untold").check()),
         ("No document is chosen", lambda: page.get_by_label(HEALTH).check()),
+        ("There are warnings", lambda: (page.get_by_label("I have looked at the warnings").check(), ticked_after_the_look())),
         ("There are warnings", lambda: page.get_by_label("I have looked at the warnings").check()),
         ("not a day", lambda: fill(lead, {"Last day": "soon"})),
         ("not a day", lambda: fill(lead, {"Last day": day(400)})),
