@@ -421,6 +421,24 @@ public enum Act: Hashable, Sendable {
     case batchOpened(BatchID)
     /// A batch was closed by its operator.
     case batchClosed(BatchID)
+    /// Its operator said where the paper of a batch is and what is expected of it; the last word counts.
+    case batchPrepared(BatchID, row: ItemID)
+    /// Sheets were printed to lie between the paper of a batch.
+    case sheetsPrinted(BatchID, count: UInt64)
+    /// The plan of where the pages of a batch belong was put before a second person.
+    case batchPresented(PresentationAct)
+    /// Its operator took the plan back.
+    case batchWithdrawn(BatchID)
+    /// The second person looked at so many pages, and the plan is right.
+    case batchChecked(BatchID, plan: Digest, pages: UInt64)
+    /// The second person found something wrong; what, lies sealed to the operator outside the ledger.
+    case batchDoubted(BatchID, plan: Digest, answer: Digest)
+    /// All of a batch is filed as it was checked; what was scanned for it can be opened no more.
+    case batchSealed(BatchID, plan: Digest)
+    /// The paper of a batch left its place, or came back.
+    case paperMoved(BatchID, PaperState, row: ItemID)
+    /// A scan was taken out of the intake queue into a batch of paper, whose operator splits and files it.
+    case intakeTaken(UploadID, into: BatchID)
     /// A scan station was made.
     case stationAdded(StationAct)
     /// A scan station was allowed to file for the pupil that the statement is about.
@@ -530,6 +548,15 @@ public enum Act: Hashable, Sendable {
         case itemsTriaged = "items.triaged"
         case batchOpened = "batch.opened"
         case batchClosed = "batch.closed"
+        case batchPrepared = "batch.prepared"
+        case sheetsPrinted = "sheets.printed"
+        case batchPresented = "batch.presented"
+        case batchWithdrawn = "batch.withdrawn"
+        case batchChecked = "batch.checked"
+        case batchDoubted = "batch.doubted"
+        case batchSealed = "batch.sealed"
+        case paperMoved = "paper.moved"
+        case intakeTaken = "intake.taken"
         case stationAdded = "station.added"
         case stationAllowed = "station.allowed"
         case stationWithdrawn = "station.withdrawn"
@@ -578,7 +605,17 @@ public enum Act: Hashable, Sendable {
                 .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
                 .stationAllowed, .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted:
                 true
-            default: isDisclosure
+            default: isDisclosure || isOfPaper
+            }
+        }
+
+        /// Whether it is about a batch of paper.
+        public var isOfPaper: Bool {
+            switch self {
+            case .batchPrepared, .sheetsPrinted, .batchPresented, .batchWithdrawn, .batchChecked, .batchDoubted,
+                .batchSealed, .paperMoved, .intakeTaken:
+                true
+            default: false
             }
         }
 
@@ -651,6 +688,15 @@ public enum Act: Hashable, Sendable {
         case .itemsTriaged: .itemsTriaged
         case .batchOpened: .batchOpened
         case .batchClosed: .batchClosed
+        case .batchPrepared: .batchPrepared
+        case .sheetsPrinted: .sheetsPrinted
+        case .batchPresented: .batchPresented
+        case .batchWithdrawn: .batchWithdrawn
+        case .batchChecked: .batchChecked
+        case .batchDoubted: .batchDoubted
+        case .batchSealed: .batchSealed
+        case .paperMoved: .paperMoved
+        case .intakeTaken: .intakeTaken
         case .stationAdded: .stationAdded
         case .stationAllowed: .stationAllowed
         case .stationWithdrawn: .stationWithdrawn
@@ -732,7 +778,19 @@ public enum Act: Hashable, Sendable {
             .chronologySearched(let session), .intakeRead(let session):
             ["session": .string(session.text)]
         case .itemPromoted(let index), .itemDemoted(let index): ["item": .integer(Int64(index))]
-        case .batchOpened(let batch), .batchClosed(let batch): ["batch": .string(batch.text)]
+        case .batchOpened(let batch), .batchClosed(let batch), .batchWithdrawn(let batch):
+            ["batch": .string(batch.text)]
+        case .batchPrepared(let batch, let row): ["batch": .string(batch.text), "row": .string(row.text)]
+        case .sheetsPrinted(let batch, let count): ["batch": .string(batch.text), "count": .integer(Int64(count))]
+        case .batchPresented(let act): act.encoded
+        case .batchChecked(let batch, let plan, let pages):
+            ["batch": .string(batch.text), "plan": .string(plan.base64), "pages": .integer(Int64(pages))]
+        case .batchDoubted(let batch, let plan, let answer):
+            ["batch": .string(batch.text), "plan": .string(plan.base64), "answer": .string(answer.base64)]
+        case .batchSealed(let batch, let plan): ["batch": .string(batch.text), "plan": .string(plan.base64)]
+        case .intakeTaken(let upload, let batch): ["upload": .string(upload.text), "batch": .string(batch.text)]
+        case .paperMoved(let batch, let state, let row):
+            ["batch": .string(batch.text), "state": .string(state.rawValue), "row": .string(row.text)]
         case .stationAdded(let act): act.encoded
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
@@ -900,6 +958,20 @@ public enum Act: Hashable, Sendable {
         case .accessEnded: self = .accessEnded(try reader.id("access"))
         case .batchOpened: self = .batchOpened(try reader.id("batch"))
         case .batchClosed: self = .batchClosed(try reader.id("batch"))
+        case .batchPrepared: self = .batchPrepared(try reader.id("batch"), row: try reader.id("row"))
+        case .sheetsPrinted: self = .sheetsPrinted(try reader.id("batch"), count: try reader.size("count"))
+        case .batchPresented: self = .batchPresented(try PresentationAct(reading: &reader))
+        case .batchWithdrawn: self = .batchWithdrawn(try reader.id("batch"))
+        case .batchChecked:
+            self = .batchChecked(
+                try reader.id("batch"), plan: try reader.digest("plan"), pages: try reader.size("pages"))
+        case .batchDoubted:
+            self = .batchDoubted(
+                try reader.id("batch"), plan: try reader.digest("plan"), answer: try reader.digest("answer"))
+        case .batchSealed: self = .batchSealed(try reader.id("batch"), plan: try reader.digest("plan"))
+        case .intakeTaken: self = .intakeTaken(try reader.id("upload"), into: try reader.id("batch"))
+        case .paperMoved:
+            self = .paperMoved(try reader.id("batch"), try reader.word("state"), row: try reader.id("row"))
         case .stationAllowed: self = .stationAllowed(try reader.id("station"))
         case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
         case .intakeRead: self = .intakeRead(try reader.id("session"))

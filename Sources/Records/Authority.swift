@@ -148,8 +148,12 @@ public struct BatchState: Hashable, Sendable {
     public let `operator`: PersonID
     /// When it was opened.
     public let opened: Timestamp
+    /// The place of the statement that opened it.
+    let index: UInt64
     /// When it was closed; nil while it is open.
     public fileprivate(set) var closed: Timestamp?
+    /// Its paper, where it is one of the archive.
+    public fileprivate(set) var paper: PaperBatch?
 }
 
 /// Who there is and which keys count, replayed from the founding statement on.
@@ -387,16 +391,25 @@ public struct Authority: Sendable {
             guard station.pupilFiles.contains(pupilFile) else {
                 throw .unlawful("a station's filing for another pupil")
             }
-            guard let batch, let batch, batch.closed == nil,
+            guard let batch, let batch, batch.closed == nil, batch.paper == nil,
                 allows(.file, batch.operator, at: statement.time)
             else {
                 throw .unlawful("a station's filing outside an open batch")
             }
-        } else if let batch {
-            guard let batch, batch.closed == nil, batch.operator == author else {
-                throw .unlawful("filed in a batch that is another's or closed")
-            }
+        } else if let batch = act.batch, let objection = objection(toFilingIn: batch, by: author) {
+            throw .unlawful(objection)
         }
+    }
+
+    mutating func change(_ id: BatchID, _ body: (inout PaperBatch?) -> Void) {
+        guard var batch = batches[id] else { return }
+        body(&batch.paper)
+        batches[id] = batch
+    }
+
+    mutating func close(_ batch: BatchID, of author: PersonID, at time: Timestamp) {
+        batches[batch]?.closed = time
+        openBatches[author] = nil
     }
 
     private func checkIntake(_ act: IntakeAct, _ statement: Statement) throws(StatementError) {
@@ -466,7 +479,14 @@ public struct Authority: Sendable {
                 .recoverySet, .recoveryDrilled:
                 try require(.giveAccess)
             case .pupilRegistered: try require(.managePupils)
-            case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened: try require(.file)
+            case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened, .batchPrepared, .sheetsPrinted,
+                .batchPresented, .batchWithdrawn, .batchSealed:
+                try require(.file)
+            case .intakeTaken:
+                try require(.file)
+                try require(.seeIntake)
+            case .batchChecked, .batchDoubted, .paperMoved:
+                guard mayCheck(id, at: time) else { throw .unlawful("author may neither file nor read") }
             case .disclosureRequested, .visitRecorded, .visitClosed, .childInformed: try require(.read)
             case .disclosureRefused, .permissionGiven, .permissionWithdrawn:
                 if let refusal = refusal(toPermit: id, at: time) {
@@ -590,14 +610,17 @@ public struct Authority: Sendable {
                 throw .unlawful("a batch opened twice, or a second one")
             }
             batches[id] = BatchState(
-                id: id, number: batches.count + 1, operator: author, opened: statement.time)
+                id: id, number: batches.count + 1, operator: author, opened: statement.time,
+                index: statement.index)
             openBatches[author] = id
         case .batchClosed(let id):
             guard case .person(let author) = statement.author, openBatches[author] == id else {
                 throw .unlawful("a batch that is another's, or not open")
             }
-            batches[id]?.closed = statement.time
-            openBatches[author] = nil
+            guard batches[id]?.paper?.presented == nil else {
+                throw .unlawful("a batch of paper closed while it is checked")
+            }
+            close(id, of: author, at: statement.time)
         case .personSuspended(let id, let proposal): try suspend(id, true, under: proposal, statement)
         case .personRestored(let id, let proposal): try suspend(id, false, under: proposal, statement)
         case .proposalMade(let act): try propose(act, statement)
@@ -625,6 +648,7 @@ public struct Authority: Sendable {
             policy = statement.policy
         case .policyReviewed(let act): try review(act, statement)
         case _ where statement.act.kind.isDisclosure: try disclose(statement)
+        case _ where statement.act.kind.isOfPaper: try takeBatch(statement)
         default: break
         }
     }

@@ -92,7 +92,7 @@ private func decide(
     case .fillIntake where station.intake: break
     case .file(let pupilFile, in: let batch):
         guard station.pupilFiles.contains(pupilFile) else { throw .pupilUnknown }
-        guard let batch = batch.flatMap({ authority.batches[$0] }), batch.closed == nil,
+        guard let batch = batch.flatMap({ authority.batches[$0] }), batch.closed == nil, batch.paper == nil,
             authority.allows(.file, batch.operator, at: time)
         else { throw .batchNotOpen }
     default: throw .notEntitled

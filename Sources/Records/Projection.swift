@@ -27,7 +27,9 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
     case personKeys = "person_keys"
     case keybox, identity, wrap, pupil, document
     case detailKey = "detail_key"
-    case station, batch, intake, access, share, restricted, moved
+    case station, batch, intake
+    case intakeTaken = "intake_taken"
+    case access, share, restricted, moved
     case entry
     case entryShare = "entry_share"
     case followUp = "follow_up"
@@ -60,6 +62,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
         case .followUp: ["id", "pupil_file", "idx"]
         case .triage: ["id", "pupil_file", "detail", "detail_key", "idx"]
         case .triaged: ["record", "triage", "idx"]
+        case .intakeTaken: ["upload", "batch", "idx"]
         case .intake: ["upload", "blob", "header", "detail", "key", "quarantine", "idx"]
         }
     }
@@ -188,6 +191,8 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
                 .integer(act.intake ? 1 : 0),
                 index)
         case .batchOpened(let batch): add(.batch, .blob(batch.bytes), author, index)
+        case .intakeTaken(let upload, let batch):
+            add(.intakeTaken, .blob(upload.bytes), .blob(batch.bytes), index)
         case .intakeReceived(let act):
             add(
                 .intake, .blob(act.upload.bytes), .blob(act.payload.blob.bytes), .blob(act.header.bytes),

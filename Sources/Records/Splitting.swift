@@ -7,9 +7,9 @@
 // no trace, was not planned, and had no count of pages.
 
 /// What was read in one page of a scan.
-public struct ScannedPage: Hashable, Sendable {
+public struct ScannedPage: Codable, Hashable, Sendable {
     /// How a page was put in, by its code: how far it is turned clockwise, in quarters.
-    public enum Turn: Int, Sendable, CaseIterable {
+    public enum Turn: Int, Codable, Sendable, CaseIterable {
         case upright = 0
         case right = 1
         case upsideDown = 2
@@ -44,7 +44,7 @@ public struct ScannedPage: Hashable, Sendable {
 }
 
 /// Which sides of each paper were scanned.
-public enum ScannedSides: Sendable {
+public enum ScannedSides: String, Codable, Sendable {
     /// One side of each, or two with the blank ones left out by the scanner: what is a back is not known.
     case unknown
     /// Front and back of each, one after the other, blank or not.
@@ -67,7 +67,7 @@ public struct PlannedSheet: Hashable, Sendable {
 }
 
 /// What a person has to look at in a piece.
-public enum PieceFinding: Hashable, Sendable {
+public enum PieceFinding: Codable, Hashable, Sendable {
     /// Nothing lies behind its sheet: two sheets together, or its pages are elsewhere.
     case empty
     /// Fewer or more sides with something on them than expected.
@@ -89,7 +89,7 @@ public enum PieceFinding: Hashable, Sendable {
 }
 
 /// Why pages are nobody's.
-public enum UnclaimedReason: Hashable, Sendable {
+public enum UnclaimedReason: Codable, Hashable, Sendable {
     /// No sheet comes before them.
     case beforeFirstSheet
     /// They lie behind a cover sheet and before the first separator.
@@ -104,10 +104,12 @@ public enum UnclaimedReason: Hashable, Sendable {
     case foreignSheet(SheetCode)
     /// It is the other side of a sheet's paper, and not blank.
     case otherSideOfSheet(SheetCode)
+    /// A person put them here to decide again.
+    case takenBack
 }
 
 /// What is amiss with a whole stack.
-public enum StackFinding: Hashable, Sendable {
+public enum StackFinding: Codable, Hashable, Sendable {
     /// A sheet that was printed for this stack is not in it.
     case missing(SheetCode)
     /// A sheet in it was not printed for this batch.

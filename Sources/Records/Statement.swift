@@ -56,6 +56,8 @@ public enum ItemKind: String, Hashable, Sendable, CaseIterable {
     case intakeKey = "intake-key"
     /// A pupil's name, date of birth, UPN and enrolment date.
     case registerRow = "register-row"
+    /// Where the paper of a batch is, sealed with the register's key.
+    case batchRow = "batch-row"
     /// A person's name.
     case personRow = "person-row"
     /// What an agency is told under a permission, and what a pack needs, sealed to the permission.

@@ -246,7 +246,7 @@ ABILITIES = [
 ]  # fmt: skip
 ITEM_KINDS = [
     "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "row-key", "register-row", "person-row",
-    "terms", "credential", "passkey-row",
+    "terms", "credential", "passkey-row", "batch-row",
 ]  # fmt: skip
 DIGEST = is_bytes(32)
 
@@ -407,6 +407,15 @@ ACTS = {
     }, optional=["newcomer"]),
     "batch.opened": object_of({"batch": is_id}),
     "batch.closed": object_of({"batch": is_id}),
+    "batch.prepared": object_of({"batch": is_id, "row": is_id}),
+    "sheets.printed": object_of({"batch": is_id, "count": is_count}),
+    "batch.presented": object_of({"batch": is_id, "checker": is_id, "plan": DIGEST, "pages": is_count}),
+    "batch.withdrawn": object_of({"batch": is_id}),
+    "batch.checked": object_of({"batch": is_id, "plan": DIGEST, "pages": is_count}),
+    "batch.doubted": object_of({"batch": is_id, "plan": DIGEST, "answer": DIGEST}),
+    "batch.sealed": object_of({"batch": is_id, "plan": DIGEST}),
+    "paper.moved": object_of({"batch": is_id, "state": one_of("out", "returned"), "row": is_id}),
+    "intake.taken": object_of({"upload": is_id, "batch": is_id}),
     "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
     "station.allowed": object_of({"station": is_id}),
     "station.withdrawn": object_of({"station": is_id}),
@@ -602,6 +611,8 @@ NEEDS = {
     "person.confirmed": "give-access", "policy.adopted": "give-access", "pupil.registered": "manage-pupils",
     "document.filed": "file", "entry.made": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
+    "batch.prepared": "file", "sheets.printed": "file", "batch.presented": "file", "batch.withdrawn": "file",
+    "batch.sealed": "file",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
     "chronology.printed": "read",
     "disclosure.requested": "read", "visit.recorded": "read", "visit.closed": "read", "child.informed": "read",
@@ -631,7 +642,8 @@ CHANGES_AUTHORITY = {
     "pupil.registered", "policy.adopted", "policy.reviewed", "batch.opened", "batch.closed", "station.added", "station.allowed",
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
-    "item.demoted",
+    "item.demoted", "batch.prepared", "sheets.printed", "batch.presented", "batch.withdrawn", "batch.checked",
+    "batch.doubted", "batch.sealed", "paper.moved", "intake.taken",
 }  # fmt: skip
 # What puts an item into a chronology.
 ITEMS = {"document.filed", "entry.made"}
@@ -670,6 +682,7 @@ class Ledger:
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
+        self.taken = set()
         self.recoveries, self.proposals, self.two_people = [], {}, None
         self.passkey_roles, self.credentials = [], set()
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
@@ -751,6 +764,11 @@ class Ledger:
             if kind == "document.moved":
                 may = [self.may(ability, person, statement.time) for ability in ("read", "hold-restricted")]
                 require(all(may), "the author may not read it, or not keep it")
+            if kind in ("batch.checked", "batch.doubted", "paper.moved"):
+                require(self.may_check(statement.author, statement.time), "the author may neither file nor read")
+            if kind == "intake.taken":
+                may = [self.may(ability, person, statement.time) for ability in ("file", "see-intake")]
+                require(all(may), "the author may not file it, or not see the queue")
             if kind in PERMITTING:
                 require(self.may_permit(person, statement.time), "the author may not permit")
             if kind in NEEDS:
@@ -846,11 +864,56 @@ class Ledger:
                 require(act["batch"] not in self.batches, "a batch opened twice")
                 mine = [batch for batch in self.batches.values() if batch["operator"] == statement.author]
                 require(all(batch["closed"] for batch in mine), "a second open batch")
-                self.batches[act["batch"]] = {"operator": statement.author, "closed": False}
+                self.batches[act["batch"]] = {
+                    "operator": statement.author, "closed": False, "index": statement.index, "paper": None,
+                }  # fmt: skip
             case "batch.closed":
-                batch = self.batches.get(act["batch"])
-                require(batch and batch["operator"] == statement.author and not batch["closed"], "not their open batch")
+                batch = self.own_batch(statement)
+                require(not (batch["paper"] or {}).get("presented"), "closed while it is checked")
                 batch["closed"] = True
+            case "batch.prepared":
+                batch = self.own_batch(statement)
+                self.expect_only(statement, act["row"], "batch-row")
+                paper = batch["paper"]
+                require(not (paper or {}).get("presented"), "prepared while it is checked")
+                require(paper or statement.index == batch["index"] + 1, "a batch of paper that was opened for something else")
+                batch["paper"] = paper or {"presented": None, "checked": False, "place": None}
+            case "sheets.printed":
+                require(not self.own_paper(statement)["presented"] and act["count"] > 0, "sheets of a batch that is checked")
+            case "batch.presented":
+                paper = self.own_paper(statement)
+                require(not paper["presented"], "presented twice")
+                may = act["checker"] != statement.author and self.may_check(act["checker"], statement.time)
+                require(may, "presented to who may not check")
+                paper["presented"] = act
+            case "batch.withdrawn":
+                paper = self.own_paper(statement)
+                require(paper["presented"], "withdrawn without being presented")
+                paper.update(presented=None, checked=False)
+            case "batch.checked" | "batch.doubted":
+                paper = (self.batches.get(act["batch"]) or {}).get("paper") or {}
+                plan = paper.get("presented") or {}
+                theirs = plan.get("checker") == statement.author and plan.get("plan") == act["plan"]
+                require(theirs and not paper["checked"], "checked by another, twice, or by another plan")
+                if statement.kind == "batch.checked":
+                    require(0 < act["pages"] <= plan["pages"], "more pages checked than there are")
+                    paper["checked"] = True
+                else:
+                    paper["presented"] = None
+            case "batch.sealed":
+                paper = self.own_paper(statement)
+                require(paper["checked"] and paper["presented"]["plan"] == act["plan"], "sealed without being checked")
+                self.batches[act["batch"]]["closed"] = True
+            case "paper.moved":
+                paper = (self.batches.get(act["batch"]) or {}).get("paper")
+                require(paper and paper["place"] != act["state"], "moved to where it is")
+                require(act["state"] == "out" or paper["place"] == "out", "brought back without being out")
+                self.expect_only(statement, act["row"], "batch-row")
+                paper["place"] = act["state"]
+            case "intake.taken":
+                require(act["upload"] in self.intake and act["upload"] not in self.taken, "taken twice, or what is not there")
+                require(not self.own_paper(statement)["presented"], "taken into a batch that is checked")
+                self.taken.add(act["upload"])
             case "intake.received":
                 require(not statement.pupil_file, "an intake item of a pupil")
                 for item, kind in ((act["header"], "header"), (act["detail"], "detail"), (act["key"], "intake-key")):
@@ -979,12 +1042,35 @@ class Ledger:
         station, batch = self.stations.get(statement.author), self.batches.get(act.get("batch"))
         require(batch or "batch" not in act, "an unknown batch")
         require(not batch or not batch["closed"], "a batch that is closed")
+        paper = batch and batch["paper"]
         if station:
             require(statement.pupil_file in station["files"], "a station's filing for another pupil")
+            require(not paper, "a station's filing in a batch of paper")
             may = batch and self.may("file", self.people[batch["operator"]], statement.time)
             require(may, "a station's filing outside a batch")
         elif batch:
             require(batch["operator"] == statement.author, "another's batch")
+            require(not paper or paper["checked"], "filed in a batch of paper before it was checked")
+
+    def own_batch(self, statement):
+        batch = self.batches.get(statement.act["batch"])
+        require(batch and batch["operator"] == statement.author and not batch["closed"], "not their open batch")
+        return batch
+
+    def own_paper(self, statement):
+        paper = self.own_batch(statement)["paper"]
+        require(paper, "a batch of no paper")
+        return paper
+
+    def may_check(self, id, time):
+        """Whether somebody may say that the plan of a batch is right: who files or reads."""
+        person = self.people.get(id)
+        if not person or id in self.stations:
+            return False
+        return any(self.may(ability, person, time) for ability in ("file", "read"))
+
+    def expect_only(self, statement, item, kind):
+        require(list(statement.items) == [item] and statement.items[item][0] == kind, f"no {kind} committed, or more")
 
     def may(self, ability, person, time):
         """Whether somebody's roles include an ability, and nothing is missing that it needs."""
@@ -1990,12 +2076,18 @@ class Person:
 
     def pupil(self, pupil_file: str) -> dict:
         """The register's row of a pupil."""
+        return self.of_register(self.vault.ledger.pupils[pupil_file]["row"], "register-row", pupil_file)
+
+    def paper(self, statement) -> dict:
+        """What is said of the paper of a batch, or of where it was taken."""
+        return self.of_register(statement.act["row"], "batch-row", statement.act["batch"])
+
+    def of_register(self, row: str, kind: str, object: str) -> dict:
+        """A row that is sealed with the register's key."""
         register = self.vault.ledger.founding["register"]
         self.walk(register)
-        row = self.vault.ledger.pupils[pupil_file]["row"]
         plaintext = open_row(
-            self.vault.item(row, "register-row"), register_key(self.seeds[register]),
-            id_bytes(row), self.vault.context("register-row", pupil_file))  # fmt: skip
+            self.vault.item(row, kind), register_key(self.seeds[register]), id_bytes(row), self.vault.context(kind, object))  # fmt: skip
         return {name: value.decode() for name, (_, value) in parse_detail(plaintext).items()}
 
     def shares(self, document: str) -> list:
