@@ -20,7 +20,8 @@ public struct Batch: Hashable, Sendable {
 }
 
 extension Vault {
-    /// The batch that the person has open; opens one where there is none. Durable on return.
+    /// The batch that the person has open; opens one where there is none. Durable on return. Where it is one of paper, what is
+    /// filed by itself goes into no batch.
     @discardableResult
     public func openBatch(as acting: Acting) throws(VaultError) -> Batch {
         try rethrowing("batch") {
@@ -35,7 +36,7 @@ extension Vault {
         }
     }
 
-    /// Closes a batch of the person's own. Durable on return.
+    /// Closes a batch of the person's own; one of paper is given up, and what was scanned for it is destroyed. Durable on return.
     ///
     /// - Throws: `.notFound` for one that is not theirs or closed already.
     public func closeBatch(_ id: BatchID, as acting: Acting) throws(VaultError) {
@@ -43,8 +44,10 @@ extension Vault {
             _ = try decide(.keepBatch, acting)
             try filingTurns.run(for: acting.person) {
                 guard recorder.authority.openBatches[acting.person] == id else { throw VaultError.notFound }
+                guard recorder.authority.batches[id]?.paper?.presented == nil else { throw Refusal.batchIsChecked }
                 try say(.batchClosed(id), .person(acting))
             }
+            try destroyScans(of: id)
         }
     }
 
@@ -81,15 +84,16 @@ extension Vault {
         }
     }
 
-    private func batch(_ id: BatchID) throws -> Batch {
-        try recorder.read(pool) { db, head in
-            guard let state = head.authority.batches[id] else { throw VaultError.notFound }
-            let count = try Int.fetchOne(
-                db,
-                sql: "SELECT count(*) FROM document WHERE batch = ? AND id NOT IN (SELECT document FROM moved)",
-                arguments: [Data(id.bytes)])
-            return Batch(
-                id: id, number: state.number, opened: state.opened, closed: state.closed, documents: count ?? 0)
-        }
+    func batch(_ id: BatchID) throws -> Batch {
+        try recorder.read(pool) { db, head in try batch(id, head.authority, db) }
+    }
+
+    func batch(_ id: BatchID, _ authority: Authority, _ db: Database) throws -> Batch {
+        guard let state = authority.batches[id] else { throw VaultError.notFound }
+        let count = try Int.fetchOne(
+            db,
+            sql: "SELECT count(*) FROM document WHERE batch = ? AND id NOT IN (SELECT document FROM moved)",
+            arguments: [Data(id.bytes)])
+        return Batch(id: id, number: state.number, opened: state.opened, closed: state.closed, documents: count ?? 0)
     }
 }

@@ -428,7 +428,7 @@ extension Vault {
         let checked = try checkedDetails(received, details)
         guard let pupil = recorder.authority.pupils[pupilFile] else { throw Refusal.pupilUnknown }
         let isStation = recorder.authority.stations[acting.person] != nil
-        let batch = isStation ? facts.batch : recorder.authority.openBatches[acting.person]
+        let batch = isStation ? facts.batch : batchOfPerson(facts, acting)
         let (recipient, filer) = try pool.read { db in
             (try self.recipient(of: pupil.identity, db), try self.filer(acting.person, in: batch, db))
         }
@@ -459,6 +459,13 @@ extension Vault {
         )
     }
 
+    /// The batch that somebody's filing belongs to: the one that they have open. Into a batch of paper comes only what was
+    /// scanned for it and checked.
+    private func batchOfPerson(_ facts: Received.Facts, _ acting: Acting) -> BatchID? {
+        guard let open = recorder.authority.openBatches[acting.person] else { return nil }
+        return (recorder.authority.batches[open]?.paper != nil) == (facts.scan != nil) ? open : nil
+    }
+
     /// What is said of a document that was inspected, decided.
     func checkedDetails(_ received: Received, _ details: FilingDetails) throws -> CheckedDetails {
         try requireInspected(received.verdict)
@@ -482,7 +489,7 @@ extension Vault {
             "filename": Self.ending(of: facts.filename).name, "summary_origin": checked.origin.rawValue,
             "date": checked.date.text, "media_type": inspected.mediaType,
             "pages": inspected.pages.map { String($0) } ?? "", "size": String(facts.size), "sha256": facts.digest.hex,
-            "uploader": filer.uploader, "through": filer.through ?? "",
+            "uploader": filer.uploader, "through": filer.through ?? "", "scan": facts.scan ?? "",
         ]) { $1 }
         return values
     }

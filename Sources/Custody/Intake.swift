@@ -51,7 +51,7 @@ public struct Reception: ~Copyable {
     private let fileType: FileTypePolicy.FileType
     private var inflow: Inflow
 
-    fileprivate init(
+    init(
         _ vault: Vault, _ acting: Acting, _ request: UploadRequest, _ fileType: FileTypePolicy.FileType, limit: UInt64,
         _ inflow: consuming Inflow
     ) {
@@ -107,6 +107,8 @@ public final class Received: Sendable {
         let nonce: PayloadNonce
         let payload: Digest
         let payloadLength: UInt64
+        /// Of a piece of a scan, where it was taken from, as it is kept with the document.
+        var scan: String?
     }
 
     struct Mutable: Sendable {
@@ -208,6 +210,12 @@ extension Vault {
     /// - Throws: a refusal of the person, the pupil, the kind of file or its size; recorded.
     public func beginUpload(_ request: UploadRequest, as acting: Acting) throws(VaultError) -> Reception {
         let (type, room) = try decideUpload(request, acting)
+        return try begin(request, type, room, acting)
+    }
+
+    func begin(
+        _ request: UploadRequest, _ type: FileTypePolicy.FileType, _ room: UInt64, _ acting: Acting
+    ) throws(VaultError) -> Reception {
         let limit = min(type.largestBytes, room)
         let inflow: Inflow
         do { inflow = try Inflow.begin(in: self, expecting: min(request.declaredBytes ?? limit, limit)) } catch {
@@ -228,6 +236,13 @@ extension Vault {
             if error == .refused(.pupilUnknown) { throw refuse(.pupilUnknown, .random(), request, acting) }
             throw error
         }
+        return try decideFile(request, acting)
+    }
+
+    /// Decides an upload by its kind and size alone.
+    func decideFile(
+        _ request: UploadRequest, _ acting: Acting
+    ) throws(VaultError) -> (type: FileTypePolicy.FileType, room: UInt64) {
         let (_, ending) = Self.ending(of: request.filename)
         guard let type = policies.fileTypes.types.first(where: { $0.extensions.contains(ending) }) else {
             throw refuse(notAccepted(ending), .random(), request, acting)
@@ -248,13 +263,13 @@ extension Vault {
     /// - Throws: a refusal when the file is refused, and whoever holds its bytes is to delete them.
     func judge(
         _ arrived: consuming Arrived, _ upload: UploadID, _ request: UploadRequest, metadata: String = "",
-        _ acting: Acting, isKept: Bool = false
+        _ acting: Acting, isKept: Bool = false, scan: String? = nil
     ) throws -> Received {
         let facts = Received.Facts(
             pupilFile: request.pupilFile, batch: request.batch, filename: request.filename,
             declaredType: request.declaredType ?? "", metadata: metadata, blob: arrived.blob, size: arrived.size,
             digest: arrived.digest, nonce: arrived.nonce,
-            payload: arrived.payload, payloadLength: arrived.payloadLength)
+            payload: arrived.payload, payloadLength: arrived.payloadLength, scan: scan)
         let filled = arrived.copy.take()
         let received = Received(
             vault: self, acting: acting.person, upload: upload, fileKey: arrived.fileKey, staged: arrived.staged,

@@ -47,6 +47,8 @@ public struct IntakeItem: Hashable, Sendable {
     public let pages: Int?
     /// Bytes.
     public let size: UInt64
+    /// SHA-256 of the content, hex.
+    public let sha256: String
     /// Whether it is kept apart as evidence.
     public let quarantined: Bool
 }
@@ -63,7 +65,7 @@ extension Vault {
             return try recorder.read(pool) { db, head in
                 guard let founding = head.authority.founding else { throw VaultError.notFound }
                 let queue = try open(founding.intake, as: acting, db)
-                let indices = try UInt64.fetchIndices(db, sql: "SELECT idx FROM intake ORDER BY idx")
+                let indices = try UInt64.fetchIndices(db, sql: Self.waitingInQueue("idx") + " ORDER BY idx")
                 return try indices.map { try intakeItem($0, queue, db) }
             }
         }
@@ -73,7 +75,41 @@ extension Vault {
     public func intakeCount(as acting: Acting) throws(VaultError) -> Int {
         try rethrowing("intake") {
             _ = try decide(.seeIntake, acting)
-            return try pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM intake") ?? 0 }
+            return try pool.read { db in try Int.fetchOne(db, sql: Self.waitingInQueue("count(*)")) ?? 0 }
+        }
+    }
+
+    /// What was not taken out of the queue.
+    private static func waitingInQueue(_ columns: String) -> String {
+        "SELECT \(columns) FROM intake WHERE upload NOT IN (SELECT upload FROM intake_taken)"
+    }
+
+    /// A scan of the queue as an upload of the person who takes it: its header opened with the queue's key.
+    func receivedFromIntake(_ upload: UploadID, batch: BatchID, _ acting: Acting) throws -> Received {
+        try recorder.read(pool) { db, head in
+            guard let founding = head.authority.founding,
+                let index = try UInt64.fetchIndex(
+                    db, sql: Self.waitingInQueue("idx") + " AND upload = ?", arguments: [Data(upload.bytes)])
+            else { throw VaultError.notFound }
+            let queue = try open(founding.intake, as: acting, db)
+            let item = try intakeItem(index, queue, db)
+            let statement = try recorder.statement(index, db).statement
+            guard case .intakeReceived(let act) = statement.act, let nonce = PayloadNonce(act.payload.nonce),
+                let headerItem = statement.items.first(where: { $0.kind == .header && $0.id == act.header })
+            else { throw VaultError.tampered(code: "intake.statement") }
+            guard act.quarantine == nil else { throw Refusal.scanNotAccepted }
+            let key = try Header(parsing: Self.item(headerItem, db)).open(with: queue)
+            guard keyCommitment(key, nonce: nonce, document: upload.bytes) == act.payload.commitment,
+                let digest = Digest(hex: item.sha256)
+            else { throw VaultError.tampered(code: "document.key-commitment") }
+            let facts = Received.Facts(
+                pupilFile: nil, batch: batch, filename: item.filename, declaredType: "", metadata: "",
+                blob: act.payload.blob, size: item.size, digest: digest, nonce: nonce, payload: act.payload.digest,
+                payloadLength: act.payload.length)
+            // A name of its own: the upload's is the station's, whose row says what it sent.
+            return Received(
+                vault: self, acting: acting.person, upload: .random(), fileKey: key, facts: facts,
+                verdict: Inspected(outcome: .accepted, mediaType: item.mediaType, pages: item.pages), keep: true)
         }
     }
 
@@ -100,7 +136,8 @@ extension Vault {
             upload: act.upload, index: index, recorded: statement.time, station: try name(of: station, db),
             filename: detail["filename"] ?? "", summary: detail["summary"] ?? "",
             mediaType: detail["media_type"] ?? "", pages: detail["pages"].flatMap { Int($0) },
-            size: detail["size"].flatMap { UInt64($0) } ?? 0, quarantined: act.quarantine != nil)
+            size: detail["size"].flatMap { UInt64($0) } ?? 0, sha256: detail["sha256"] ?? "",
+            quarantined: act.quarantine != nil)
     }
 
     /// What a wrap of an intake item's detail key says beside the secret.

@@ -177,6 +177,13 @@ enum Schema {
             """
         ),
         (
+            "intake_taken",
+            """
+            upload BLOB PRIMARY KEY NOT NULL REFERENCES intake (upload), batch BLOB NOT NULL REFERENCES batch (id), \
+            idx INTEGER NOT NULL UNIQUE REFERENCES statement (idx)
+            """
+        ),
+        (
             "restricted",
             """
             id BLOB PRIMARY KEY NOT NULL REFERENCES item (id), upload BLOB UNIQUE CHECK (length(upload) = 16), \

@@ -253,6 +253,10 @@ extension Vault {
             try workspace.remove(old.map(\.id).filter { !ended.contains($0) })
             try workspace.removeEndedDrafts(before: limit)
             arrivals.dropIdle(clock.monotonic())
+            copies.dropIdle(clock.monotonic())
+            for batch in try workspace.batches() where recorder.authority.batches[batch]?.closed != nil {
+                try destroyScans(of: batch)
+            }
             flushFailures(force: false)
             try endAgencySessions(.over)
             try sweepIssues()

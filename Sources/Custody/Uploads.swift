@@ -391,7 +391,7 @@ struct UploadFacts {
         var inspected: Inspected
     }
 
-    let announced: Announced
+    var announced: Announced
     let nonce: PayloadNonce
     /// SHA-256 of the header that holds the file key; nil when that is destroyed.
     let header: Digest?

@@ -33,6 +33,10 @@ public final class Vault: Sendable {
     let filingTurns = FilingTurns()
     /// One act at a time on a person's notes that are being written. Taken before a filing turn, never within one.
     let draftTurns = FilingTurns()
+    /// One act at a time at a person's desk; a filing turn may be taken within one.
+    let deskTurns = FilingTurns()
+    let copies = StackCopies()
+    let reading = StackWork()
     let arrivals = Arrivals()
     let stationMemories = StationMemories()
     /// The sessions of people who are signed in on pages.

@@ -41,6 +41,15 @@ struct Workspace: Sendable {
                         owner BLOB NOT NULL CHECK (length(owner) = 16), touched INTEGER NOT NULL,
                         facts BLOB NOT NULL, filed BLOB CHECK (length(filed) = 16)) STRICT;
                     CREATE INDEX IF NOT EXISTS draft_owner ON draft (owner);
+                    CREATE TABLE IF NOT EXISTS stack (
+                        upload BLOB PRIMARY KEY NOT NULL CHECK (length(upload) = 16),
+                        batch BLOB NOT NULL CHECK (length(batch) = 16)) STRICT;
+                    CREATE TABLE IF NOT EXISTS desk (
+                        batch BLOB PRIMARY KEY NOT NULL CHECK (length(batch) = 16),
+                        owner BLOB NOT NULL CHECK (length(owner) = 16), content BLOB NOT NULL) STRICT;
+                    CREATE TABLE IF NOT EXISTS presentation (
+                        batch BLOB PRIMARY KEY NOT NULL CHECK (length(batch) = 16), plan BLOB NOT NULL,
+                        answer BLOB) STRICT;
                     CREATE TABLE IF NOT EXISTS permission_key (
                         permission BLOB PRIMARY KEY NOT NULL CHECK (length(permission) = 16), keybox BLOB NOT NULL,
                         made INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0) STRICT;
@@ -135,6 +144,101 @@ struct Workspace: Sendable {
         }
     }
 
+    // MARK: - Batches of paper
+
+    /// Keeps a scan of a batch. Durable on return.
+    func put(_ upload: Upload, stackedIn batch: BatchID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO stack (upload, batch) VALUES (?, ?)",
+                arguments: [Data(upload.id.bytes), Data(batch.bytes)])
+            try Self.put(upload, db)
+        }
+    }
+
+    /// The scans of a batch.
+    func stacks(of batch: BatchID) throws -> [Upload] {
+        try queue.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT upload.* FROM upload JOIN stack ON stack.upload = upload.id WHERE stack.batch = ?",
+                arguments: [Data(batch.bytes)])
+        }.compactMap(Self.upload)
+    }
+
+    /// The batches of which there is a scan, a desk or a plan.
+    func batches() throws -> Set<BatchID> {
+        Set(
+            try queue.read { db in
+                try Data.fetchAll(
+                    db, sql: "SELECT batch FROM stack UNION SELECT batch FROM desk UNION SELECT batch FROM presentation"
+                )
+            }.compactMap { BatchID($0) })
+    }
+
+    /// Forgets that scans were of a batch.
+    func removeStacks(of batch: BatchID) throws {
+        try queue.write { db in
+            try db.execute(sql: "DELETE FROM stack WHERE batch = ?", arguments: [Data(batch.bytes)])
+        }
+    }
+
+    /// Writes the desk of a batch, sealed to its operator. Durable on return.
+    func put(desk content: [UInt8], of batch: BatchID, _ owner: PersonID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO desk (batch, owner, content) VALUES (?, ?, ?)
+                    ON CONFLICT (batch) DO UPDATE SET content = excluded.content WHERE desk.owner = excluded.owner
+                    """, arguments: [Data(batch.bytes), Data(owner.bytes), Data(content)])
+        }
+    }
+
+    func desk(of batch: BatchID, _ owner: PersonID) throws -> [UInt8]? {
+        try queue.read { db in
+            try Data.fetchOne(
+                db, sql: "SELECT content FROM desk WHERE batch = ? AND owner = ?",
+                arguments: [Data(batch.bytes), Data(owner.bytes)])
+        }.map { [UInt8]($0) }
+    }
+
+    func removeDesk(of batch: BatchID) throws {
+        try queue.write { db in
+            try db.execute(sql: "DELETE FROM desk WHERE batch = ?", arguments: [Data(batch.bytes)])
+        }
+    }
+
+    /// Writes what is presented, sealed to the checker, in place of what was. Durable on return.
+    func put(presentation plan: [UInt8], of batch: BatchID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO presentation (batch, plan, answer) VALUES (?, ?, NULL)
+                    ON CONFLICT (batch) DO UPDATE SET plan = excluded.plan, answer = NULL
+                    """, arguments: [Data(batch.bytes), Data(plan)])
+        }
+    }
+
+    /// Writes the checker's answer, sealed to the operator. Durable on return.
+    func put(answer: [UInt8], of batch: BatchID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "UPDATE presentation SET answer = ? WHERE batch = ?", arguments: [Data(answer), Data(batch.bytes)])
+        }
+    }
+
+    func presentation(of batch: BatchID) throws -> (plan: [UInt8], answer: [UInt8]?)? {
+        try queue.read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT plan, answer FROM presentation WHERE batch = ?", arguments: [Data(batch.bytes)])
+        }.map { ([UInt8]($0["plan"] as Data), ($0["answer"] as Data?).map { [UInt8]($0) }) }
+    }
+
+    func removePresentation(of batch: BatchID) throws {
+        try queue.write { db in
+            try db.execute(sql: "DELETE FROM presentation WHERE batch = ?", arguments: [Data(batch.bytes)])
+        }
+    }
+
     /// An upload's row. What is personal in it is sealed to its owner.
     struct Upload: Sendable {
         let id: UploadID
@@ -155,23 +259,23 @@ struct Workspace: Sendable {
     }
 
     /// Writes a row, new or changed. Durable on return.
-    func put(_ upload: Upload) throws {
-        try queue.write { db in
-            try db.cachedStatement(
-                sql: """
-                    INSERT INTO upload (id, owner, blob, state, touched, length, held, torn, header, facts, tail)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (id) DO UPDATE SET
-                        blob = excluded.blob, state = excluded.state, touched = excluded.touched,
-                        held = excluded.held, torn = excluded.torn, header = excluded.header, facts = excluded.facts,
-                        tail = excluded.tail
-                    """
-            ).execute(arguments: [
-                Data(upload.id.bytes), Data(upload.owner.bytes), Data(upload.blob.bytes), upload.state.rawValue,
-                upload.touched.milliseconds, Int64(upload.length), Int64(upload.held), upload.torn,
-                Data(upload.header), Data(upload.facts), Data(upload.tail),
-            ])
-        }
+    func put(_ upload: Upload) throws { try queue.write { db in try Self.put(upload, db) } }
+
+    private static func put(_ upload: Upload, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO upload (id, owner, blob, state, touched, length, held, torn, header, facts, tail)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET
+                    blob = excluded.blob, state = excluded.state, touched = excluded.touched,
+                    held = excluded.held, torn = excluded.torn, header = excluded.header, facts = excluded.facts,
+                    tail = excluded.tail
+                """
+        ).execute(arguments: [
+            Data(upload.id.bytes), Data(upload.owner.bytes), Data(upload.blob.bytes), upload.state.rawValue,
+            upload.touched.milliseconds, Int64(upload.length), Int64(upload.held), upload.torn,
+            Data(upload.header), Data(upload.facts), Data(upload.tail),
+        ])
     }
 
     /// A person's uploads in some states, oldest first.
@@ -207,7 +311,9 @@ struct Workspace: Sendable {
     /// Those that nothing happened to since an instant.
     func untouched(since instant: Timestamp) throws -> [Upload] {
         try queue.read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM upload WHERE touched < ?", arguments: [instant.milliseconds])
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM upload WHERE touched < ? AND state != 'stacked'",
+                arguments: [instant.milliseconds])
         }.compactMap(Self.upload)
     }
 
@@ -325,6 +431,8 @@ enum UploadState: String, CaseIterable {
     case quarantined
     /// All is here, and could not be inspected yet.
     case waiting
+    /// It is a scan of a batch of paper, kept as it came until the batch is sealed.
+    case stacked
     /// It is a document; the row keeps what the receipt says.
     case filed
     /// It was discarded, refused or given up.

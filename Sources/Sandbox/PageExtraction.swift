@@ -53,8 +53,8 @@ extension Inspector {
         return piece
     }
 
-    /// Such as `2-4,7`.
-    private static func ranges(_ pages: [Int]) -> String {
+    /// Ascending pages as people and qpdf write them, such as `2-4,7`.
+    public static func ranges(_ pages: [Int]) -> String {
         var ranges: [ClosedRange<Int>] = []
         for page in pages {
             if let last = ranges.last, last.upperBound == page - 1 {

@@ -40,6 +40,7 @@ from stations import fill_intake
 from tls import certificate
 from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, SCANS, STAFF, Vault
 
+CABINET = "The grey one by the window"
 PASSKEY = "the key on the blue ribbon"
 PLACES = {"vault", "copies", "sign-in", "uploads", "network", "demo"}
 # What the table has and nobody can find by looking, and why.
@@ -186,7 +187,7 @@ def look_at_vault(found: Finds, opened: Opened, joined: dict) -> None:
                 # Public, and in clear: a key of another's making, that this vault signs nothing with.
                 with found.opening("vault", place):
                     reader.require(json.loads(data)["algorithm"] in (-7, -8, -257), "a key of another kind")
-            case "person-row" | "passkey-row" | "register-row" | "detail":
+            case "person-row" | "passkey-row" | "register-row" | "batch-row" | "detail":
                 with found.opening("vault", place, "XChaCha20-Poly1305", "BLAKE2b-256"):
                     look_at_row(opened, id, kind, data)
             case _:
@@ -272,6 +273,9 @@ def look_at_row(opened: Opened, id: str, kind: str, data: bytes) -> None:
         case "register-row":
             (pupil_file,) = (pupil_file for pupil_file, pupil in ledger.pupils.items() if pupil["row"] == id)
             lead.pupil(pupil_file)
+        case "batch-row":
+            (said,) = (one for one in ledger.statements if one.act.get("row") == id)
+            reader.require(lead.paper(said)["cabinet"] == CABINET, "paper of another place")
         case "passkey-row":
             reader.require(opened.lead.passkeys(opened.secrets) == [PASSKEY], "a passkey of another name")
         case "person-row":
@@ -313,6 +317,7 @@ def disclose(vault: Vault, folder: Path, document: str, copies: dict) -> tuple:
     """Lets an agency have a pack as it is, and another one that is sealed to it; gives links and codes."""
     identity, given = CurveIdentity(), []
     with Service.over(vault, folder) as service:
+        agencies.submit(service, "/batches/new", cabinet=CABINET, drawer="1", folder="17")
         letter = agencies.filed(service, b"We ask for what is known.\n", summary="Written request")
         request = agencies.asked(service, letter)
         for recipient in ("", bech32("age", identity.recipient)):

@@ -1,0 +1,237 @@
+import Custody
+import Foundation
+import GRDB
+import Records
+import Testing
+
+@Suite(.serialized) struct PaperBatchTests {
+    private struct Office {
+        let school: School
+        let lead: Acting
+        let operatorMember: Member
+        let one: Acting
+        let two: Acting
+        let pupil: Pupil
+        let other: Pupil
+
+        init() throws {
+            school = try School()
+            lead = try school.signIn(school.lead)
+            operatorMember = try school.add("Maud Tranter", [.admin], by: lead)
+            let second = try school.add("Bede Farrow", [.admin], by: lead)
+            pupil = try school.pupil(by: lead)
+            other = try school.pupil("Otis Pemberlow", born: "2004-08-01", by: lead)
+            one = try school.signIn(operatorMember)
+            two = try school.signIn(second)
+        }
+
+        var vault: Vault { school.vault }
+
+        func begin() throws -> BatchID {
+            try vault.beginPaperBatch(PaperFacts(cabinet: "2", drawer: "1", folder: "17"), as: one).id
+        }
+
+        @discardableResult func scan(_ name: String = "scans/case-conference-2016-11-17.pdf") throws -> UploadID {
+            var reception = try vault.beginStack(filename: name, as: one)
+            try fixture(name).withUnsafeBytes { try reception.append($0) }
+            let received = try reception.finish()
+            try vault.addStack(received, sides: .unknown, as: one)
+            return received.upload
+        }
+
+        func read(_ batch: BatchID, as acting: Acting? = nil) throws -> Desk {
+            for _ in 0..<600 {
+                let desk = try vault.desk(of: batch, as: acting ?? one)
+                if desk.stacks.allSatisfy(\.isRead) { return desk }
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+            throw VaultError.busy
+        }
+
+        /// A scan of which the first page is one pupil's, and the others another's.
+        func laid() throws -> (batch: BatchID, scan: UploadID, pages: Int) {
+            let batch = try begin()
+            let upload = try scan()
+            let pages = try read(batch).stacks[0].count
+            try #require(pages >= 3)
+            try vault.take(.start(upload, 1...1, pupilFile: pupil.pupilFile, category: "letter"), in: batch, as: one)
+            try vault.take(
+                .start(upload, 2...pages, pupilFile: other.pupilFile, category: "concern"), in: batch, as: one)
+            let pieces = try vault.desk(of: batch, as: one).pieces
+            let refused = try vault.describe(
+                pieces.map { ($0.id, "2009", "", "unknown", "") }, in: batch, as: one)
+            try #require(refused.isEmpty)
+            return (batch, upload, pages)
+        }
+
+        func present(_ batch: BatchID, as acting: Acting? = nil) throws {
+            try vault.present(batch, to: two.person, difference: "", isAboutNoStaff: true, as: acting ?? one)
+        }
+
+        func documents(of pupil: Pupil) throws -> [DocumentFacts] {
+            try school.catalogue().read { db in
+                try Data.fetchAll(
+                    db, sql: "SELECT id FROM document WHERE pupil_file = ? ORDER BY idx",
+                    arguments: [Data(pupil.pupilFile.bytes)])
+            }.compactMap { DocumentID($0) }.map { try vault.document($0, as: lead) }
+        }
+
+        func staged() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: school.location.vault + "/staging")
+        }
+    }
+
+    @Test func `A checked batch is filed by its plan, and nobody can open what was scanned`() throws {
+        let office = try Office()
+        let vault = office.vault
+        let (batch, scan, pages) = try office.laid()
+        #expect(try office.documents(of: office.pupil).isEmpty)
+        #expect(try vault.picture(ofStack: scan, in: batch, page: 1, width: 160, as: office.one).count > 500)
+        #expect(
+            code { _ = try vault.picture(ofStack: scan, in: batch, page: 1, width: 160, as: office.two) } == "not-found"
+        )
+        #expect(code { try vault.sealNow(batch, as: office.one) } == "batch.not-checked")
+        try office.present(batch)
+        #expect(code { try vault.sealNow(batch, as: office.one) } == "batch.not-checked")
+        #expect(try vault.checks(as: office.two).map(\.batch.id) == [batch])
+        #expect(try vault.picture(ofStack: scan, toCheck: batch, page: 2, width: 160, as: office.two).count > 500)
+        #expect(code { try vault.confirmPlan(of: batch, looked: pages - 1, as: office.two) } == "check.looked")
+        #expect(code { try vault.confirmPlan(of: batch, looked: pages, as: office.one) } == "not-found")
+        try vault.confirmPlan(of: batch, looked: pages, as: office.two)
+        try vault.sealNow(batch, as: office.one)
+
+        let (mine, others) = (try office.documents(of: office.pupil), try office.documents(of: office.other))
+        #expect(mine.map(\.pages) == [1] && others.map(\.pages) == [pages - 1])
+        let origin = try #require(others[0].fields["scan"])
+        #expect(origin.contains("\"stack_pages\":\"2-\(pages)\"") && origin.contains("\"checker\":\"Bede Farrow\""))
+        #expect(origin.contains("Cabinet 2, drawer 1, folder 17"))
+        #expect(others[0].fields["uploader"] == "Maud Tranter")
+        #expect(try vault.documents(in: batch, as: office.one).lines.count == 2)
+        // Nothing is left of the scan, and nothing that opens it.
+        #expect(try office.staged().isEmpty)
+        let left = try DatabaseQueue(path: office.school.location.vault + "/workspace.sqlite").read { db in
+            try ["stack", "desk", "presentation"].map { try Int.fetchOne(db, sql: "SELECT count(*) FROM \($0)") ?? -1 }
+                + [Int.fetchOne(db, sql: "SELECT count(*) FROM upload WHERE length(header) > 0") ?? -1]
+        }
+        #expect(left == [0, 0, 0, 0])
+        #expect(
+            code { _ = try vault.picture(ofStack: scan, in: batch, page: 1, width: 160, as: office.one) } == "not-found"
+        )
+        #expect(
+            code { _ = try vault.picture(ofStack: scan, toCheck: batch, page: 1, width: 160, as: office.two) }
+                == "not-found")
+        #expect(code { _ = try vault.desk(of: batch, as: office.one) } == "not-found")
+        // Nor do they read what they filed.
+        #expect(code { _ = try vault.openDocument(mine[0].id, manner: .view, as: office.one) } == "not-found")
+        #expect(try office.school.verify().holds)
+    }
+
+    @Test func `What the second person finds wrong goes back, sealed to the operator alone, and blocks sealing`() throws
+    {
+        let office = try Office()
+        let vault = office.vault
+        let (batch, scan, pages) = try office.laid()
+        try office.present(batch)
+        #expect(code { try vault.take(.undo, in: batch, as: office.one) } == "batch.is-checked")
+        #expect(code { try vault.doubtPlan(of: batch, note: " ", pages: [], as: office.two) } == "check.note")
+        #expect(
+            code { try vault.doubtPlan(of: batch, note: "", pages: ["\(scan.text).99"], as: office.two) } == "not-found"
+        )
+        try vault.doubtPlan(of: batch, note: "This is Grace’s", pages: ["\(scan.text).2"], as: office.two)
+        #expect(code { try vault.sealNow(batch, as: office.one) } == "batch.not-checked")
+        #expect(code { _ = try vault.plan(of: batch, as: office.two) } == "not-found")
+        let desk = try vault.desk(of: batch, as: office.one)
+        #expect(desk.answer == "This is Grace’s" && desk.doubted == ["\(scan.text).2"])
+        try vault.take(.move(scan, 2...2, to: desk.pieces[0].id), in: batch, as: office.one)
+        try office.present(batch)
+        try vault.confirmPlan(of: batch, looked: pages, as: office.two)
+        try vault.sealNow(batch, as: office.one)
+        #expect(try office.documents(of: office.pupil).map(\.pages) == [2])
+        #expect(try office.documents(of: office.other).map(\.pages) == [pages - 2])
+    }
+
+    @Test func `Another plan than the one that was presented is not shown, and not checked`() throws {
+        let office = try Office()
+        let vault = office.vault
+        let (batch, _, pages) = try office.laid()
+        try office.present(batch)
+        let workspace = try DatabaseQueue(path: office.school.location.vault + "/workspace.sqlite")
+        try workspace.write { db in
+            var plan = try #require(try Data.fetchOne(db, sql: "SELECT plan FROM presentation"))
+            plan[plan.count - 1] ^= 1
+            try db.execute(sql: "UPDATE presentation SET plan = ?", arguments: [plan])
+        }
+        #expect(code { _ = try vault.plan(of: batch, as: office.two) } == "check.plan-differs")
+        #expect(code { try vault.confirmPlan(of: batch, looked: pages, as: office.two) } == "check.plan-differs")
+    }
+
+    @Test func `A batch that is given up files nothing and leaves nothing`() throws {
+        let office = try Office()
+        let vault = office.vault
+        let (batch, scan, _) = try office.laid()
+        #expect(code { _ = try office.begin() } == "batch.open")
+        try vault.closeBatch(batch, as: office.one)
+        #expect(try office.staged().isEmpty)
+        #expect(
+            code { _ = try vault.picture(ofStack: scan, in: batch, page: 1, width: 160, as: office.one) } == "not-found"
+        )
+        let next = try office.begin()
+        #expect(try vault.desk(of: next, as: office.one).stacks.isEmpty)
+        #expect(try office.documents(of: office.pupil).isEmpty && office.school.verify().holds)
+    }
+
+    @Test func `While a batch of paper is open, what is filed by itself goes into no batch`() throws {
+        let office = try Office()
+        let batch = try office.begin()
+        try office.vault.openBatch(as: office.one)
+        let receipt = try office.school.file(
+            fixture("scans/referral-letter-2015-03-04.pdf"), named: "letter.pdf", for: office.pupil, by: office.one)
+        #expect(receipt.pupilReference == office.pupil.reference)
+        #expect(try office.vault.documents(in: batch, as: office.one).lines.isEmpty)
+        #expect(try office.vault.currentBatch(as: office.one)?.id == batch)
+    }
+
+    @Test func `A scan of the intake queue is taken into a batch, once, and filed from there`() throws {
+        let office = try Office()
+        let vault = office.vault
+        try office.school.giveCode(as: office.lead)
+        let (_, token) = try vault.addStation(NewStation(name: "Office copier", intake: true), as: office.lead)
+        let station = try vault.enter(stationToken: token)
+        var reception = try vault.beginUpload(UploadRequest(pupilFile: nil, filename: "scan0001.pdf"), as: station)
+        try fixture("scans/case-conference-2016-11-17.pdf").withUnsafeBytes { try reception.append($0) }
+        let held = try vault.hold(try reception.finish(), details: FilingDetails(), as: station)
+        _ = try vault.file([Filing(upload: held.id, details: FilingDetails())], as: station)
+        let item = try #require(try vault.intake(as: office.lead).first).upload
+        #expect(code { _ = try vault.takeFromIntake(item, as: office.lead) } == "batch.not-of-paper")
+        #expect(code { _ = try vault.takeFromIntake(item, as: office.one) } == "access.not-entitled")
+        let batch = try vault.beginPaperBatch(PaperFacts(cabinet: "2", drawer: "1", folder: "17"), as: office.lead).id
+        #expect(try vault.takeFromIntake(item, as: office.lead) == batch)
+        #expect(try vault.intake(as: office.lead).isEmpty && vault.intakeCount(as: office.lead) == 0)
+        #expect(code { _ = try vault.takeFromIntake(item, as: office.lead) } == "not-found")
+        let stack = try #require(try office.read(batch, as: office.lead).stacks.first)
+        #expect(stack.name == "scan0001.pdf")
+        try vault.take(
+            .start(stack.id, 1...stack.count, pupilFile: office.pupil.pupilFile, category: "letter"), in: batch,
+            as: office.lead)
+        let piece = try vault.desk(of: batch, as: office.lead).pieces[0].id
+        _ = try vault.describe([(piece, "undated", "", "unknown", "")], in: batch, as: office.lead)
+        try office.present(batch, as: office.lead)
+        try vault.confirmPlan(of: batch, looked: stack.count, as: office.two)
+        try vault.sealNow(batch, as: office.lead)
+        #expect(try office.documents(of: office.pupil).map(\.pages) == [stack.count])
+        // The station still knows what it sent.
+        #expect(try vault.unfinishedUploads(as: station).isEmpty)
+        #expect(try office.school.verify().holds)
+    }
+
+    @Test func `A scan is of a kind that scanners make, comes once, and into a batch of paper alone`() throws {
+        let office = try Office()
+        #expect(code { _ = try office.vault.beginStack(filename: "scan.pdf", as: office.one) } == "batch.not-of-paper")
+        let batch = try office.begin()
+        #expect(code { _ = try office.vault.beginStack(filename: "letter.docx", as: office.one) } == "scan.kind")
+        try office.scan()
+        #expect(code { try office.scan() } == "scan.repeated")
+        #expect(try office.read(batch).stacks.count == 1)
+        #expect(try office.staged().count == 1)
+    }
+}
