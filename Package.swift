@@ -75,7 +75,8 @@ let package = Package(
 
         // HTML to PDF/A, in the sandbox.
         .target(
-            name: "Papers", dependencies: ["CQREncode", "Sandbox"], resources: [.embedInCode("typeset.py")],
+            name: "Papers", dependencies: ["CQREncode", "Records", "Sandbox", "Sealing"],
+            resources: [.embedInCode("typeset.py")],
             swiftSettings: swift),
 
         // The only importer of GRDB.
@@ -88,7 +89,6 @@ let package = Package(
             swiftSettings: swift),
 
         // Adapters.
-        .target(name: "Scanning", dependencies: ["Papers", "Records", "Sealing"], swiftSettings: swift),
         .target(
             name: "Web",
             dependencies: [
@@ -160,7 +160,7 @@ let package = Package(
         .testTarget(
             name: "ScanningTests",
             dependencies: [
-                "Custody", "Inspection", "Papers", "Records", "Sandbox", "Scanning", "strongroom-inspector",
+                "Custody", "Inspection", "Papers", "Records", "Sandbox", "strongroom-inspector",
             ],
             swiftSettings: swift),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Sandbox"], swiftSettings: swift),

@@ -5,7 +5,6 @@ import Inspection
 import Papers
 import Records
 import Sandbox
-import Scanning
 import Testing
 
 /// The program beside the tests' own, in the build directory.
@@ -52,7 +51,7 @@ private let typesetter = Typesetter(memoryMiB: 1024, seconds: 120)
 
 private func typeset(_ sheets: [PrintedSheet]) throws -> Paper {
     let batch = try #require(BatchID([UInt8](repeating: 9, count: 16)))
-    return try Scanning.typeset(
+    return try Papers.typeset(
         sheets, of: batch, school: "Harrowdale School", made: 1_790_000_000, with: typesetter)
 }
 

@@ -1,4 +1,3 @@
-public import Papers
 public import Records
 import Sealing
 
