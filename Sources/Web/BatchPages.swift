@@ -50,6 +50,11 @@ struct BatchPage {
 
 private func showBatch(_ visit: Visit) throws -> Reply {
     let (acting, words) = (try visit.acting, visit.words)
+    if let id = BatchID(text: try visit.parameter("batch")), visit.vault.isOfPaper(id) {
+        let line = try visit.vault.paperBatch(id, as: acting)
+        guard line.isOwn else { throw Fault.vault(.notFound) }
+        return try showPaperBatch(line, visit)
+    }
     let (batch, lines) = try visit.vault.documents(in: visit.id("batch"), as: acting)
     let left = try visit.vault.pendingUploads(as: acting).count
     let closed = batch.closed.map { "closed \(words.moment($0))" } ?? "still open"

@@ -38,6 +38,8 @@ struct DocumentPage {
     let seen: String
     let marks: [String]
     let meeting: [MeetingFact]
+    /// Where it was scanned from, where it is of the archive.
+    let paper: PaperOrigin?
     let entry: String?
     /// The other pupils in whose files it stands, for who reads every file.
     let others: [Link]
@@ -93,7 +95,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) }, sheet: sheet, text: text,
             seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
-            meeting: MeetingFact.facts(facts, words),
+            meeting: MeetingFact.facts(facts, words), paper: facts.origin.map(PaperOrigin.init),
             entry: readsFile ? "/entries/\(facts.index)" : nil, others: others, hasOthers: !others.isEmpty,
             move: readsFile && acting.may(.holdRestricted, in: visit.vault) ? "\(path)/move" : nil,
             agency: facts.restricted == nil ? nil : "/restricted/\(id.text)",
@@ -145,5 +147,37 @@ extension Visit {
         reply.headers[.contentDisposition] =
             "attachment; filename=\"\(name)\(ending.map { "." + $0 } ?? "")\""
         return reply
+    }
+}
+
+/// What is kept of the paper that a document of the archive was scanned from.
+struct PaperOrigin {
+    let paper: String
+    let scanner: String?
+    let condition: String?
+    let checker: String
+    let stack: String
+    let pages: String
+    let faults: [String]
+    let isFaulty: Bool
+    let reason: String?
+    let difference: String?
+
+    init(_ origin: ScanOrigin) {
+        func said(_ text: String) -> String? { text.isEmpty ? nil : text }
+        paper = "\(origin.paper), batch \(origin.batch)"
+        scanner = said(origin.scanner)
+        condition = said(origin.condition)
+        checker = origin.checker
+        stack = origin.stack
+        pages = origin.pages
+        // In the document's own numbers.
+        faults = origin.quality.enumerated().compactMap { place, page in
+            let faults = page.quality.faults.map(faultWords)
+            return faults.isEmpty ? nil : "Page \(place + 1): \(faults.joined(separator: ", "))"
+        }
+        isFaulty = !faults.isEmpty
+        reason = said(origin.reason)
+        difference = said(origin.difference)
     }
 }

@@ -175,10 +175,9 @@ struct FileIntake: ~Copyable {
     private static let mostFieldBytes = 16 << 10
 
     private let visit: Visit
-    private let acting: Acting
-    private let pupil: Pupil
     private let names: Set<String>
     private let mostFiles: Int
+    private let open: (String, String?) throws(VaultError) -> Reception
     private let keep: (Received, Form) throws(VaultError) -> Void
     private(set) var form = Form()
     private(set) var held = 0
@@ -190,27 +189,42 @@ struct FileIntake: ~Copyable {
     private var reception: Reception?
 
     private init(
-        _ visit: Visit, _ pupil: Pupil, _ names: Set<String>, _ mostFiles: Int,
+        _ visit: Visit, _ names: Set<String>, _ mostFiles: Int,
+        _ open: @escaping (String, String?) throws(VaultError) -> Reception,
         _ keep: @escaping (Received, Form) throws(VaultError) -> Void
-    ) throws {
+    ) {
         self.visit = visit
-        acting = try visit.acting
-        self.pupil = pupil
         self.names = names
         self.mostFiles = mostFiles
+        self.open = open
         self.keep = keep
     }
 
-    /// Reads a form of these fields, with files in the field `files`.
+    /// Reads a form of these fields, with a pupil's files in the field `files`.
     ///
     /// - Parameter keep: does something with each file that was received, knowing the fields; what it refuses is not taken.
     static func run(
         _ visit: Visit, _ pupil: Pupil, fields: Set<String>, mostFiles: Int,
         keep: @escaping (Received, Form) throws(VaultError) -> Void
     ) async throws -> FileIntake {
+        let acting = try visit.acting
+        return try await run(
+            visit, fields: fields, mostFiles: mostFiles,
+            open: { (filename, type) throws(VaultError) in
+                try visit.vault.beginUpload(
+                    UploadRequest(pupilFile: pupil.pupilFile, filename: filename, declaredType: type), as: acting)
+            }, keep: keep)
+    }
+
+    /// The same of files that `open` begins to take, each by its name and declared type.
+    static func run(
+        _ visit: Visit, fields: Set<String>, mostFiles: Int,
+        open: @escaping (String, String?) throws(VaultError) -> Reception,
+        keep: @escaping (Received, Form) throws(VaultError) -> Void
+    ) async throws -> FileIntake {
         var parser = try MultipartParser(
             boundary: MultipartParser.boundary(fromContentType: visit.request.headers[.contentType] ?? ""))
-        var intake = try FileIntake(visit, pupil, fields, mostFiles, keep)
+        var intake = FileIntake(visit, fields, mostFiles, open, keep)
         for try await buffer in visit.request.body {
             try buffer.withUnsafeReadableBytes { bytes in
                 try parser.feed(bytes) { try intake.take($0) }
@@ -244,9 +258,7 @@ struct FileIntake: ~Copyable {
         guard files <= mostFiles else { throw Fault.tooLarge }
         self.filename = filename
         do throws(VaultError) {
-            reception = try visit.vault.beginUpload(
-                UploadRequest(pupilFile: pupil.pupilFile, filename: filename, declaredType: next.contentType),
-                as: acting)
+            reception = try open(filename, next.contentType)
         } catch {
             try note(error)
         }

@@ -57,6 +57,10 @@ struct HomePage {
     let waiting: [Duty]
     let nothingWaits: Bool
     let batch: OpenBatch?
+    /// The batch of paper that the person has open, and what somebody asks them to check.
+    let batchOfPaper: Link?
+    let toCheck: Link?
+    let archive: Link
     let csrf: String
     let offersBatch: Bool
     let mayManageStations: Bool
@@ -133,6 +137,9 @@ private func showHome(_ visit: Visit) throws -> Reply {
         + proposalDuties(visit, acting)
     let told = try visit.notices(acting)
     let missing = missing(visit, acting)
+    let paper = mayFile || mayRead ? try vault.paperBatches(as: acting) : []
+    let ownPaper = paper.first { $0.isOwn && $0.batch.closed == nil }
+    let toCheck = paper.filter { $0.isCheckers && $0.stage == .presented }
     return visit.page(
         .home,
         HomePage(
@@ -152,13 +159,25 @@ private func showHome(_ visit: Visit) throws -> Reply {
                 || [.read, .managePeople, .holdRestricted].contains { acting.may($0, in: vault) },
             waiting: waiting,
             nothingWaits: waiting.isEmpty && unfinished.isEmpty,
-            batch: mayFile
+            batch: mayFile && ownPaper == nil
                 ? try vault.currentBatch(as: acting).map { batch in
                     HomePage.OpenBatch(
                         href: "/batches/\(batch.id.text)", title: "Batch \(batch.number)",
                         filed: "\(words.count(batch.documents, "document")) filed since \(words.moment(batch.opened))")
-                } : nil, csrf: visit.session?.csrf ?? "",
-            offersBatch: mayFile && vault.hasStation,
+                } : nil,
+            batchOfPaper: ownPaper.map {
+                Link(
+                    href: "/batches/\($0.batch.id.text)",
+                    text: "Continue batch \($0.batch.number), \($0.facts.place)")
+            },
+            toCheck: toCheck.isEmpty
+                ? nil
+                : Link(
+                    href: "/checks",
+                    text: "\(words.count(toCheck.count, "batch", "batches")) of scanned paper for you to check"),
+            archive: Link(href: "/archive", text: "See the archive, or begin with a folder"),
+            csrf: visit.session?.csrf ?? "",
+            offersBatch: mayFile && vault.hasStation && ownPaper == nil,
             mayManageStations: acting.may(.manageStations, in: vault), maySeeIntake: acting.may(.seeIntake, in: vault),
             mayHoldRestricted: acting.may(.holdRestricted, in: vault),
             role: role(acting, vault)))

@@ -131,15 +131,23 @@ struct IntakePage {
         let recorded: String
         let station: String
         let isQuarantined: Bool
+        /// Where to take it into the batch of paper that the person has open.
+        let take: String?
     }
     let chrome: Chrome
     let lines: [Line]
     let isEmpty: Bool
     let count: String
+    /// What people call that batch.
+    let number: String?
+    let csrf: String
 }
 
 private func showIntake(_ visit: Visit) throws -> Reply {
     let words = visit.words
+    let acting = try visit.acting
+    let batch = acting.may(.file, in: visit.vault) ? try visit.vault.currentBatch(as: acting) : nil
+    let open = batch.flatMap { visit.vault.isOfPaper($0.id) ? $0 : nil }
     let items = try visit.vault.intake(as: visit.acting)
     return visit.page(
         .intake,
@@ -150,6 +158,9 @@ private func showIntake(_ visit: Visit) throws -> Reply {
                     filename: visible(item.filename),
                     facts: words.facts(item.mediaType, item.pages, item.size, visit.vault.policies),
                     summary: item.summary, recorded: words.moment(item.recorded), station: item.station,
-                    isQuarantined: item.quarantined)
-            }, isEmpty: items.isEmpty, count: words.count(items.count, "scan")))
+                    isQuarantined: item.quarantined,
+                    take: open != nil && !item.quarantined && Vault.isScan(item.mediaType)
+                        ? "/intake/\(item.upload.text)/take" : nil)
+            }, isEmpty: items.isEmpty, count: words.count(items.count, "scan"),
+            number: open.map { String($0.number) }, csrf: visit.session?.csrf ?? ""))
 }

@@ -74,6 +74,10 @@ enum Template: String, CaseIterable {
     case siteVisitClose = "site-visit-close"
     case disclosures
     case formInput = "form-input"
+    // The paper archive.
+    case prepare, sheets, scans, desk, checks, checking, archive
+    case paperBatch = "paper-batch"
+    case deskThumbs = "desk-thumbs"
 
     var source: [UInt8] {
         switch self {
@@ -175,6 +179,15 @@ enum Template: String, CaseIterable {
         case .siteVisitClose: PackageResources.site_visit_close_mustache
         case .disclosures: PackageResources.disclosures_mustache
         case .formInput: PackageResources.form_input_mustache
+        case .prepare: PackageResources.prepare_mustache
+        case .sheets: PackageResources.sheets_mustache
+        case .scans: PackageResources.scans_mustache
+        case .desk: PackageResources.desk_mustache
+        case .checks: PackageResources.checks_mustache
+        case .checking: PackageResources.checking_mustache
+        case .archive: PackageResources.archive_mustache
+        case .paperBatch: PackageResources.paper_batch_mustache
+        case .deskThumbs: PackageResources.desk_thumbs_mustache
         }
     }
 }

@@ -165,6 +165,17 @@ struct MatrixTests {
         return try school.vault.agencyRequests(ofRestricted: document, as: school.lead)[0].id.text
     }
 
+    /// A batch of paper with one scan.
+    private static func paper(by acting: Acting, _ scan: Data, in school: School) throws -> (BatchID, UploadID) {
+        let vault = school.vault
+        let batch = try vault.beginPaperBatch(PaperFacts(cabinet: "1", drawer: "2", folder: "3"), as: acting).id
+        var reception = try vault.beginStack(filename: "scan.jpg", as: acting)
+        try scan.withUnsafeBytes { try reception.append($0) }
+        let received = try reception.finish()
+        try vault.addStack(received, sides: .unknown, as: acting)
+        return (batch, received.upload)
+    }
+
     private static let sought: [RequestField: String] = [
         .agency: "police", .organisation: "Harrow Vale Police", .officer: "Ann Exley", .rank: "Constable",
         .identityChecked: "Called back", .received: "2026-01-02", .purpose: "An enquiry", .basis: "An order",
@@ -227,7 +238,18 @@ struct MatrixTests {
         let asked = try asked(restricted, letter: record, in: school)
         // So that what asks for a code answers as it does afterwards.
         try school.giveCode(as: deputy)
-        let (batch, batch2) = (try vault.openBatch(as: office), try vault.openBatch(as: other))
+        let batch2 = try vault.openBatch(as: other)
+        let (batch, pictured) = try paper(by: office, scan, in: school)
+        try vault.planSheet(in: batch, pupil: pupil.reference, category: "letter", pages: 1, as: office)
+        _ = try vault.printSheets(of: batch, pages: 1, as: office)
+        // Another, which the deputy is asked to check.
+        let scanner = try school.add(.admin, name: "Tilly Marchbank")
+        let (checked, shown) = try paper(by: scanner, scan, in: school)
+        try school.untilRead(checked, as: scanner)
+        try vault.take(.start(shown, 1...1, pupilFile: pupil.pupilFile, category: "letter"), in: checked, as: scanner)
+        let piece = try vault.desk(of: checked, as: scanner).pieces[0]
+        _ = try vault.describe([(piece.id, "2009", "", "no", "")], in: checked, as: scanner)
+        try vault.present(checked, to: deputy.person, difference: "", isAboutNoStaff: true, as: scanner)
 
         school.clock.move(seconds: 60)
         for acting in [office, other, staff, panel, deputy, lead] { try school.giveCode(as: acting, after: 0) }
@@ -265,7 +287,8 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
-                    "link": nothing,
+                    "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
+                    "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "restricted": [(.own, restricted), (.others, first.document.text), missing],
                     "asked": [(.own, asked), missing],
                     "request": [(.own, request), missing], "permission": [(.own, permission), missing],
@@ -281,14 +304,15 @@ struct MatrixTests {
                     ],
                     "upload": [(.own, try pending(by: lead)), (.others, try pending(by: office)), missing],
                     "draft": [(.own, try draft(by: lead)), (.others, try draft(by: other)), missing],
-                    "batch": [(.others, batch.id.text), missing], "station": [(.own, station.id.text), missing],
+                    "batch": [(.others, batch.text), missing], "station": [(.own, station.id.text), missing],
                     "person": [(.own, staff.person.text), missing], "access": [(.own, access.text), missing],
                     "index": [(.own, String(third.index)), (.others, "0"), (.missing, "99999999")],
                 ]),
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
-                    "link": nothing,
+                    "link": nothing, "item": nothing, "scan": [(.own, pictured.text), (.others, shown.text), missing],
+                    "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
                     "visit": [(.others, visit), missing],
                     "restricted": [(.others, restricted), (.others, first.document.text), missing],
@@ -306,7 +330,7 @@ struct MatrixTests {
                     ],
                     "upload": [(.own, try pending(by: office)), (.others, try pending(by: other)), missing],
                     "draft": [(.own, try draft(by: office)), (.others, try draft(by: other)), missing],
-                    "batch": [(.own, batch.id.text), (.others, batch2.id.text), missing], "station": nothing,
+                    "batch": [(.own, batch.text), (.others, batch2.id.text), missing], "station": nothing,
                     "person": [(.others, staff.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, String(third.index)), (.missing, "99999999")],
                 ]),
@@ -314,7 +338,8 @@ struct MatrixTests {
                 role: "nominated", visitor: try school.visitor(staff),
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
-                    "link": nothing,
+                    "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
+                    "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
                     "visit": [(.others, visit), missing],
                     "restricted": [(.others, restricted), (.others, first.document.text), missing],
@@ -331,7 +356,7 @@ struct MatrixTests {
                     "documents": [(.others, first.document.text), moved, missing],
                     "upload": [(.own, try pending(by: staff)), (.others, try pending(by: office)), missing],
                     "draft": [(.own, try draft(by: staff)), (.others, try draft(by: other)), missing],
-                    "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
+                    "batch": [(.others, batch.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, String(first.index)), (.missing, "99999999")],
                 ]),
@@ -342,7 +367,9 @@ struct MatrixTests {
                     .takesPart,
                 ]),
                 things: [
-                    "link": nothing,
+                    "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
+                    "shown": [(.own, shown.text), (.others, pictured.text), missing],
+                    "check": [(.own, checked.text), (.others, batch.text), missing],
                     "request": [(.own, request), missing], "permission": [(.own, permission), missing],
                     "visit": [(.own, visit), missing],
                     "restricted": [(.barred, restricted), (.others, first.document.text), missing],
@@ -359,7 +386,7 @@ struct MatrixTests {
                     ],
                     "upload": [(.own, try pending(by: deputy)), (.others, try pending(by: office)), missing],
                     "draft": [(.own, try draft(by: deputy)), (.others, try draft(by: other)), missing],
-                    "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
+                    "batch": [(.others, batch.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.own, String(third.index)), (.others, "0"), (.missing, "99999999")],
                 ]),
@@ -370,7 +397,8 @@ struct MatrixTests {
                     .takesPart,
                 ],
                 things: [
-                    "link": nothing,
+                    "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
+                    "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
                     "visit": [(.others, visit), missing],
                     "restricted": [(.granted, restricted), (.others, first.document.text), missing],
@@ -385,7 +413,7 @@ struct MatrixTests {
                     "documents": [(.others, first.document.text), moved, missing],
                     "upload": [(.others, try pending(by: office)), missing],
                     "draft": [(.others, try draft(by: other)), missing],
-                    "batch": [(.others, batch.id.text), missing], "station": [(.others, station.id.text), missing],
+                    "batch": [(.others, batch.text), missing], "station": [(.others, station.id.text), missing],
                     "person": [(.others, lead.person.text), missing], "access": [(.others, access.text), missing],
                     "index": [(.others, "0"), (.missing, "99999999")],
                 ]),

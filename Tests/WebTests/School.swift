@@ -105,6 +105,13 @@ final class School: Sendable {
         try vault.giveCode(Self.code(leadAuthenticator, at: clock.now()), as: lead)
     }
 
+    /// Waits until the scans of a batch of paper are read.
+    func untilRead(_ batch: BatchID, as acting: Acting) throws {
+        for _ in 0..<600 where try !vault.desk(of: batch, as: acting).stacks.allSatisfy(\.isRead) {
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+    }
+
     /// Gives a fresh code of somebody's authenticator.
     func giveCode(as acting: Acting, after seconds: Int64 = 60) throws {
         clock.move(seconds: seconds)

@@ -16,6 +16,9 @@ NARROW = {"width": 320, "height": 256}
 # A folder that pictures of all pages are put into, for people to look at.
 SHOTS = os.environ.get("STRONGROOM_TEST_SHOTS")
 
+# Links to a picture that is larger than the one on its page.
+PICTURE = re.compile(r"/scans/[0-9a-z]{26}/\d+")
+
 RUN_AXE = """async rules => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations.flatMap(
     found => found.nodes.map(node => `${found.id}: ${node.target} ${node.failureSummary}`))"""
 # What sticks out to the right, unless it moves within a frame of its own.
@@ -75,7 +78,7 @@ class Looks:
             path = waiting.pop(0).split("#")[0]
             kind = kind_of(path)
             # What is taken as a file is no page.
-            if kind in kinds and path not in starts or path in seen or path.split("?")[0].endswith((".csv", ".pdf")):
+            if kind in kinds and path not in starts or path in seen or path.split("?")[0].endswith((".csv", ".pdf")) or PICTURE.search(path):
                 continue
             seen.add(path)
             kinds.add(kind)

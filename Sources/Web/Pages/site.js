@@ -123,6 +123,110 @@
     tellTicked();
   }
 
+  // The desk and the second look: one page large beside the others, by keys; pages that are dragged onto a document.
+  const desk = document.getElementById("desk") || document.getElementById("checking");
+  if (desk) {
+    const thumbs = [...desk.querySelectorAll(".thumb")].filter((thumb) => !thumb.closest("details:not([open])"));
+    const looking = document.getElementById("looking");
+    const large = document.getElementById("large");
+    const at = document.getElementById("looking-at");
+    const seen = document.getElementById("seen");
+    const looked = new Set();
+    const turns = new Map();
+    const ahead = [];
+    let current = -1;
+    let showing = null;
+    const whose = (thumb) => {
+      const heading = thumb.closest("section.row").querySelector("h3");
+      return heading ? heading.textContent.trim().replace(/\s+/g, " ") : "";
+    };
+    const turnView = () => { large.className = "r" + (turns.get(current) || 0); };
+    const show = (place) => {
+      if (place < 0 || place >= thumbs.length) return;
+      if (current >= 0) thumbs[current].classList.remove("current");
+      current = place;
+      const thumb = thumbs[place];
+      thumb.classList.add("current");
+      looking.hidden = false;
+      looking.parentElement.classList.add("on");
+      at.textContent = "Page " + thumb.dataset.page + " – " + whose(thumb);
+      showing = thumb.querySelector("a").href;
+      large.src = showing;
+      large.alt = "Page " + thumb.dataset.page + ", large";
+      turnView();
+      thumb.scrollIntoView({ block: "nearest" });
+      // The next two are fetched before they are asked for.
+      ahead.splice(0);
+      for (const next of thumbs.slice(place + 1, place + 3)) {
+        const picture = new Image();
+        picture.src = next.querySelector("a").href;
+        ahead.push(picture);
+      }
+    };
+    large.addEventListener("load", () => {
+      if (large.src !== showing) return;
+      looked.add(current);
+      if (seen) seen.textContent = looked.size + " of " + thumbs.length + " looked at.";
+    });
+    for (const [place, thumb] of thumbs.entries()) {
+      thumb.querySelector("a").addEventListener("click", (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        show(place);
+      });
+    }
+    document.getElementById("keys").hidden = false;
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
+      const key = event.key.toLowerCase();
+      if (key === "n") show(current + 1);
+      else if (key === "p") show(Math.max(current - 1, 0));
+      else if (key === "r" && current >= 0) { turns.set(current, ((turns.get(current) || 0) + 90) % 360); turnView(); }
+      else if (key === "x" && current >= 0 && desk.id === "checking") {
+        const mark = thumbs[current].querySelector("input[name=wrong]");
+        mark.checked = !mark.checked;
+        thumbs[current].classList.toggle("doubted", mark.checked);
+      } else if (key === "m" && current >= 0 && desk.id === "desk") {
+        const stack = thumbs[current].closest("section[data-stack]").dataset.stack;
+        const put = desk.querySelector("form[data-put='" + stack + "']");
+        const run = thumbs.filter((thumb) => thumb.closest("section.row") === thumbs[current].closest("section.row"));
+        put.querySelector("[name=first]").value = thumbs[current].dataset.page;
+        put.querySelector("[name=last]").value = run[run.length - 1].dataset.page;
+        put.scrollIntoView({ block: "center" });
+        put.querySelector("[name=pupil]").focus();
+      } else return;
+      event.preventDefault();
+    });
+    if (desk.id === "desk") {
+      let dragged = null;
+      desk.addEventListener("dragstart", (event) => {
+        const thumb = event.target.closest(".thumb");
+        if (!thumb) return;
+        dragged = { page: thumb.dataset.page, stack: thumb.closest("section[data-stack]").dataset.stack };
+        event.dataTransfer.effectAllowed = "move";
+        event.dataTransfer.setData("text/plain", "page " + dragged.page);
+      });
+      for (const piece of desk.querySelectorAll("section[data-piece]")) {
+        piece.addEventListener("dragover", (event) => {
+          if (!dragged || piece.dataset.stack !== dragged.stack) return;
+          event.preventDefault();
+          piece.classList.add("over");
+        });
+        piece.addEventListener("dragleave", () => piece.classList.remove("over"));
+        piece.addEventListener("drop", (event) => {
+          if (!dragged) return;
+          event.preventDefault();
+          const put = desk.querySelector("form[data-put='" + dragged.stack + "']");
+          put.querySelector("[name=first]").value = dragged.page;
+          put.querySelector("[name=last]").value = dragged.page;
+          put.querySelector("[name=piece]").value = piece.dataset.piece;
+          put.querySelector("button[value=move]").click();
+        });
+      }
+    }
+  }
+
   const drop = document.getElementById("drop");
   const files = document.getElementById("files");
   if (!drop || !files) return;
