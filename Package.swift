@@ -38,6 +38,8 @@ let package = Package(
         .systemLibrary(name: "CQPDF", pkgConfig: "libqpdf", providers: [.apt(["libqpdf-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+        .systemLibrary(name: "CSANE", pkgConfig: "sane-backends", providers: [.apt(["libsane-dev"])]),
+        .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
         .target(name: "CLinux"),
         // Reads QR codes. ZXing-C++ has no interface for C; this is one function of it.
         .target(name: "CZXing", linkerSettings: [.linkedLibrary("ZXing")]),
@@ -90,6 +92,9 @@ let package = Package(
 
         // Adapters.
         .target(
+            name: "Scanning", dependencies: ["CLinux", "CSANE", "CTIFF", "Custody", "Records", "Sandbox", "Sealing"],
+            swiftSettings: swift),
+        .target(
             name: "Web",
             dependencies: [
                 "Custody", "Papers", "Records", "Multipart",
@@ -123,7 +128,7 @@ let package = Package(
         .executableTarget(
             name: "strongroom",
             dependencies: [
-                "CLinux", "Custody", "Packing", "Papers", "Records", "Sealing", "Sending", "Web",
+                "CLinux", "Custody", "Packing", "Papers", "Records", "Scanning", "Sealing", "Sending", "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -160,7 +165,8 @@ let package = Package(
         .testTarget(
             name: "ScanningTests",
             dependencies: [
-                "Custody", "Inspection", "Papers", "Records", "Sandbox", "strongroom-inspector",
+                "CTIFF", "Custody", "Inspection", "Papers", "Records", "Sandbox", "Scanning", "Sealing",
+                "strongroom-inspector",
             ],
             swiftSettings: swift),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Sandbox"], swiftSettings: swift),

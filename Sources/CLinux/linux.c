@@ -47,6 +47,8 @@ int strongroom_keep_freed_memory(int most, int largest, int heaps) {
     return taken ? 0 : -EINVAL;
 }
 
+int strongroom_overwrite_freed_memory(void) { return mallopt(M_PERTURB, 0xA5) ? 0 : -EINVAL; }
+
 int strongroom_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
 
 ssize_t strongroom_send(int socket, const void *bytes, size_t count, int descriptor) {

@@ -45,6 +45,26 @@ public struct MemoryFile: ~Copyable, Sendable {
         try result.get()
     }
 
+    /// Writes bytes at a place: over what is there, and beyond the end so far, which may leave zeros between.
+    package mutating func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SandboxError) {
+        var (rest, place) = (bytes, offset)
+        while let base = rest.baseAddress, !rest.isEmpty {
+            let written = pwrite(descriptor, base, rest.count, off_t(place))
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw .memory(reason: String(cString: strerror(errno)))
+            }
+            place += written
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+        // Where the next one is appended.
+        guard place > count else { return }
+        count = place
+        guard lseek(descriptor, off_t(count), SEEK_SET) >= 0 else {
+            throw .memory(reason: String(cString: strerror(errno)))
+        }
+    }
+
     /// Lets go of what was appended after the first so many bytes.
     package mutating func cut(to smaller: Int) throws(SandboxError) {
         guard smaller < count else { return }

@@ -34,47 +34,20 @@ struct FileCommand: ParsableCommand {
         let files = try said.files(at: paths, category: category, date: date)
         let progress = ProgressLine(sizes: files.map(\.size))
         defer { progress.end() }
-        var worst: Int32 = 0
+        var filer = DocumentFiler(FilingReport(json: json), again: again, acceptProposed: acceptProposed)
         try acting.acting { vault, acting in
             let chosen = try vault.pupil(reference: pupil, as: acting)
-            // What is filed here is a batch of its own, unless one is open already.
-            let isOpen = try vault.currentBatch(as: acting) != nil
-            let batch = try vault.openBatch(as: acting)
-            var seen: Set<Digest> = []
-            for start in stride(from: 0, to: files.count, by: Self.atOnce) {
-                let some = files[start..<min(start + Self.atOnce, files.count)]
-                var ready: [(String, Received, FilingDetails)] = []
-                for (file, result) in zip(some, Self.receive(some, chosen, vault, acting, progress)) {
-                    do {
-                        let received = try result.get()
-                        if !again { try checkNew(received, &seen, vault, acting) }
-                        var complete = file.details
-                        if complete.summary.isEmpty && acceptProposed {
-                            complete.summary = received.inspected.proposedSummary ?? ""
-                        }
-                        if file.isRestricted {
-                            complete.concerning = try vault.staffConcern(
-                                named: file.concerns, others: file.concernsOthers, as: acting)
-                        }
-                        ready.append((file.name, received, complete))
-                    } catch {
-                        worst = max(worst, try failed(file.name, error))
+            try DocumentFiler.inBatch(vault, acting) {
+                for start in stride(from: 0, to: files.count, by: Self.atOnce) {
+                    let some = files[start..<min(start + Self.atOnce, files.count)]
+                    for (file, result) in zip(some, Self.receive(some, chosen, vault, acting, progress)) {
+                        try filer.add(result, of: file, vault, acting)
                     }
+                    try filer.file(vault, acting)
                 }
-                worst = max(worst, try self.file(ready, vault, acting))
             }
-            if !isOpen { try vault.closeBatch(batch.id, as: acting) }
         }
-        if worst != 0 { throw Stop(code: worst) }
-    }
-
-    /// Refuses what this person filed for this pupil before, or named twice now.
-    private func checkNew(
-        _ received: Received, _ seen: inout Set<Digest>, _ vault: Vault, _ acting: Acting
-    ) throws(VaultError) {
-        let earlier = try vault.earlier(received, as: acting)
-        guard earlier != nil || !seen.insert(received.digest).inserted else { return }
-        throw .refused(earlier.map(Refusal.uploadRepeated) ?? .uploadNamedTwice)
+        if filer.worst != 0 { throw Stop(code: filer.worst) }
     }
 
     /// Documents that are received together, and filed in one transaction.
@@ -116,6 +89,14 @@ struct FileCommand: ParsableCommand {
             UploadRequest(
                 pupilFile: pupil.pupilFile, filename: file.name, declaredBytes: size,
                 wantsProposal: file.details.summary.isEmpty), as: acting)
+        try reception.append(allOf: descriptor, moved)
+        return try reception.finish()
+    }
+}
+
+extension Reception {
+    /// Takes all that a descriptor has, from where it is.
+    mutating func append(allOf descriptor: Int32, _ moved: (UInt64) -> Void) throws(VaultError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
         defer {
             if let base = buffer.baseAddress { explicit_bzero(base, buffer.count) }
@@ -126,35 +107,84 @@ struct FileCommand: ParsableCommand {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { throw .refused(.fileBroken) }
-            if count == 0 { break }
-            try reception.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            if count == 0 { return }
+            try append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             read += UInt64(count)
             moved(read)
         }
-        return try reception.finish()
+    }
+}
+
+/// Files what was received, and says of each what became of it: what `file` and `scan` have in common.
+struct DocumentFiler {
+    private let report: FilingReport
+    private let again: Bool
+    private let acceptProposed: Bool
+    private var seen: Set<Digest> = []
+    private var ready: [(String, Received, FilingDetails)] = []
+    /// The exit code so far.
+    private(set) var worst: Int32 = 0
+
+    init(_ report: FilingReport, again: Bool, acceptProposed: Bool = false) {
+        (self.report, self.again, self.acceptProposed) = (report, again, acceptProposed)
     }
 
-    private func file(
-        _ filings: [(String, Received, FilingDetails)], _ vault: Vault, _ acting: Acting
-    ) throws -> Int32 {
-        var worst: Int32 = 0
-        var ready: [(received: Received, details: FilingDetails)] = []
+    /// Files within a batch of its own, unless one is open already.
+    static func inBatch(_ vault: Vault, _ acting: Acting, _ work: () throws -> Void) throws {
+        let isOpen = try vault.currentBatch(as: acting) != nil
+        let batch = try vault.openBatch(as: acting)
+        try work()
+        if !isOpen { try vault.closeBatch(batch.id, as: acting) }
+    }
+
+    /// Takes what came of receiving a file, to be filed with the others.
+    mutating func add(
+        _ result: Result<Received, VaultError>, of file: NamedFile, _ vault: Vault, _ acting: Acting
+    ) throws {
+        do {
+            let received = try result.get()
+            if !again { try checkNew(received, vault, acting) }
+            var complete = file.details
+            if complete.summary.isEmpty && acceptProposed {
+                complete.summary = received.inspected.proposedSummary ?? ""
+            }
+            if file.isRestricted {
+                complete.concerning = try vault.staffConcern(
+                    named: file.concerns, others: file.concernsOthers, as: acting)
+            }
+            ready.append((file.name, received, complete))
+        } catch {
+            try failed(file.name, error)
+        }
+    }
+
+    /// Refuses what this person filed for this pupil before, or named twice now.
+    private mutating func checkNew(
+        _ received: Received, _ vault: Vault, _ acting: Acting
+    ) throws(VaultError) {
+        let earlier = try vault.earlier(received, as: acting)
+        guard earlier != nil || !seen.insert(received.digest).inserted else { return }
+        throw .refused(earlier.map(Refusal.uploadRepeated) ?? .uploadNamedTwice)
+    }
+
+    /// Files in one transaction what was taken since.
+    mutating func file(_ vault: Vault, _ acting: Acting) throws {
+        var filings: [(received: Received, details: FilingDetails)] = []
         var names: [UploadID: String] = [:]
-        for (name, received, details) in filings {
+        for (name, received, details) in ready {
             names[received.upload] = name
             if received.inspected.outcome == .waiting {
                 _ = try vault.hold(received, details: details, as: acting)
-                worst = max(
-                    worst,
-                    try failed(name, VaultError.waiting(code: received.inspected.code ?? "sandbox.unavailable")))
+                try failed(name, VaultError.waiting(code: received.inspected.code ?? "sandbox.unavailable"))
             } else {
-                ready.append((received, details))
+                filings.append((received, details))
             }
         }
-        for outcome in try vault.file(ready, as: acting) {
+        ready = []
+        for outcome in try vault.file(filings, as: acting) {
             switch outcome {
             case .filed(_, let receipt):
-                try FilingReport(json: json).filed(
+                try report.filed(
                     FilingReport.Filed(
                         document: receipt.document.text, pupil: receipt.pupilReference, mediaType: receipt.mediaType,
                         file: receipt.filename, sha256: receipt.sha256, recorded: receipt.recorded.iso8601,
@@ -162,18 +192,16 @@ struct FileCommand: ParsableCommand {
                         pages: receipt.pages, quarantined: receipt.quarantined, restricted: receipt.isRestricted,
                         earlier: receipt.earlier?.text))
             case .queued: break
-            case .refused(let upload, let refusal):
-                worst = max(worst, try failed(names[upload] ?? "", VaultError.refused(refusal)))
+            case .refused(let upload, let refusal): try failed(names[upload] ?? "", VaultError.refused(refusal))
             }
         }
-        return worst
     }
 
-    private func failed(_ name: String, _ error: any Error) throws -> Int32 {
+    private mutating func failed(_ name: String, _ error: any Error) throws {
         guard let error = error as? VaultError else { throw error }
         var isRefusal = false
         if case .refused = error { isRefusal = true }
-        try FilingReport(json: json).failed(name, error.refusal, isRefusal: isRefusal)
-        return Terminal.exitCode(of: error)
+        try report.failed(name, error.refusal, isRefusal: isRefusal)
+        worst = max(worst, Terminal.exitCode(of: error))
     }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Records
 
-// What `file` and `upload` have in common: which files, what is said of each, and what is said of each afterwards.
+// What `file`, `upload` and `scan` have in common: which files, what is said of each, and what is said of each afterwards.
 
 /// A file that the command line named, itself or by its folder.
 struct NamedFile {
@@ -45,20 +45,30 @@ struct SaidOptions: ParsableArguments {
         let said = try lines()
         return files.map { path in
             let name = URL(fileURLWithPath: path).lastPathComponent
-            let one = said[name]
             let facts = try? FileManager.default.attributesOfItem(atPath: path)
-            return NamedFile(
-                path: path, name: name, size: facts?[.size] as? UInt64 ?? 0,
-                details: FilingDetails(
-                    summary: one?.summary ?? "", category: one?.category ?? category, date: one?.date ?? date,
-                    signed: one?.signed ?? signed, signedBy: one?.signedBy ?? "", received: one?.received ?? "",
-                    lateReason: one?.lateReason ?? "",
-                    meeting: MeetingDetails(
-                        agency: one?.agency ?? "", agencyName: one?.agencyName ?? "", time: one?.time ?? "",
-                        attendees: one?.attendees ?? "", written: one?.written ?? "",
-                        receivedFrom: one?.receivedFrom ?? "")), concerns: one?.concerns ?? [],
-                concernsOthers: one?.concernsOthers ?? "")
+            return file(said[name], path, name, facts?[.size] as? UInt64 ?? 0, category, date)
         }
+    }
+
+    /// A file that lies nowhere, with what is said of it under its name.
+    func file(named name: String, category: String, date: String) throws -> NamedFile {
+        file(try lines()[name], "", name, 0, category, date)
+    }
+
+    private func file(
+        _ one: Said?, _ path: String, _ name: String, _ size: UInt64, _ category: String, _ date: String
+    ) -> NamedFile {
+        NamedFile(
+            path: path, name: name, size: size,
+            details: FilingDetails(
+                summary: one?.summary ?? "", category: one?.category ?? category, date: one?.date ?? date,
+                signed: one?.signed ?? signed, signedBy: one?.signedBy ?? "", received: one?.received ?? "",
+                lateReason: one?.lateReason ?? "",
+                meeting: MeetingDetails(
+                    agency: one?.agency ?? "", agencyName: one?.agencyName ?? "", time: one?.time ?? "",
+                    attendees: one?.attendees ?? "", written: one?.written ?? "",
+                    receivedFrom: one?.receivedFrom ?? "")), concerns: one?.concerns ?? [],
+            concernsOthers: one?.concernsOthers ?? "")
     }
 
     private func expand(_ paths: [String]) throws -> [String] {

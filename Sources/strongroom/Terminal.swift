@@ -152,7 +152,14 @@ struct ActingOptions: ParsableArguments {
 
     /// Opens the vault, signs in, does the work, signs out.
     func acting<Result>(_ body: (Vault, Acting) throws -> Result) throws -> Result {
-        let vault = try Vault(opening: vault.location)
+        try Self.acting(as: name, secretsFd: secretsFd, at: vault, body)
+    }
+
+    /// The same for a command that asks who acts only for some of what it does.
+    static func acting<Result>(
+        as name: String, secretsFd: Int32?, at options: VaultOptions, _ body: (Vault, Acting) throws -> Result
+    ) throws -> Result {
+        let vault = try Vault(opening: options.location)
         defer { vault.shutdown() }
         let password: String
         let code: String

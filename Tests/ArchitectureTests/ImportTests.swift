@@ -63,7 +63,7 @@ private func declaredTypes(_ line: String) -> [String] {
 
 /// design.md, "Shape": the rows, lowest first.
 private let rows: [[String]] = [
-    ["CSodium", "CMagic", "CQPDF", "CZlib", "CQREncode", "CZXing", "CLinux"],
+    ["CSodium", "CMagic", "CQPDF", "CZlib", "CQREncode", "CZXing", "CSANE", "CTIFF", "CLinux"],
     ["Sealing", "Ledger", "Multipart", "WebAuthn"],
     ["Records"],
     ["Packing"],
@@ -94,7 +94,7 @@ private let foreign: [String: Set<String>?] = [
 /// System libraries that one target alone sees.
 private let guarded: [String: Set<String>] = [
     "CSodium": ["Sealing"], "CMagic": ["Inspection"], "CQPDF": ["Inspection"], "CZlib": ["Inspection", "Packing"],
-    "CQREncode": ["Papers"], "CZXing": ["Inspection"],
+    "CQREncode": ["Papers"], "CZXing": ["Inspection"], "CSANE": ["Scanning"], "CTIFF": ["Scanning"],
 ]
 
 @Suite struct ImportTests {
@@ -138,11 +138,12 @@ private let guarded: [String: Set<String>] = [
         }
     }
 
-    @Test func `What makes papers knows the sandbox, and nothing of a vault`() throws {
+    @Test func `What makes papers knows the sandbox and the words, and nothing of a vault`() throws {
         let imports = try SourceTree().imports.filter { $0.target == "Papers" }
         #expect(imports.contains { $0.module == "Sandbox" })
         for (_, file, module) in imports where row(of: module) != nil {
-            #expect(["CQREncode", "Sandbox"].contains(module), "Papers/\(file) imports \(module)")
+            #expect(
+                ["CQREncode", "Records", "Sandbox", "Sealing"].contains(module), "Papers/\(file) imports \(module)")
         }
     }
 
@@ -166,6 +167,14 @@ private let guarded: [String: Set<String>] = [
         for module in ["CSodium", "Crypto", "GRDB", "CMagic"] {
             #expect(imports.contains { $0.module == module }, "nobody imports \(module)")
         }
+    }
+
+    @Test func `One command alone asks for a scanner, and so loads its driver`() throws {
+        let files = try SourceTree().files.filter { _, _, lines in
+            lines.contains { $0.contains("Scanners") && !$0.drop(while: \.isWhitespace).hasPrefix("//") }
+        }
+        let named = files.filter { $0.target != "Scanning" }.map { "\($0.target)/\($0.name)" }
+        #expect(named == ["strongroom/Scan.swift"])
     }
 
     @Test func `Nothing that people use reaches what Custody offers to the maker of large vaults alone`() throws {

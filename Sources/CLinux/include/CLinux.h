@@ -41,6 +41,10 @@ int strongroom_spawn(
 // threads share, keeps as many: the C library would have eight for each core.
 int strongroom_keep_freed_memory(int most, int largest, int heaps);
 
+// Has the C library write over what this process frees, for buffers of other people's libraries that hold plaintext. What is
+// freed in small pieces, of about a kilobyte and less, is left as it is.
+int strongroom_overwrite_freed_memory(void);
+
 // Limits this process: both bounds of one resource.
 int strongroom_limit_files(uint64_t count);
 int strongroom_limit_file_size(uint64_t bytes);
