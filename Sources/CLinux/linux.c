@@ -10,7 +10,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -36,6 +38,37 @@ int strongroom_settle(int descriptor, uint64_t offset, uint64_t count) {
     unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     if (sync_file_range(descriptor, (off_t)offset, (off_t)count, all) < 0) return -errno;
     return -posix_fadvise(descriptor, (off_t)offset, (off_t)count, POSIX_FADV_DONTNEED);
+}
+
+int strongroom_is_being_written(int descriptor) {
+    // A lease for reading is given only while nobody has the file open for writing.
+    if (fcntl(descriptor, F_SETLEASE, F_RDLCK) < 0) return errno == EAGAIN ? 1 : -errno;
+    return fcntl(descriptor, F_SETLEASE, F_UNLCK) < 0 ? -errno : 0;
+}
+
+int strongroom_rename_new(int from, const char *name, int to, const char *new_name) {
+    return renameat2(from, name, to, new_name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
+int strongroom_folder_events(void) {
+    int events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    return events < 0 ? -errno : events;
+}
+
+int strongroom_watch_folder(int events, const char *path) {
+    int watch = inotify_add_watch(events, path, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR);
+    return watch < 0 ? -errno : 0;
+}
+
+int strongroom_take_folder_events(int events) {
+    char buffer[8192] __attribute__((aligned(8)));
+    int any = 0;
+    for (;;) {
+        ssize_t count = read(events, buffer, sizeof buffer);
+        if (count > 0) any = 1;
+        else if (count < 0 && errno == EINTR) continue;
+        else return count < 0 && errno != EAGAIN ? -errno : any;
+    }
 }
 
 int strongroom_socket_pair(int pair[2]) {

@@ -16,7 +16,7 @@ struct Strongroom: AsyncParsableCommand {
             Initialise.self, Serve.self, Demo.self, Doctor.self, PersonCommand.self, PupilCommand.self,
             PolicyCommand.self, AccessCommand.self, ProposalCommand.self, StationCommand.self, BatchCommand.self,
             FileCommand.self,
-            UploadCommand.self, ScanCommand.self,
+            UploadCommand.self, ScanCommand.self, WatchCommand.self,
             ChronologyCommand.self, EntryCommand.self, TriageCommand.self, RestrictedCommand.self, Open.self,
             Verify.self,
             RecoverCommand.self,

@@ -9,6 +9,7 @@
 //             =kill-torn     as kill-after, but a write writes half of its bytes
 //             =fail          call N is not made and fails
 //             =fail-torn     as fail, but a write of two bytes or more writes half and says so (a short write is lawful)
+//             =lie           call N, if it is write(2), writes other bytes and says that all is well
 //   FAULT_AT=N               counted from 1
 //   FAULT_ERRNO=EIO|ENOSPC|EROFS   for the two fail modes; with EROFS, opening to read passes by uncounted
 //   FAULT_LASTING=1          every call from N on fails (as a full disk does), not the N-th alone
@@ -38,8 +39,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum mode { COUNT, KILL_BEFORE, KILL_AFTER, KILL_TORN, FAIL, FAIL_TORN };
-enum verdict { GO, GO_THEN_DIE, TORN_THEN_DIE, REFUSE, TORN };
+enum mode { COUNT, KILL_BEFORE, KILL_AFTER, KILL_TORN, LIE, FAIL, FAIL_TORN };
+enum verdict { GO, GO_THEN_DIE, TORN_THEN_DIE, FALSIFY, REFUSE, TORN };
 
 static struct {
     char *prefixes; // each ends in NUL, the list in two
@@ -80,10 +81,10 @@ __attribute__((constructor)) static void set_up(void) {
             if (*c == ':') *c = 0;
     }
     const char *mode = getenv("FAULT_MODE");
-    static const char *const names[] = {"count", "kill-before", "kill-after", "kill-torn", "fail", "fail-torn"};
+    static const char *const names[] = {"count", "kill-before", "kill-after", "kill-torn", "lie", "fail", "fail-torn"};
     if (mode) {
         int found = 0;
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 7; i++)
             if (!strcmp(mode, names[i])) settings.mode = (enum mode)i, found = 1;
         if (!found) complain("unknown FAULT_MODE");
     }
@@ -174,6 +175,7 @@ static enum verdict judge(const char *call, const char *path, const char *second
     case KILL_BEFORE: die(); break;
     case KILL_AFTER: return GO_THEN_DIE;
     case KILL_TORN: return TORN_THEN_DIE;
+    case LIE: return FALSIFY;
     case FAIL_TORN: return number == settings.at ? TORN : REFUSE;
     default: break;
     }
@@ -343,7 +345,16 @@ char *mkdtemp(char *path) {
 
 ssize_t write(int fd, const void *bytes, size_t count) {
     REAL(write);
-    WRITE(judge_descriptor("write", fd), count, real(fd, bytes, count / 2), real(fd, bytes, count));
+    enum verdict verdict = judge_descriptor("write", fd);
+    char *false_bytes = verdict == FALSIFY && count ? malloc(count) : NULL;
+    if (false_bytes) {
+        memcpy(false_bytes, bytes, count);
+        false_bytes[count - 1] ^= 1;
+        ssize_t result = real(fd, false_bytes, count);
+        free(false_bytes);
+        return result;
+    }
+    WRITE(verdict, count, real(fd, bytes, count / 2), real(fd, bytes, count));
 }
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
     REAL(pwrite);

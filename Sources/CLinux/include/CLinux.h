@@ -17,6 +17,20 @@ int strongroom_start_writing(int descriptor, uint64_t offset, uint64_t count);
 // Waits until a range of a file is written, and lets its pages go from memory. No durability: that is fsync's.
 int strongroom_settle(int descriptor, uint64_t offset, uint64_t count);
 
+// Whether somebody has a file open for writing: 1 or 0. The descriptor is open for reading; only the file's owner is told, of
+// programs on this machine, and -EACCES or -EINVAL is that it cannot be known.
+int strongroom_is_being_written(int descriptor);
+// Renames, and never over anything: -EEXIST where there is something, -EINVAL where the file system cannot promise that.
+int strongroom_rename_new(int from, const char *name, int to, const char *new_name);
+
+// Events of folders: a descriptor that can be read from whenever something came into one that is watched, or was written and
+// closed there.
+int strongroom_folder_events(void);
+// Watches one more folder; one that is watched already stays so.
+int strongroom_watch_folder(int events, const char *path);
+// Takes all events that came: 1 where there were any, or where there were more than the system keeps.
+int strongroom_take_folder_events(int events);
+
 // A connected pair of stream sockets, closed on exec.
 int strongroom_socket_pair(int pair[2]);
 // A pipe, closed on exec.
