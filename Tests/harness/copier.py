@@ -26,9 +26,9 @@ def at(picture: Image.Image, from_dpi: float, dpi: float) -> Image.Image:
     return picture if size == picture.size else picture.resize(size, Image.LANCZOS)
 
 
-def turned(picture, random, degrees: float, around=WHITE) -> Image.Image:
+def turned(picture, random, degrees: float, around=WHITE, smooth=Image.BICUBIC) -> Image.Image:
     """Askew on the glass; what is beside the paper is white or black."""
-    return picture.rotate(degrees, resample=Image.BICUBIC, fillcolor=around)
+    return picture.rotate(degrees, resample=smooth, fillcolor=around)
 
 
 def faint(picture, random, ink: float) -> Image.Image:

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import struct
 import subprocess
@@ -118,6 +119,15 @@ class Service:
         assert self.process.returncode == 0 and b"unexpected" not in log, log
         return log
 
+    def kept(self, folder: Path) -> Path:
+        """A copy of all its files while it runs."""
+        names = [path.name for path in self.vault.glob("*.sqlite")]
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.sqlite*"))
+        for name in names:
+            with closing(sqlite3.connect(self.vault / name)) as source, closing(sqlite3.connect(folder / "vault" / name)) as kept:
+                source.backup(kept)
+        return folder
+
     def verify(self) -> list:
         process = self._start("verify", "--json")
         found = json.loads(process.communicate()[0])
@@ -187,7 +197,8 @@ class Service:
                 return ""
             time.sleep(left)
 
-    def form(self, path: str, file: bytes):
+    def form(self, path: str, file: bytes) -> str:
+        """Sends a register; gives the page that says what became of it."""
         edge = "edge-of-a-part"
         body = (
             f'--{edge}\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{self._token}\r\n--{edge}\r\n'
@@ -195,6 +206,7 @@ class Service:
         ).encode() + file + f"\r\n--{edge}--\r\n".encode()
         answer = self.ask("POST", path, {"Content-Type": f"multipart/form-data; boundary={edge}"}, body)
         assert answer.status == 200, answer.text
+        return answer.text
 
     # Uploading
 

@@ -31,6 +31,8 @@ SAMPLES = [
 ]
 NEWCOMER = "Sabine Holt"
 PASSWORDS[NEWCOMER] = "quilted pepper lighthouse 9"
+# What is said of a batch of paper.
+PAPER = {"cabinet": "2", "drawer": "1", "folder": "17 \u2014 blue", "pages": "84", "condition": "Torn"}
 SUMMARIES = {path.name: f"Übersicht {path.suffix} \u2014 für die Akte" for path in SAMPLES}
 
 
@@ -43,6 +45,8 @@ def filed(template, tmp_path_factory):
     lines = vault.file(*SAMPLES, details=said).ok().lines
     vault.scanned = fill_intake(vault, folder / "tls", NOTE, summary="Found in a drawer")
     add_passkeys(vault, DSL, folder / "passkey", PASSKEY, "Ed25519")
+    with Service.over(vault, folder / "service") as service:
+        agencies.submit(service, "/batches/new", **PAPER)
     vaults.invite(vault, STAFF, "staff")
     documents = {line["file"]: line["document"] for line in lines}
     vault.access = vault.give_access(STAFF, documents[SAMPLES[0].name], reason="Prepares the talk \u2014 alone")
@@ -56,6 +60,13 @@ def lead(filed):
     opened = reader.Vault(vault.path)
     yield reader.Person(opened, vault.secrets, DSL, PASSWORDS[DSL])
     opened.close()
+
+
+def test_what_is_said_of_a_batch_of_paper_is_read_by_who_sees_the_register(lead, staff):
+    (said,) = (one for one in lead.vault.ledger.statements if one.kind == "batch.prepared")
+    for person in (lead, staff):
+        assert {name: value for name, value in person.paper(said).items() if value} == PAPER
+    assert lead.vault.ledger.batches[said.act["batch"]]["paper"] == {"presented": None, "checked": False, "place": None}
 
 
 def test_a_passkey_is_its_persons_and_named_by_them(filed, lead, staff):

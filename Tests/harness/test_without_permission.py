@@ -24,9 +24,9 @@ import agencies
 import pytest
 import reader
 import sealing
-import totp
 import vault as vaults
 from agencies import FORM, NUMBER, OFFICER, Given, Officer, filed, permitted, submit
+from colleagues import colleague
 from forge import History, Saying, edit, url64
 from nacl.signing import SigningKey
 from service import PASSWORD, Service
@@ -126,34 +126,6 @@ class Prepared:
         return {name: next(act for act in acts if act["tag"] == tag) for name, tag in tags.items()}
 
 
-def keep(service: Service, folder: Path) -> Path:
-    """A copy of all its files while it runs."""
-    names = [path.name for path in service.vault.glob("*.sqlite")]
-    shutil.copytree(service.folder, folder, ignore=shutil.ignore_patterns("*.sqlite*"))
-    for name in names:
-        with closing(sqlite3.connect(service.vault / name)) as source, closing(sqlite3.connect(folder / "vault" / name)) as kept:
-            source.backup(kept)
-    return folder
-
-
-def colleague(service: Service, name: str, role: str) -> Officer:
-    """Somebody of the school who can work, signed in at a browser of their own."""
-    invitation = re.search(r'id="invitation-code">([^<]+)<', submit(service, "/people", 200, name=name, role=role))[1]
-    own = Officer(service)
-    joined = own.send("/join", "/join", name=name, invitation=invitation, password=PASSWORD, again=PASSWORD)
-    assert joined.getheader("Location") == "/first-time", joined.text
-    secret = re.search(r'class="secret[^"]*">([^<]+)<', own.ask("GET", "/first-time").text)[1].replace(" ", "")
-    assert own.send("/first-time", "/first-time", code=totp.code(secret, totp.step_at(time.time()))).status == 303
-    version = re.search(r'name="version" value="([^"]+)"', own.ask("GET", "/policy").text)[1]
-    assert own.send("/policy", "/policy", version=version, acknowledged="yes").status == 303
-    page = re.search(rf'href="(/people/[0-9a-z]{{26}})">{name}<', service.ask("GET", "/people").text)[1]
-    words = re.search(r'name="words" value="([^"]+)"', service.ask("GET", page).text)[1]
-    submit(service, f"{page}/keys", words=words, same="yes")
-    submit(service, f"{page}/training", day=agencies.day())
-    assert own.ask("GET", "/file").status == 200
-    return own
-
-
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory) -> Iterator[Prepared]:
     folder = tmp_path_factory.mktemp("without")
@@ -171,7 +143,7 @@ def prepared(tmp_path_factory) -> Iterator[Prepared]:
     one.given["copies"] = permitted(service, request, documents["permitted"], documents["drawn"], copies="2")
     one.given["views"] = permitted(service, request, documents["looked"], manner="view", copies="")
     one.given["over"] = permitted(service, request, documents["over"], copies="5")
-    one.before = keep(service, folder / "before")
+    one.before = service.kept(folder / "before")
     officer = Asker(service)
     officer.enter(one.given["over"])
     assert officer.try_all() == {"over", "letter"}
@@ -180,7 +152,7 @@ def prepared(tmp_path_factory) -> Iterator[Prepared]:
     again = Asker(service)
     again.send_again(officer.sent)
     one.replayed = again.found
-    one.still = keep(service, folder / "still")
+    one.still = service.kept(folder / "still")
     yield one
     service.stop()
     assert service.verify() == []
