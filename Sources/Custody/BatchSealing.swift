@@ -105,8 +105,9 @@ extension Vault {
     private func sealNow(_ id: BatchID, _ acting: Acting, _ note: (Int) -> Void) throws(VaultError) {
         let line = try paperBatch(id, as: acting)
         try rethrowing("seal") {
-            try deskTurns.run(for: acting.person) {
-                let (desk, plan) = try checkedPlan(of: id, acting)
+            // Not a desk turn: the page asks for the desk while this goes on, and a desk that is presented cannot change.
+            try sealingTurns.run(for: acting.person) {
+                let (desk, plan) = try deskTurns.run(for: acting.person) { try checkedPlan(of: id, acting) }
                 let filed = try filedUploads(in: id)
                 var done = desk.pieces.count { filed.contains($0.id) }
                 note(done)

@@ -35,6 +35,8 @@ public final class Vault: Sendable {
     let draftTurns = FilingTurns()
     /// One act at a time at a person's desk; a filing turn may be taken within one.
     let deskTurns = FilingTurns()
+    /// One sealing of a person's at a time; a desk turn may be taken within one.
+    let sealingTurns = FilingTurns()
     let copies = StackCopies()
     let reading = StackWork()
     let arrivals = Arrivals()

@@ -98,7 +98,17 @@ import Testing
         #expect(code { try vault.confirmPlan(of: batch, looked: pages - 1, as: office.two) } == "check.looked")
         #expect(code { try vault.confirmPlan(of: batch, looked: pages, as: office.one) } == "not-found")
         try vault.confirmPlan(of: batch, looked: pages, as: office.two)
-        try vault.sealNow(batch, as: office.one)
+        // While it is sealed its page can be looked at.
+        let looked = DispatchSemaphore(value: 0)
+        var answers: [DispatchTimeoutResult] = []
+        try vault.sealNow(batch, as: office.one) { _ in
+            DispatchQueue.global().async {
+                _ = try? vault.desk(of: batch, as: office.one)
+                looked.signal()
+            }
+            answers.append(looked.wait(timeout: .now() + 20))
+        }
+        #expect(answers.count == 2 && answers.allSatisfy { $0 == .success })
 
         let (mine, others) = (try office.documents(of: office.pupil), try office.documents(of: office.other))
         #expect(mine.map(\.pages) == [1] && others.map(\.pages) == [pages - 1])
