@@ -407,7 +407,8 @@ final class Recorder: Sendable {
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
                 document: document, record: kind == .documentFiled ? document?.record : record, brought: brought,
                 item: item, detail: detail,
-                bringsDetailKey: kind.isRecord && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
+                bringsDetailKey: (kind.isRecord || kind == .chronologyPrinted)
+                    && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
         }
     }
 

@@ -71,6 +71,26 @@ import Testing
         }
     }
 
+    private static func week(after school: School) -> String {
+        SchoolTime("Europe/London").day(of: Timestamp(milliseconds: school.clock.now().milliseconds + 7 * 86_400_000))
+    }
+
+    @Test func `A vault opens again in which a session's first act in a file was to print it`() throws {
+        let given = try Given(2)
+        let (school, vault) = (given.school, given.school.vault)
+        let staff = try school.signIn(try school.add("Nia Calloway", [.staff], by: given.lead))
+        // Signed in anew, so that the print brings the key under which the access is sealed after it.
+        let lead = try school.signIn(school.lead)
+        _ = try given.print(by: lead)
+        try school.giveCode(as: lead)
+        try vault.giveAccess(
+            to: staff.person, of: given.pupil.pupilFile, documents: nil, until: Self.week(after: school),
+            reason: "Writes the plan",
+            as: lead)
+        #expect(try school.verify().holds)
+        #expect(code { _ = try Vault(opening: school.location, clock: school.clock) } == nil)
+    }
+
     @Test func `Paper has the same order as page and list, whatever days and times collide, also in a vault read anew`()
         throws
     {
