@@ -10,26 +10,29 @@ struct FinderPatterns {
     init(_ picture: GreyPicture) {
         let dark = Darkness(picture)
         for y in stride(from: 0, to: picture.height, by: 2) {
-            // Lengths of the last five runs, and where the last one ended.
-            var runs = [0, 0, 0, 0, 0]
+            // Lengths of the last five runs, and where the one that goes on began.
+            var runs: Runs = (0, 0, 0, 0, 0)
+            var began = 0
             var isDark = false
-            for x in 0...picture.width {
-                let now = x < picture.width ? dark.at(x, y) : !isDark
-                if now == isDark {
-                    runs[4] += 1
-                    continue
+            dark.withRow(y) { row in
+                for x in 0...row.count {
+                    let now = x < row.count ? row[x] : !isDark
+                    if now == isDark { continue }
+                    runs = (runs.1, runs.2, runs.3, runs.4, x - began)
+                    // The fifth run, a dark one, has just ended.
+                    if isDark, let module = Self.module(of: runs) {
+                        let middle = x - runs.4 - runs.3 - runs.2 / 2 - 1
+                        if let place = Self.confirmed(dark, middle, y, module: module) { add(place, module: module) }
+                    }
+                    began = x
+                    isDark = now
                 }
-                // The fifth run, a dark one, has just ended.
-                if isDark, let module = Self.module(of: runs) {
-                    let middle = x - runs[4] - runs[3] - runs[2] / 2 - 1
-                    if let place = Self.confirmed(dark, middle, y, module: module) { add(place, module: module) }
-                }
-                runs.removeFirst()
-                runs.append(1)
-                isDark = now
             }
         }
     }
+
+    /// Lengths of five runs, one after the other.
+    private typealias Runs = (Int, Int, Int, Int, Int)
 
     private mutating func add(_ place: (x: Double, y: Double), module: Double) {
         for known in places where abs(known.x - place.x) < 4 * module && abs(known.y - place.y) < 4 * module { return }
@@ -37,12 +40,12 @@ struct FinderPatterns {
     }
 
     /// The length of a module where five runs are as 1:1:3:1:1, give or take half a module.
-    private static func module(of runs: [Int]) -> Double? {
-        let module = Double(runs.reduce(0, +)) / 7
-        guard (3...12).contains(module) else { return nil }
-        for (run, wanted) in zip(runs, [1.0, 1, 3, 1, 1]) where abs(Double(run) - wanted * module) > 0.6 * module {
-            return nil
-        }
+    private static func module(of runs: Runs) -> Double? {
+        let module = Double(runs.0 + runs.1 + runs.2 + runs.3 + runs.4) / 7
+        func isAbout(_ run: Int, _ wanted: Double) -> Bool { abs(Double(run) - wanted * module) <= 0.6 * module }
+        guard (3...12).contains(module), isAbout(runs.0, 1), isAbout(runs.1, 1), isAbout(runs.2, 3), isAbout(runs.3, 1),
+            isAbout(runs.4, 1)
+        else { return nil }
         return module
     }
 
@@ -61,7 +64,7 @@ struct FinderPatterns {
     /// The five runs along a line through a dark point, the third of which it lies in, and how far from it that one's middle is.
     private static func runs(
         _ dark: Darkness, _ x: Int, _ y: Int, _ dx: Int, _ dy: Int, most: Int
-    ) -> (runs: [Int], shift: Int)? {
+    ) -> (runs: Runs, shift: Int)? {
         guard dark.isInside(x, y), dark.at(x, y) else { return nil }
         func arm(_ sign: Int) -> [Int]? {
             var lengths: [Int] = []
@@ -81,7 +84,7 @@ struct FinderPatterns {
         }
         guard let before = arm(-1), let after = arm(1) else { return nil }
         return (
-            [before[2], before[1], before[0] + 1 + after[0], after[1], after[2]], (after[0] - before[0]) / 2
+            (before[2], before[1], before[0] + 1 + after[0], after[1], after[2]), (after[0] - before[0]) / 2
         )
     }
 }
@@ -100,11 +103,14 @@ private struct Darkness {
         var darkest = [UInt8](repeating: 255, count: columns * rows)
         var lightest = [UInt8](repeating: 0, count: columns * rows)
         for y in 0..<height {
-            for x in 0..<width {
-                let tile = y / Self.tile * columns + x / Self.tile
-                let pixel = pixels[y * width + x]
-                if pixel < darkest[tile] { darkest[tile] = pixel }
-                if pixel > lightest[tile] { lightest[tile] = pixel }
+            for column in 0..<columns {
+                let tile = y / Self.tile * columns + column
+                var (low, high) = (darkest[tile], lightest[tile])
+                for pixel in pixels[y * width + column * Self.tile..<y * width + min((column + 1) * Self.tile, width)] {
+                    low = min(low, pixel)
+                    high = max(high, pixel)
+                }
+                (darkest[tile], lightest[tile]) = (low, high)
             }
         }
         // Of each tile and those beside it; where all is alike, nothing is ink.
@@ -123,8 +129,11 @@ private struct Darkness {
         }
         isDark = [Bool](unsafeUninitializedCapacity: width * height) { out, count in
             for y in 0..<height {
-                for x in 0..<width {
-                    out[y * width + x] = pixels[y * width + x] < thresholds[y / Self.tile * columns + x / Self.tile]
+                for column in 0..<columns {
+                    let threshold = thresholds[y / Self.tile * columns + column]
+                    for place in y * width + column * Self.tile..<y * width + min((column + 1) * Self.tile, width) {
+                        out[place] = pixels[place] < threshold
+                    }
                 }
             }
             count = width * height
@@ -134,6 +143,10 @@ private struct Darkness {
     }
 
     func isInside(_ x: Int, _ y: Int) -> Bool { x >= 0 && y >= 0 && x < width && y < height }
+
+    func withRow(_ y: Int, _ body: (UnsafeBufferPointer<Bool>) -> Void) {
+        isDark[y * width..<(y + 1) * width].withUnsafeBufferPointer(body)
+    }
 
     func at(_ x: Int, _ y: Int) -> Bool { isDark[y * width + x] }
 }
