@@ -97,12 +97,20 @@ private func examineOldOffice(_ bytes: UnsafeRawBufferPointer, claimed: Format?)
 }
 
 /// Whether the file would be taken for another kind by a program that looks elsewhere: PDF readers look for `%PDF-` in
-/// the first 1,024 bytes, ZIP readers for a directory at the end.
+/// the first 1,024 bytes, browsers that are told nothing for a page there, ZIP readers for a directory at the end.
 private func hasSecondSignature(_ bytes: UnsafeRawBufferPointer, _ format: Format) -> Bool {
     switch format {
-    case .pdf: Zip.holdsArchive(bytes)
-    case .tiff, .jpeg, .png: bytes.first("%PDF-", before: 1024 + 5) != nil || Zip.holdsArchive(bytes)
+    case .pdf: beginsWebPage(bytes) || Zip.holdsArchive(bytes)
+    case .tiff, .jpeg, .png:
+        bytes.first("%PDF-", before: 1024 + 5) != nil || beginsWebPage(bytes) || Zip.holdsArchive(bytes)
     case .docx: bytes.first("%PDF-", before: 1024 + 5) != nil
     case .text, .eml: false
+    }
+}
+
+private func beginsWebPage(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let head = bytes.prefix(1024).map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+    return head.withUnsafeBytes { head in
+        head.first("<html") != nil || head.first("<!doctype html") != nil || head.first("<script") != nil
     }
 }

@@ -47,8 +47,16 @@ enum PDF {
             structure.faults.insert(.damaged)
             return structure
         }
+        // Pages that are one object, named again and again in a packed list.
+        guard Int(pages) <= bytes.count else {
+            structure.faults.insert(.bomb)
+            return structure
+        }
         structure.pages = Int(pages)
         findActiveContent(&document, &structure)
+        // An object that is damaged, nested too deeply or its own part reads as nothing, with a warning; other readers see
+        // what is in it. So does one that says the same thing twice, of which each reader takes another.
+        if qpdf_more_warnings(document) != 0 { structure.faults.insert(.damaged) }
         return structure
     }
 
@@ -88,6 +96,8 @@ enum PDF {
             case ot_dictionary: look(into: object, document, &waiting, &found)
             case ot_stream:
                 let dictionary = qpdf_oh_get_dict(document, object)
+                // Its bytes lie in another file, which a reader fetches.
+                if qpdf_oh_has_key(document, dictionary, "/F") != 0 { found.insert(.pdfOutsideFile) }
                 look(into: dictionary, document, &waiting, &found)
                 qpdf_oh_release(document, dictionary)
             default: break
@@ -134,7 +144,7 @@ enum PDF {
             case strcmp(key, "/S") == 0:
                 if isName("/S", "/Launch") { found.insert(.launch) }
                 if isName("/S", "/JavaScript") { found.insert(.javaScript) }
-                if isName("/S", "/GoToE", "/ImportData") { found.insert(.pdfOutsideFile) }
+                if isName("/S", "/GoToE", "/GoToR", "/ImportData", "/SubmitForm") { found.insert(.pdfOutsideFile) }
             case strcmp(key, "/Type") == 0, strcmp(key, "/Subtype") == 0:
                 if isName("/Type", "/EmbeddedFile") || isName("/Subtype", "/FileAttachment") {
                     found.insert(.pdfEmbeddedFile)

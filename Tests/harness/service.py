@@ -290,6 +290,11 @@ class Service:
         return outcome.get("receipt") or outcome["refusal"]["code"]
 
 
+def anonymous(process: int) -> int:
+    """Bytes of a process's memory that no file is behind."""
+    return int(re.search(r"^RssAnon:\s+(\d+) kB$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)[1]) << 10
+
+
 def answer_on(connection: socket.socket) -> http.client.HTTPResponse:
     """The answer to a piece that was begun, with its text; closes the connection."""
     answer = http.client.HTTPResponse(connection, method="PATCH")

@@ -201,8 +201,9 @@ def invite(vault: Vault, name: str, role: str) -> None:
     ready(vault, name)
 
 
-def found(folder: Path, offset: int = 0) -> Vault:
-    """A vault with a lead, a member of the office staff and three pupils; its hashing as cheap as policy allows."""
+def found(folder: Path, offset: int = 0, changed: tuple = ()) -> Vault:
+    """A vault with a lead, a member of the office staff and three pupils; its hashing as cheap as policy allows, and its
+    policies otherwise changed as said: (file, what stands there, what instead)."""
     assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
     vault = Vault(folder / "vault", folder / "tmp", offset=offset)
     vault.temporary.mkdir(parents=True)
@@ -212,6 +213,7 @@ def found(folder: Path, offset: int = 0) -> Vault:
         ("sessions.yaml", "argon2-memory-mib: 256", "argon2-memory-mib: 64"),
         ("limits.yaml", "keep-free-mib: 1024", "keep-free-mib: 1"),
         ("limits.yaml", "keep-free-percent: 5", "keep-free-percent: 0"),
+        *changed,
     ):
         text = (policies / name).read_text()
         assert line in text
