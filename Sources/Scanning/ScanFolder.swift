@@ -13,6 +13,7 @@ public import Sealing
 //   .strongroom/claimed/<upload>/<name>   taken, and not in the vault yet
 //   .strongroom/journal                   a line for each thing that befell an upload
 //   .strongroom/lock                      held by the one watcher
+//   .strongroom/note-<upload>             a note while it is written
 //   refused/  held/                       moved aside, each with a note
 
 /// Why something in a scan folder could not be done.
@@ -228,7 +229,8 @@ public final class ScanFolder: Sendable {
         if (try? root.status(of: Array(note.shelf.rawValue.utf8))) == nil {
             try root.makeFolder(note.shelf.rawValue, 0o770)
         }
-        let shelf = try root.folder(note.shelf.rawValue)
+        let (shelf, own) = (try root.folder(note.shelf.rawValue), try root.folder(Self.own))
+        let draft = Array("note-\(upload.text)".utf8)
         try self.note(note.shelf == .refused ? .refused : .held, upload)
         for number in 1... {
             let free = ScanName.numbered(name, number)
@@ -240,16 +242,17 @@ public final class ScanFolder: Sendable {
                 guard ScanNote.upload(in: shelf.text(of: beside)) == upload else { continue }
                 try shelf.removeFile(beside)
             }
-            do { try shelf.write(text, to: beside) } catch {
-                if error.errno == EEXIST { continue }
-                throw error
-            }
+            // Whole before it has its name: half a note would be taken for a file, and be left behind.
+            if (try? own.status(of: draft)) != nil { try own.removeFile(draft) }
+            try own.write(text, to: draft)
+            guard try own.renameNew(draft, to: shelf, beside) else { continue }
             guard try claim.renameNew(name, to: shelf, free) else {
                 try shelf.removeFile(beside)
                 continue
             }
             break
         }
+        if (try? own.status(of: draft)) != nil { try own.removeFile(draft) }
         shelf.sync()
         claims.removeFolder(id)
         claims.sync()

@@ -1,4 +1,5 @@
 import CSANE
+import Foundation
 import Glibc
 import Synchronization
 
@@ -73,13 +74,14 @@ public final class OpenScanner {
         _ profile: ScanProfile, most: Int, stop: ScanStop, into pages: some PageTaker,
         next: ((_ page: Int) -> Bool)? = nil
     ) throws(ScannerError) -> (pages: Int, isEmpty: Bool) {
-        defer { sane_cancel(handle) }
+        let before = Self.threads()
+        defer { cancel(threadsBefore: before) }
         var count = 0
         while count < most {
             if stop.isStopped { throw .cancelled }
             if count > 0 && profile.source == .flatbed {
                 guard let next, next(count + 1) else { return (count, true) }
-                sane_cancel(handle)
+                cancel(threadsBefore: before)
             }
             let status = sane_start(handle)
             if stop.isStopped { throw .cancelled }
@@ -89,6 +91,24 @@ public final class OpenScanner {
             count += 1
         }
         return (count, false)
+    }
+
+    /// Brings the scanner to rest, when the threads that its driver began have ended, or wait for somebody to take what they read.
+    ///
+    /// A driver may end its thread with `pthread_cancel`, at any instruction. One that is just beginning or ending holds malloc's lock
+    /// now and then, and takes it with it: then this process stands still for ever. SANE's own test device does so.
+    private func cancel(threadsBefore: Set<String>) {
+        for _ in 0..<Self.millisecondsToEnd {
+            if Self.threads().subtracting(threadsBefore).isEmpty { break }
+            usleep(1_000)
+        }
+        sane_cancel(handle)
+    }
+
+    private static let millisecondsToEnd = 100
+
+    private static func threads() -> Set<String> {
+        Set((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? [])
     }
 
     private func takePage(

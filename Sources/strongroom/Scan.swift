@@ -109,7 +109,10 @@ struct ScanCommand: ParsableCommand {
             try date.map { try said.file(named: Self.file, category: category, date: $0) }
         }
         // What the scanner cannot do is said before anybody is asked for a password.
-        let scanner = try Scanners.ask().open(device)
+        let scanners = try Scanners.ask()
+        // SANE is left with the process: to unload a driver that has ended its own thread at any instruction may take for ever.
+        _ = Unmanaged.passRetained(scanners)
+        let scanner = try scanners.open(device)
         let profile = try scanner.set(ScanSettings(source: source, resolution: resolution, mode: mode))
         if profile.isSmallerThanA4 {
             Terminal.say(
