@@ -9,9 +9,9 @@ import Sealing
 // 1 take     each piece's pages out of its scan, as they are
 // 2 receive  like any upload: fresh file key, sealed as it is written, inspected
 // 3 file     eight pieces in one transaction; a piece's id is its upload's, so that one that is filed is not filed again
-// 4 seal     the statement, when all are filed
+// 4 seal     when all are filed, in one transaction: the cover entry in each pupil's file, and the statement
 // 5 destroy  the scans' headers, the desk and the plan, overwritten; the scans, deleted
-// Killed at any moment, it is begun again and goes on; between 4 and 5 the next look does what is left.
+// Killed at any moment, it is begun again and goes on; between 4 and 5 the next process that serves the vault does what is left.
 
 /// Where a document of the archive was taken from, as it is kept with it.
 public struct ScanOrigin: Codable, Hashable, Sendable {
@@ -31,8 +31,12 @@ public struct ScanOrigin: Codable, Hashable, Sendable {
     public let scanner: String
     /// What state the paper was in.
     public let condition: String
-    /// Who looked at every page before it was filed.
+    /// Who looked at its pages before it was filed.
     public let checker: String
+    /// How many of the batch's pages they looked at: all, or a stated sample.
+    public let looked: Int
+    /// How many pages were scanned for the batch.
+    public let scanned: Int
     /// SHA-256 of the scan that it was taken from, hex.
     public let stack: String
     /// Its pages there, such as `2-4,7`.
@@ -45,7 +49,10 @@ public struct ScanOrigin: Codable, Hashable, Sendable {
     public let difference: String
 
     enum CodingKeys: String, CodingKey {
-        case batch, paper, scanner, condition, checker, stack
+        case batch, paper, scanner, condition, checker
+        case looked = "pages_looked_at"
+        case scanned = "pages_scanned"
+        case stack
         case pages = "stack_pages"
         case quality, reason, difference
     }
@@ -129,10 +136,67 @@ extension Vault {
                         note(done)
                     }
                 }
-                try say(.batchSealed(id, plan: plan), .person(acting))
+                try sealed(id, plan, desk, line, acting)
             }
             try destroyScans(of: id)
         }
+    }
+
+    /// Records that all is filed: of each pupil whose papers were among it, an entry that tells of them together, and the
+    /// statement that seals the batch, in one transaction.
+    private func sealed(
+        _ id: BatchID, _ plan: Digest, _ desk: Desk, _ line: PaperBatchLine, _ acting: Acting
+    ) throws {
+        try filingTurns.run(for: acting.person) {
+            var keys: [PupilFileID: FilingKey] = [:]
+            let now = clock.now()
+            let day = SchoolTime(policies.school.timezone).day(of: now)
+            var drafts = try Set(desk.pieces.map(\.pupilFile)).sorted().map { pupilFile in
+                let details = EntryDetails(
+                    kind: .archive,
+                    values: [
+                        .basis: EntryBasis.fact.rawValue, .date: day,
+                        .account: coverWords(desk.pieces.filter { $0.pupilFile == pupilFile }, desk, line),
+                    ])
+                let checked = try Records.decide(details, now: now, timezone: policies.school.timezone)
+                return try prepareEntry(.random(), checked, pupilFile, acting, &keys)
+            }
+            drafts.append(Draft(signer: .person(acting), act: .batchSealed(id, plan: plan)))
+            try recorder.record(drafts, in: pool)
+            try remember(keys, acting)
+        }
+    }
+
+    /// What the cover entry says: nothing of another pupil's papers.
+    private func coverWords(_ pieces: [Desk.Piece], _ desk: Desk, _ line: PaperBatchLine) -> String {
+        func count(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
+        let facts = line.facts
+        let pages = pieces.reduce(0) { $0 + desk.written(in: $1) }
+        var lines = [
+            "\(count(pieces.count, "document")) of \(count(pages, "page")) from the paper archive, batch \(line.batch.number).",
+            "The paper: \(facts.place).",
+        ]
+        if !facts.condition.isEmpty { lines.append("Its condition: \(facts.condition).") }
+        if !facts.profile.isEmpty { lines.append("The scanner: \(facts.profile).") }
+        lines.append("Scanned by \(line.operator), checked by \(line.checker ?? "nobody"): \(lookedWords(line)).")
+        if !desk.difference.isEmpty {
+            lines.append("Other counts than were expected of the whole folder: \(desk.difference)")
+        }
+        return
+            (lines + [""]
+            + pieces.map { piece in
+                let date = (try? DocumentDate(typed: piece.date))?.text ?? "undated"
+                return
+                    "\(policies.title(ofCategory: piece.category)), \(date), \(count(desk.written(in: piece), "page"))"
+            }).joined(separator: "\n")
+    }
+
+    /// How many pages the second person looked at.
+    func lookedWords(_ line: PaperBatchLine) -> String {
+        let (looked, all) = (line.looked, line.pages ?? 0)
+        return looked >= all
+            ? "every page of the batch was looked at"
+            : "a stated sample was looked at, \(looked) of the batch’s \(all) pages"
     }
 
     private static let piecesAtOnce = 8
@@ -146,7 +210,8 @@ extension Vault {
         let origin = ScanOrigin(
             batch: line.batch.number, paper: line.facts.place,
             scanner: stack.scanner.isEmpty ? line.facts.profile : stack.scanner,
-            condition: line.facts.condition, checker: line.checker ?? "", stack: stack.sha256,
+            condition: line.facts.condition, checker: line.checker ?? "",
+            looked: Int(line.looked), scanned: Int(line.pages ?? 0), stack: stack.sha256,
             pages: Self.pageRanges(pages),
             quality: pages.map { ScanOrigin.Page(page: $0, quality: stack.pages[$0 - 1].quality) },
             reason: piece.dateReason, difference: desk.difference)
@@ -214,6 +279,28 @@ extension Vault {
         try workspace.removeStacks(of: id)
         try workspace.removeDesk(of: id)
         try workspace.removePresentation(of: id)
+    }
+
+    /// Does what a process that was killed left of batches: scans of one that is over, and plans that nobody is asked to check.
+    public func endInterruptedBatches() throws(VaultError) { try rethrowing("batches") { try sweepBatches() } }
+
+    func sweepBatches() throws {
+        for id in try workspace.batches() {
+            let authority = try recorder.read(pool) { _, head in head.authority }
+            guard let batch = authority.batches[id] else { continue }
+            guard batch.closed == nil else {
+                try destroyScans(of: id)
+                continue
+            }
+            // Within the operator's turn: a plan is written before the statement that names it.
+            try deskTurns.run(for: batch.operator) {
+                let paper = try recorder.read(pool) { _, head in head.authority.batches[id]?.paper }
+                guard let paper, paper.presented == nil, let row = try workspace.presentation(of: id) else { return }
+                // What the checker found wrong waits for the operator.
+                if let doubt = paper.doubt, let answer = row.answer, sha256(answer) == doubt { return }
+                try workspace.removePresentation(of: id)
+            }
+        }
     }
 
     /// Such as `2-4,7`: how pages are named on the desk, and kept with a document.

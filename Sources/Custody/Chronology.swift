@@ -557,6 +557,8 @@ extension Vault {
             ("Copy taken", "The original of document \(document.reference) was taken.")
         case .documentOpened(let document, _, .sealedDownload):
             ("Copy taken", "The original of document \(document.reference) was taken, sealed to a recipient.")
+        case .documentOpened(let document, _, .comparison):
+            ("Compared", "The content of document \(document.reference) was compared with its record.")
         case .documentClosed(let document, _, let bytes, let pages, let complete):
             (
                 "Reading ended",

@@ -121,6 +121,7 @@ extension Vault {
     ) throws(VaultError) -> EntryReceipt {
         try rethrowing("entry") {
             _ = try decide(.file(pupilFile), acting)
+            guard details.kind != .archive else { throw Refusal.entryIsVaults }
             if details.corrects != nil || details.completes != nil {
                 _ = try decide(.readChronology(pupilFile), acting)
             }
@@ -193,7 +194,8 @@ extension Vault {
             checkpoint: checkpoint)
     }
 
-    private func prepareEntry(
+    /// A draft of an entry; keys that it brings are added to those given.
+    func prepareEntry(
         _ id: EntryID, _ checked: CheckedEntry, _ pupilFile: PupilFileID, _ acting: Acting,
         _ keys: inout [PupilFileID: FilingKey]
     ) throws -> Draft {

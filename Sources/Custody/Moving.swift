@@ -151,6 +151,7 @@ extension Vault {
         for index in recorder.acts(about: pupilFile, below: head.size).indices(of: id) {
             let statement = try recorder.statement(index, db).statement
             guard case .documentOpened(let document, _, let manner) = statement.act, document == id,
+                manner != .comparison,
                 case .person(let author) = statement.author, let person = head.authority.people[author]
             else { continue }
             openers[author] = MovePreview.Opener(

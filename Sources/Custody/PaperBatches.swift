@@ -144,6 +144,10 @@ public struct PaperBatchLine: Hashable, Sendable {
     public let isOwn: Bool
     /// How many pages were scanned, once it was presented.
     public let pages: UInt64?
+    /// How many of them the checker looked at.
+    public let looked: UInt64
+    /// When its paper was destroyed; nil where it is kept.
+    public let destroyed: Timestamp?
     /// Where the paper is: nil in its place.
     public let paper: PaperState?
     /// Who has it or brought it back, from where to where, in words.
@@ -217,6 +221,11 @@ extension Vault {
                 throw Refusal(
                     code: "paper.words", message: "That is longer than 200 characters.", hint: "Say it in fewer words.")
             }
+            guard recorder.authority.batches[id]?.paper?.destroyed == nil else {
+                throw Refusal(
+                    code: "paper.destroyed", message: "The paper of this batch was destroyed.",
+                    hint: "Look at its certificate.")
+            }
             guard recorder.authority.batches[id]?.paper?.paper != state,
                 state == .out || recorder.authority.batches[id]?.paper?.paper == .out
             else {
@@ -280,14 +289,14 @@ extension Vault {
             stage: stage,
             operator: try name(state.operator) ?? "", checker: try name(paper.presented?.checker),
             isCheckers: paper.presented?.checker == acting.person, isOwn: state.operator == acting.person,
-            pages: paper.presented?.pages, paper: paper.paper,
+            pages: paper.presented?.pages, looked: paper.looked, destroyed: paper.destroyed?.time, paper: paper.paper,
             moved: moved.map { detail in
                 [detail["made_by"] ?? "", detail["words"] ?? ""].filter { !$0.isEmpty }.joined(separator: ": ")
             }, movedAt: paper.movedAt, sheets: paper.sheets)
     }
 
     /// Values about a batch, sealed with the register's key.
-    private func sealedRow(_ values: [String: String], of batch: BatchID, _ acting: Acting) throws -> SealedItem {
+    func sealedRow(_ values: [String: String], of batch: BatchID, _ acting: Acting) throws -> SealedItem {
         let row = ItemID.random()
         let detail = Detail(values: values, keepsEmpty: true)
         return try pool.read { db in

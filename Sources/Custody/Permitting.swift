@@ -251,7 +251,7 @@ extension Vault {
     /// What a pack shows of a filing; what is left out stays hidden, and the statement's other commitments say nothing of it.
     private static let shownOfFiling: Set = [
         "sha256", "size", "media_type", "pages", "date", "summary", "category", "signed", "signed_by", "received",
-        "uploader", "through", "filename",
+        "uploader", "through", "filename", "scan",
     ]
 
     private static func shown(_ fields: [String: Detail.Field], _ names: Set<String>) -> [String: FrozenTerms.Field] {
@@ -450,6 +450,7 @@ extension Vault {
         case .documentOpened(_, _, .view): "Pages were looked at"
         case .documentOpened(_, _, .download): "A copy of the original was taken"
         case .documentOpened(_, _, .sealedDownload): "A copy of the original was taken, sealed to a recipient"
+        case .documentOpened(_, _, .comparison): "Its content was compared with the record"
         case .documentClosed(_, _, _, _, let complete): complete ? "Reading ended" : "Reading ended, interrupted"
         case .itemPromoted: "Marked as a significant event"
         case .itemDemoted: "No longer marked as a significant event"

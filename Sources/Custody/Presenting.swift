@@ -38,7 +38,7 @@ extension Refusal {
         code: "check.note", message: "It is not said what is wrong.",
         hint: "Mark the pages, or write in up to 500 characters what has to be put right.")
     static let checkNotAll = Refusal(
-        code: "check.looked", message: "Not all pages were looked at.",
+        code: "check.looked", message: "Not all pages that are to be looked at were.",
         hint: "Go through all of them, or say what is wrong.")
     static let differenceTooLong = Refusal(
         code: "desk.difference", message: "That is longer than 500 characters, or no plain text.",
@@ -179,16 +179,29 @@ extension Vault {
         }
     }
 
-    /// Says that the plan is right, having looked at so many pages. Durable on return.
+    /// Says that the plan is right, having looked at so many pages: at least those of `sample`. Durable on return.
     public func confirmPlan(of id: BatchID, looked: Int, as acting: Acting) throws(VaultError) {
         try rethrowing("check") {
             let plan = try openPlan(id, acting)
-            guard looked >= plan.desk.balance.all else { throw Refusal.checkNotAll }
             guard let presented = recorder.authority.batches[id]?.paper?.presented else { throw VaultError.notFound }
-            try say(
-                .batchChecked(id, plan: presented.plan, pages: UInt64(plan.desk.balance.all)), .person(acting))
+            let wanted = sample(of: plan.desk, presented).values.reduce(0) { $0 + $1.count }
+            guard wanted > 0, looked >= wanted else { throw Refusal.checkNotAll }
+            try say(.batchChecked(id, plan: presented.plan, pages: UInt64(wanted)), .person(acting))
             forgetCopies(of: plan.desk)
         }
+    }
+
+    /// Which pages of a plan its checker looks at: all of them, or the sample that `policies/archive.yaml` asks for.
+    public func sample(of id: BatchID, as acting: Acting) throws(VaultError) -> [UploadID: Set<Int>] {
+        try rethrowing("check") {
+            let plan = try openPlan(id, acting)
+            guard let presented = recorder.authority.batches[id]?.paper?.presented else { throw VaultError.notFound }
+            return sample(of: plan.desk, presented)
+        }
+    }
+
+    private func sample(of desk: Desk, _ presented: PresentationAct) -> [UploadID: Set<Int>] {
+        desk.sample(percent: policies.archive.secondLookPercent, seed: presented.plan)
     }
 
     /// Says what is wrong: the batch goes back to its operator. Durable on return.

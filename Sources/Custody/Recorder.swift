@@ -77,13 +77,14 @@ final class Recorder: Sendable {
         ///
         /// - Parameters:
         ///   - record: the document or entry that it files or makes.
+        ///   - isShown: whether something is shown or given of it.
         ///   - isTriaging: whether a lead or a deputy said it.
         mutating func note(
             _ index: UInt64, _ kind: Act.Kind, at time: Timestamp, of document: DocumentID?, record: RecordID?,
-            isTriaging: Bool
+            isShown: Bool, isTriaging: Bool
         ) {
             if kind.isRecord, let record { triage.add(record, document, at: index, time, isOwn: isTriaging) }
-            if kind == .documentOpened, isTriaging, let document { triage.open(document) }
+            if kind == .documentOpened, isShown, isTriaging, let document { triage.open(document) }
         }
 
         mutating func take(_ act: TriageAct, at index: UInt64) throws(StatementError) {
@@ -287,7 +288,7 @@ final class Recorder: Sendable {
                 next.acts[file, default: FileActs()].add(
                     index, mark.kind, at: mark.time, of: mark.document, marking: mark.item, detail: mark.detail)
                 next.acts[file]?.note(
-                    index, mark.kind, at: mark.time, of: mark.document, record: mark.record,
+                    index, mark.kind, at: mark.time, of: mark.document, record: mark.record, isShown: mark.isShown,
                     isTriaging: next.authority.isTriaging(mark.author))
             }
             if !mark.kind.concernsAuthority && !next.authority.isStation(mark.author) {
@@ -364,6 +365,8 @@ final class Recorder: Sendable {
         let document: DocumentID?
         /// The document or entry that it files or makes.
         let record: RecordID?
+        /// Whether an opening shows or gives something.
+        let isShown: Bool
         /// Of a restricted record that brings a document, the record.
         let brought: DocumentID?
         /// The statement that it marks as a significant event, or no longer.
@@ -405,7 +408,10 @@ final class Recorder: Sendable {
             return Mark(
                 kind: kind, author: author, time: Timestamp(milliseconds: time),
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
-                document: document, record: kind == .documentFiled ? document?.record : record, brought: brought,
+                document: document, record: kind == .documentFiled ? document?.record : record,
+                isShown: kind == .documentOpened
+                    && firstValue(of: "\"manner\":\"", in: statement) != ReadingManner.comparison.rawValue,
+                brought: brought,
                 item: item, detail: detail,
                 bringsDetailKey: (kind.isRecord || kind == .chronologyPrinted)
                     && lastValue(of: "\"kind\":\"detail-key", in: statement) != nil)
@@ -529,7 +535,8 @@ final class Recorder: Sendable {
                     marking: statement.act.markedItem, detail: statement.recordedDetail)
                 state.acts[file]?.note(
                     statement.index, statement.act.kind, at: statement.time, of: statement.act.document,
-                    record: statement.act.record, isTriaging: next.authority.isTriaging(statement.author))
+                    record: statement.act.record, isShown: statement.act.isShown,
+                    isTriaging: next.authority.isTriaging(statement.author))
                 // It was checked before it was written.
                 if case .itemsTriaged(let act) = statement.act { try? state.acts[file]?.take(act, at: statement.index) }
             }

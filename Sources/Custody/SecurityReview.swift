@@ -63,7 +63,8 @@ extension SecurityReview.Series {
             .recoveryCodeUsed, .keyboxRenewed, .passkeyAdded, .passkeyRemoved, .accessGiven, .accessEnded,
             .stationAdded,
             .stationWithdrawn, .policyAdopted, .policyReviewed, .disclosureRequested, .disclosureRefused,
-            .disclosureDelegated, .delegationEnded, .permissionGiven, .permissionWithdrawn, .permissionEnded:
+            .disclosureDelegated, .delegationEnded, .permissionGiven, .permissionWithdrawn, .permissionEnded,
+            .paperDestroyed:
             self = .changes
         default: return nil
         }
@@ -77,6 +78,16 @@ extension Act {
         case .proposalMade(let act): act.proposal
         case .proposalAgreed(let id), .proposalWithdrawn(let id): id
         default: nil
+        }
+    }
+}
+
+extension ReadingManner {
+    fileprivate var words: String {
+        switch self {
+        case .view: "Looked at"
+        case .download, .sealedDownload: "Took a copy of"
+        case .comparison: "Compared with its record"
         }
     }
 }
@@ -169,7 +180,7 @@ extension Vault {
             case .accessRefused(let code): "Refused (\(code))"
             case .uploadRefused(_, let code): "Upload refused (\(code))"
             case .documentOpened(let document, _, let manner):
-                "\(manner == .view ? "Looked at" : "Took a copy of") \(document.reference) of \(reference(statement.pupilFile))"
+                "\(manner.words) \(document.reference) of \(reference(statement.pupilFile))"
             case .chronologySearched:
                 "Searched the summaries of " + (statement.pupilFile.map { reference($0) } ?? "all pupil files")
             case .chronologyPrinted(let act):
@@ -197,6 +208,8 @@ extension Vault {
                 "Gave \(try name(act.person)) access to \(act.whole ? "the file" : "documents") of \(reference(statement.pupilFile))"
             case .accessEnded(let id):
                 "Ended the access of \(try name(authority.accesses[id]?.person)) to \(reference(statement.pupilFile))"
+            case .paperDestroyed(let act):
+                "Recorded that the paper of batch \(authority.batches[act.batch].map { String($0.number) } ?? "") was destroyed"
             case .stationAdded(let act): "Made the scan station \(try name(act.party.person))"
             case .stationWithdrawn(let station): "Withdrew the scan station \(try name(station))"
             case .policyAdopted: "Put changed policies into force"

@@ -254,9 +254,7 @@ extension Vault {
             try workspace.removeEndedDrafts(before: limit)
             arrivals.dropIdle(clock.monotonic())
             copies.dropIdle(clock.monotonic())
-            for batch in try workspace.batches() where recorder.authority.batches[batch]?.closed != nil {
-                try destroyScans(of: batch)
-            }
+            try sweepBatches()
             flushFailures(force: false)
             try endAgencySessions(.over)
             try sweepIssues()

@@ -354,7 +354,17 @@ extension Vault {
     /// those that are being read go on.
     public func readStacks(of id: BatchID, as acting: Acting) {
         guard let desk = try? desk(of: id, as: acting) else { return }
-        for stack in desk.stacks where !stack.isRead {
+        begin(desk.stacks.filter { !$0.isRead }, of: id, acting)
+    }
+
+    /// Has those read that nobody reads: what a process left that was killed before it came to their end.
+    public func resumeReading(of id: BatchID, as acting: Acting) {
+        guard let desk = try? desk(of: id, as: acting) else { return }
+        begin(desk.stacks.filter { !$0.isRead && reading.progress(of: $0.id) == nil }, of: id, acting)
+    }
+
+    private func begin(_ stacks: [Desk.Stack], of id: BatchID, _ acting: Acting) {
+        for stack in stacks {
             reading.begin(stack.id, pages: stack.count) { [self] note in
                 do throws(VaultError) {
                     try read(stack, of: id, acting, note)
@@ -395,7 +405,11 @@ extension Vault {
             }
             let all = starts.indices.flatMap { pages[$0] ?? [] }
             guard all.count == stack.count else { throw VaultError.busy }
-            try changeDesk(id, acting) { desk in desk.read(stack.id, all.map(DeskPage.init)) }
+            try changeDesk(id, acting) { desk in
+                // Another process may have read it meanwhile, and a person have moved its pages.
+                guard desk.stack(stack.id)?.isRead == false else { return }
+                desk.read(stack.id, all.map(DeskPage.init))
+            }
         }
     }
 

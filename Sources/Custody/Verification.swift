@@ -60,6 +60,7 @@ private struct Verifier {
     private var tree = MerkleTree()
     private var authority = Authority()
     private var links = EntryLinks()
+    private var proofs = PaperProofs()
     private var nodes: [NodePosition: Digest] = [:]
     private var roots: [UInt64: Digest] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
@@ -169,6 +170,7 @@ private struct Verifier {
         do throws(StatementError) {
             try authority.apply(statement)
             try links.take(statement)
+            try proofs.take(statement)
         } catch {
             if case .unlawful(let why) = error { found("statement.unlawful", "\(place): \(why)") }
             return
@@ -201,6 +203,8 @@ private struct Verifier {
             }
             // From here on it is no item of the file.
             if let index = documents[document]?.index { filed[index] = nil }
+        case .backupVerified(let act):
+            if roots[act.size] != act.root { found("statement.unlawful", "\(place): a backup of another ledger") }
         default: break
         }
     }

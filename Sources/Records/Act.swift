@@ -348,6 +348,8 @@ public enum ReadingManner: String, Hashable, Sendable {
     case download
     /// The original was taken, sealed to a recipient of the reader's own.
     case sealedDownload = "sealed-download"
+    /// It was opened whole and compared with the record; nobody was shown anything.
+    case comparison
 }
 
 /// What a statement says was done.
@@ -437,6 +439,10 @@ public enum Act: Hashable, Sendable {
     case batchSealed(BatchID, plan: Digest)
     /// The paper of a batch left its place, or came back.
     case paperMoved(BatchID, PaperState, row: ItemID)
+    /// The paper of a batch was destroyed.
+    case paperDestroyed(DestructionAct)
+    /// A backup was verified.
+    case backupVerified(BackupAct)
     /// A scan was taken out of the intake queue into a batch of paper, whose operator splits and files it.
     case intakeTaken(UploadID, into: BatchID)
     /// A scan station was made.
@@ -556,6 +562,8 @@ public enum Act: Hashable, Sendable {
         case batchDoubted = "batch.doubted"
         case batchSealed = "batch.sealed"
         case paperMoved = "paper.moved"
+        case paperDestroyed = "paper.destroyed"
+        case backupVerified = "backup.verified"
         case intakeTaken = "intake.taken"
         case stationAdded = "station.added"
         case stationAllowed = "station.allowed"
@@ -603,7 +611,7 @@ public enum Act: Hashable, Sendable {
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
-                .stationAllowed, .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted:
+                .stationAllowed, .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted, .backupVerified:
                 true
             default: isDisclosure || isOfPaper
             }
@@ -613,7 +621,7 @@ public enum Act: Hashable, Sendable {
         public var isOfPaper: Bool {
             switch self {
             case .batchPrepared, .sheetsPrinted, .batchPresented, .batchWithdrawn, .batchChecked, .batchDoubted,
-                .batchSealed, .paperMoved, .intakeTaken:
+                .batchSealed, .paperMoved, .paperDestroyed, .intakeTaken:
                 true
             default: false
             }
@@ -645,7 +653,9 @@ public enum Act: Hashable, Sendable {
         /// Whether the vault's service may say it; everything else is a person's to say.
         public var isService: Bool {
             switch self {
-            case .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed: true
+            case .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed,
+                .backupVerified:
+                true
             default: isOfAgency
             }
         }
@@ -696,6 +706,8 @@ public enum Act: Hashable, Sendable {
         case .batchDoubted: .batchDoubted
         case .batchSealed: .batchSealed
         case .paperMoved: .paperMoved
+        case .paperDestroyed: .paperDestroyed
+        case .backupVerified: .backupVerified
         case .intakeTaken: .intakeTaken
         case .stationAdded: .stationAdded
         case .stationAllowed: .stationAllowed
@@ -791,6 +803,8 @@ public enum Act: Hashable, Sendable {
         case .intakeTaken(let upload, let batch): ["upload": .string(upload.text), "batch": .string(batch.text)]
         case .paperMoved(let batch, let state, let row):
             ["batch": .string(batch.text), "state": .string(state.rawValue), "row": .string(row.text)]
+        case .paperDestroyed(let act): act.encoded
+        case .backupVerified(let act): act.encoded
         case .stationAdded(let act): act.encoded
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
@@ -972,6 +986,8 @@ public enum Act: Hashable, Sendable {
         case .intakeTaken: self = .intakeTaken(try reader.id("upload"), into: try reader.id("batch"))
         case .paperMoved:
             self = .paperMoved(try reader.id("batch"), try reader.word("state"), row: try reader.id("row"))
+        case .paperDestroyed: self = .paperDestroyed(try DestructionAct(reading: &reader))
+        case .backupVerified: self = .backupVerified(try BackupAct(reading: &reader))
         case .stationAllowed: self = .stationAllowed(try reader.id("station"))
         case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
         case .intakeRead: self = .intakeRead(try reader.id("session"))

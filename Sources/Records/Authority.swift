@@ -201,6 +201,8 @@ public struct Authority: Sendable {
     public private(set) var accessesOf: [PersonID: [AccessID]] = [:]
     /// What agencies asked for, may have and had.
     public internal(set) var disclosure = DisclosureState()
+    /// Each backup as it was verified last.
+    public internal(set) var backups: [BackupID: BackupState] = [:]
     /// Every recovery key that was made, oldest first: the last one counts.
     public private(set) var recoveries: [RecoveryState] = []
     /// Every proposal of something that takes two people.
@@ -478,6 +480,8 @@ public struct Authority: Sendable {
             case .personConfirmed, .policyAdopted, .policyReviewed, .accessGiven, .accessExtended, .accessEnded,
                 .recoverySet, .recoveryDrilled:
                 try require(.giveAccess)
+            case .paperDestroyed: try require(.read)
+            case .backupVerified: throw .unlawful("only the service says that a backup was verified")
             case .pupilRegistered: try require(.managePupils)
             case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened, .batchPrepared, .sheetsPrinted,
                 .batchPresented, .batchWithdrawn, .batchSealed:
@@ -605,6 +609,7 @@ public struct Authority: Sendable {
             recoveries[recoveries.count - 1].drilled = statement.time
         case .recoveryUsed(let act): try useRecovery(act, statement)
         case .documentMoved(let document, let record): try move(document, to: record, statement)
+        case .backupVerified(let act): try takeBackup(act, statement)
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
                 throw .unlawful("a batch opened twice, or a second one")

@@ -59,14 +59,20 @@ public struct PaperBatch: Hashable, Sendable {
     public internal(set) var doubt: Digest?
     /// When the checker said that the plan is right; nil until then.
     public internal(set) var checked: Timestamp?
+    /// How many pages the checker looked at.
+    public internal(set) var looked: UInt64 = 0
     /// When it was sealed.
     public internal(set) var sealed: Timestamp?
+    /// The place of the statement that sealed it.
+    public internal(set) var sealedAt: UInt64?
     /// Where the paper is; nil while nobody has said that it left its place.
     public internal(set) var paper: PaperState?
     /// The sealed row of its last move.
     public internal(set) var moved: ItemID?
     /// When that was.
     public internal(set) var movedAt: Timestamp?
+    /// How it was destroyed; nil where it is kept.
+    public internal(set) var destroyed: DestructionState?
 }
 
 extension Authority {
@@ -111,13 +117,17 @@ extension Authority {
             try changePaper(id) {
                 $0.presented = nil
                 $0.checked = nil
+                $0.looked = 0
             }
         case .batchChecked(let id, let plan, let pages):
             let presented = try presented(id, plan, to: author)
             guard pages > 0, pages <= presented.pages else {
                 throw .unlawful("more pages checked than there are, or none")
             }
-            try changePaper(id) { $0.checked = statement.time }
+            try changePaper(id) {
+                $0.checked = statement.time
+                $0.looked = pages
+            }
         case .batchDoubted(let id, let plan, let answer):
             _ = try presented(id, plan, to: author)
             try changePaper(id) {
@@ -129,10 +139,15 @@ extension Authority {
             guard let paper, paper.checked != nil, paper.presented?.plan == plan else {
                 throw .unlawful("sealed without being checked")
             }
-            try changePaper(id) { $0.sealed = statement.time }
+            try changePaper(id) {
+                $0.sealed = statement.time
+                $0.sealedAt = statement.index
+            }
             close(id, of: author, at: statement.time)
         case .paperMoved(let id, let state, let row):
-            guard let paper = batches[id]?.paper, paper.paper != state, state == .out || paper.paper == .out else {
+            guard let paper = batches[id]?.paper, paper.destroyed == nil, paper.paper != state,
+                state == .out || paper.paper == .out
+            else {
                 throw .unlawful("paper moved to where it is, or of no batch")
             }
             guard statement.items.map(\.id) == [row], items[row]?.kind == .batchRow else {
@@ -143,6 +158,7 @@ extension Authority {
                 $0.moved = row
                 $0.movedAt = statement.time
             }
+        case .paperDestroyed(let act): try destroyPaper(act, statement)
         case .intakeTaken(_, let id):
             guard try own(id, author).paper?.presented == nil else {
                 throw .unlawful("taken into a batch that is checked")
@@ -175,7 +191,8 @@ extension Authority {
         return presented
     }
 
-    private mutating func changePaper(
+    /// Changes what is said of a batch's paper.
+    mutating func changePaper(
         _ id: BatchID, _ body: (inout PaperBatch) -> Void
     ) throws(StatementError) {
         guard var paper = batches[id]?.paper else { throw .unlawful("a batch of no paper") }

@@ -1,3 +1,5 @@
+public import Sealing
+
 // The desk: where every page of a batch's scans belongs, and what its operator did about it (S-05). Pure: what was read in the
 // pages comes in, and each page is in exactly one place: in a piece, which becomes one document; among the sheets; left out,
 // with a reason; or in front of a person, where nobody has decided. Nothing can be presented to a second person while a page
@@ -180,6 +182,14 @@ public struct Desk: Codable, Hashable, Sendable {
         public var signed = "unknown"
         /// Why paper of this date is among the archive's.
         public var dateReason = ""
+
+        /// The same with what was said of another: its date, summary, signature and reason.
+        fileprivate func described(as other: Piece) -> Piece {
+            var piece = self
+            (piece.date, piece.summary, piece.signed, piece.dateReason) =
+                (other.date, other.summary, other.signed, other.dateReason)
+            return piece
+        }
     }
 
     /// What can be undone.
@@ -251,6 +261,44 @@ public struct Desk: Codable, Hashable, Sendable {
             }
         }
         return sums
+    }
+
+    /// The pages of a plan that a second person looks at: of each scan, its pages' numbers from 1.
+    ///
+    /// Below 100 per cent they are the first and the last page of every document, what is not filed and not blank, what is hard
+    /// to read, all of a document that was questioned, and of the others as many as are missing, in the order of SHA-256 over seed, upload and number:
+    /// so that nobody chooses them, and anybody can tell again which they were.
+    /// - Parameters:
+    ///   - percent: of all pages, 1 to 100, rounded up.
+    ///   - seed: the plan's digest.
+    public func sample(percent: Int, seed: Digest) -> [UploadID: Set<Int>] {
+        guard percent < 100 else { return Dictionary(uniqueKeysWithValues: stacks.map { ($0.id, Set(1...$0.count)) }) }
+        var chosen: [UploadID: Set<Int>] = [:]
+        for piece in pieces {
+            let pages = pages(of: piece)
+            let wanted = findings(of: piece).isEmpty ? [pages.first, pages.last].compactMap { $0 } : pages
+            chosen[piece.stack, default: []].formUnion(wanted)
+        }
+        var others: [(order: [UInt8], stack: UploadID, page: Int)] = []
+        for stack in stacks {
+            for (place, (page, fate)) in zip(stack.pages, stack.fates).enumerated() {
+                let number = place + 1
+                guard chosen[stack.id]?.contains(number) != true else { continue }
+                let isHard = page.quality.faults.contains { $0 != "blank" }
+                if case .leftOut = fate, !page.scanned.isBlank {
+                    chosen[stack.id, default: []].insert(number)
+                } else if isHard {
+                    chosen[stack.id, default: []].insert(number)
+                } else {
+                    let lot = seed.bytes + stack.id.bytes + Array(String(number).utf8)
+                    others.append((sha256(lot).bytes, stack.id, number))
+                }
+            }
+        }
+        let left = (balance.all * percent + 99) / 100 - chosen.values.reduce(0) { $0 + $1.count }
+        others.sort { $0.order.lexicographicallyPrecedes($1.order) }
+        for other in others.prefix(max(left, 0)) { chosen[other.stack, default: []].insert(other.page) }
+        return chosen
     }
 
     /// How many sides with something on them were scanned, sheets not counted.
@@ -405,7 +453,9 @@ public struct Desk: Codable, Hashable, Sendable {
         if step == .undo {
             guard let moment = before.popLast() else { throw .deskNothingToUndo }
             for index in stacks.indices { stacks[index].fates = moment.stacks[stacks[index].id] ?? stacks[index].fates }
-            pieces = moment.pieces
+            // What was said of a document meanwhile is no act, and stays.
+            let said = Dictionary(uniqueKeysWithValues: pieces.map { ($0.id, $0) })
+            pieces = moment.pieces.map { piece in said[piece.id].map { piece.described(as: $0) } ?? piece }
             absent = moment.absent
             return
         }

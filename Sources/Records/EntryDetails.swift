@@ -19,6 +19,11 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
     case correction
     /// Why a follow-up is not done, and will not be.
     case waiver
+    /// What a batch of the paper archive brought into the file: written by the vault when the batch is sealed.
+    case archive
+
+    /// Those that a person makes.
+    public static let ofPeople = allCases.filter { $0 != .archive }
 
     /// For people.
     public var title: String {
@@ -31,6 +36,7 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
         case .decision: "Decision"
         case .correction: "Correction"
         case .waiver: "Follow-up waived"
+        case .archive: "From the paper archive"
         }
     }
 
@@ -47,7 +53,7 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .call: [.with, .organisation, .number, .ended]
         case .meeting: [.with, .organisation, .ended]
-        case .observation, .waiver: []
+        case .observation, .waiver, .archive: []
         case .words: [.questions]
         case .action: [.action, .with, .organisation, .number, .outcome, .parents, .parentsReason]
         case .decision, .correction: [.reasons]
@@ -59,7 +65,7 @@ public enum EntryKind: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .call: [.with, .time]
         case .meeting: [.with]
-        case .observation, .words, .waiver: []
+        case .observation, .words, .waiver, .archive: []
         case .action: [.action]
         case .decision, .correction: [.reasons]
         }
@@ -235,6 +241,10 @@ extension Refusal {
         hint:
             "Record it as “Referral to children’s social care”, and say whether the parents were contacted first. If there is no referral, waive it."
     )
+    /// An entry that only the vault writes.
+    public static let entryIsVaults = Refusal(
+        code: "entry.kind", message: "The vault itself writes this entry, when a batch of paper is sealed.",
+        hint: "Choose another kind.")
     /// Something that is not in the pupil's file.
     public static let entryNamesNothing = Refusal(
         code: "entry.not-in-file", message: "What is corrected or followed up is not in this pupil’s file.",
@@ -520,7 +530,7 @@ private struct EntryCheck {
             let title = EntryAction(rawValue: details[.action])?.title ?? ""
             return with.isEmpty ? title + place : "\(title): \(with)\(place)"
         case .waiver: return "Follow-up waived: " + firstWords(of: details[.account])
-        case .observation, .decision, .correction: return firstWords(of: details[.account])
+        case .observation, .decision, .correction, .archive: return firstWords(of: details[.account])
         }
     }
 

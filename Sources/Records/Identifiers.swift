@@ -102,6 +102,8 @@ public enum Kind {
     public enum Issue {}
     /// A visit of an officer who reads on site.
     public enum SiteVisit {}
+    /// A backup of the vault.
+    public enum Backup {}
 }
 
 /// A vault.
@@ -124,6 +126,8 @@ public typealias ItemID = Identifier<Kind.Item>
 public typealias IdentityID = Identifier<Kind.Identity>
 /// A signed-in session.
 public typealias SessionID = Identifier<Kind.Session>
+/// A backup of the vault.
+public typealias BackupID = Identifier<Kind.Backup>
 /// One reading of a document.
 public typealias ReadingID = Identifier<Kind.Reading>
 /// Work done together by one operator.

@@ -20,6 +20,11 @@ extension Act {
         default: nil
         }
     }
+
+    /// Whether it opens a document so that something of it is shown or given.
+    public var isShown: Bool {
+        if case .documentOpened(_, _, let manner) = self { manner != .comparison } else { false }
+    }
 }
 
 extension Authority {

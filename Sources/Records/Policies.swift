@@ -12,6 +12,8 @@ public struct Policies: Sendable {
     public let access: AccessPolicy
     /// `sessions.yaml`.
     public let sessions: SessionPolicy
+    /// `archive.yaml`.
+    public let archive: ArchivePolicy
     /// `agencies.yaml`.
     public let agencies: AgencyPolicy
     /// `categories.yaml`.
@@ -27,8 +29,8 @@ public struct Policies: Sendable {
 
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
-        "acceptable-use.yaml", "access.yaml", "agencies.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
-        "notices.yaml", "school.yaml", "sessions.yaml",
+        "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml",
+        "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml",
     ]
 
     /// Decodes the files.
@@ -46,6 +48,7 @@ public struct Policies: Sendable {
         access = try Self.decode("access.yaml", files)
         sessions = try Self.decode("sessions.yaml", files)
         agencies = try Self.decode("agencies.yaml", files)
+        archive = try Self.decode("archive.yaml", files)
         categories = try Self.decode("categories.yaml", files)
         fileTypes = try Self.decode("file-types.yaml", files)
         limits = try Self.decode("limits.yaml", files)
@@ -54,6 +57,7 @@ public struct Policies: Sendable {
         try sessions.check()
         try school.check()
         try agencies.check()
+        try archive.check()
         try categories.check()
         try fileTypes.check()
         try limits.check()
@@ -444,6 +448,22 @@ public struct FileTypePolicy: Codable, Hashable, Sendable {
         guard sizes.allSatisfy({ (1...1 << 20).contains($0) }) else {
             throw .policyUnreadable("policies/file-types.yaml: limits are whole numbers from 1 to 1048576")
         }
+    }
+}
+
+/// How the paper archive is emptied.
+public struct ArchivePolicy: Codable, Hashable, Sendable {
+    /// How many of a batch's pages the second person looks at, in per cent.
+    public let secondLookPercent: Int
+
+    func check() throws(Refusal) {
+        guard (10...100).contains(secondLookPercent) else {
+            throw .policyUnreadable("policies/archive.yaml: the second person looks at 10 to 100 per cent of the pages")
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case secondLookPercent = "second-look-percent"
     }
 }
 

@@ -58,6 +58,8 @@ public enum ItemKind: String, Hashable, Sendable, CaseIterable {
     case registerRow = "register-row"
     /// Where the paper of a batch is, sealed with the register's key.
     case batchRow = "batch-row"
+    /// What is certified of destroyed paper, sealed with the safeguarding team's key.
+    case certificate
     /// A person's name.
     case personRow = "person-row"
     /// What an agency is told under a permission, and what a pack needs, sealed to the permission.

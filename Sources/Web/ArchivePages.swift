@@ -34,11 +34,16 @@ struct ArchivePage {
 private func showArchive(_ visit: Visit) throws -> Reply {
     let (acting, words) = (try visit.acting, visit.words)
     let batches = try visit.vault.paperBatches(as: acting)
+    let reads = acting.may(.read, in: visit.vault)
     let lines = batches.map { line in
         ArchivePage.Line(
-            href: line.isOwn
+            href: line.isOwn && line.stage != .sealed
                 ? "/batches/\(line.batch.id.text)"
-                : line.isCheckers && line.stage == .presented ? "/checks/\(line.batch.id.text)" : nil,
+                : line.isCheckers && line.stage == .presented
+                    ? "/checks/\(line.batch.id.text)"
+                    : reads
+                        ? "/archive/\(line.batch.id.text)"
+                        : line.isOwn ? "/batches/\(line.batch.id.text)" : nil,
             title: "Batch \(line.batch.number)", place: line.facts.place, stage: stageWords(line.stage),
             waits: waitsFor(line), paper: paperWords(line, words),
             pages: line.pages.map { words.count(Int($0), "page") } ?? "")
@@ -56,6 +61,9 @@ private func showArchive(_ visit: Visit) throws -> Reply {
                 .init(name: "Batches \(name)", value: words.grouped(UInt64(batches.count { $0.stage == stage })))
             } + [
                 .init(
+                    name: "Batches whose paper is destroyed",
+                    value: words.grouped(UInt64(batches.count { $0.destroyed != nil }))),
+                .init(
                     name: "Documents filed from paper",
                     value: words.grouped(
                         UInt64(batches.filter { $0.stage == .sealed }.reduce(0) { $0 + $1.batch.documents }))),
@@ -66,7 +74,7 @@ private func showArchive(_ visit: Visit) throws -> Reply {
             isAnyOut: batches.contains { $0.paper == .out }, mayBegin: acting.may(.file, in: visit.vault)))
 }
 
-private func stageWords(_ stage: PaperStage) -> String {
+func stageWords(_ stage: PaperStage) -> String {
     switch stage {
     case .open: "Being scanned"
     case .presented: "Waiting to be checked"

@@ -60,6 +60,10 @@ struct DeskThumb {
     let faults: String?
     let isBlank: Bool
     let isDoubted: Bool
+    /// Whether the second person is to look at it.
+    let isChosen: Bool
+    /// Whether they marked it as wrong, where the page comes back.
+    let isMarked: Bool
 }
 
 /// Pages that belong together.
@@ -140,6 +144,10 @@ private struct DeskView {
     let path: String
     let pupils: [PupilFileID: Pupil]
     var refusals: [UploadID: Refusal] = [:]
+    /// Which pages the second person looks at; nil for all.
+    var sample: [UploadID: Set<Int>]?
+    /// The pages that the second person marked as wrong, where the page comes back.
+    var marked: Set<String> = []
 
     init(_ desk: Desk, at path: String, _ visit: Visit) throws {
         self.desk = desk
@@ -283,7 +291,8 @@ private struct DeskView {
             return DeskThumb(
                 page: page, picture: address + "?width=160", large: address + "?width=1000", value: value,
                 alternative: "Page \(page)", faults: faults.isEmpty ? nil : faults.joined(separator: ", "),
-                isBlank: quality.isBlank, isDoubted: doubted.contains(value))
+                isBlank: quality.isBlank, isDoubted: doubted.contains(value),
+                isChosen: sample?[stack.id]?.contains(page) ?? true, isMarked: marked.contains(value))
         }
     }
 
@@ -319,7 +328,9 @@ private struct DeskView {
                 categoryTitle: policies.title(ofCategory: piece.category),
                 expected: piece.expected.map { "\(desk.written(in: piece)) of \($0) expected" }
                     ?? "\(desk.written(in: piece)) with something on them",
-                findings: findings.filter { $0 != .notCounted }.map(words),
+                findings: findings.filter { $0 != .notCounted }.map(words).reduce(into: []) { said, one in
+                    if !said.contains(one) { said.append(one) }
+                },
                 codes: findings.map(code).joined(separator: " "), isQuestioned: desk.isQuestioned(piece),
                 isLooked: piece.isLooked, isEmpty: pages.isEmpty, facts: "\(date) · \(summary)",
                 date: Field(value: piece.date, error: isDate ? said : nil),
@@ -583,6 +594,8 @@ struct CheckingPage {
     let balance: String
     let pages: Int
     let pagesWords: String
+    /// How many of how many pages are looked at, where not all are.
+    let sample: String?
     let scans: [DeskScan]
     let looked: String?
     let note: FormInput
@@ -595,7 +608,11 @@ private func checkPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply 
     let desk = try vault.plan(of: id, as: acting)
     let line = try vault.paperBatch(id, as: acting)
     let path = "/checks/\(id.text)"
-    let view = try DeskView(desk, at: path, visit)
+    var view = try DeskView(desk, at: path, visit)
+    let sample = try vault.sample(of: id, as: acting)
+    view.sample = sample
+    view.marked = Set(visit.form.all("wrong"))
+    let wanted = sample.values.reduce(0) { $0 + $1.count }
     let said = refusal.map { "\($0.message) \($0.hint)" }
     let balance = desk.balance
     return visit.page(
@@ -610,7 +627,10 @@ private func checkPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply 
             facts: "\(line.facts.place). Scanned by \(line.operator).", path: path, csrf: visit.session?.csrf ?? "",
             balance:
                 "\(words.count(balance.all, "page")): \(balance.filed) in \(words.count(desk.pieces.count, "document")), \(balance.sheets) on sheets, \(balance.leftOut) left out.",
-            pages: balance.all, pagesWords: words.count(balance.all, "page"), scans: view.scans(),
+            pages: wanted, pagesWords: words.count(wanted, "page"),
+            sample: wanted < balance.all
+                ? "Look at the \(words.count(wanted, "page")) with a thick frame, of \(balance.all). The vault chose them: the first and last of each document, what is hard to read, and others by lot."
+                : nil, scans: view.scans(),
             looked: refusal?.code == "check.looked" ? said : nil,
             note: .text(
                 "note", "What is wrong? (if anything is)",
@@ -620,13 +640,21 @@ private func checkPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Reply 
         status: refusal == nil ? .ok : .unprocessableContent)
 }
 
+extension Refusal {
+    fileprivate static let checkMarked = Refusal(
+        code: "check.marked", message: "Pages are marked as wrong.",
+        hint:
+            "Send the batch back and say what is wrong with them; or take the marks away, if they are right after all.")
+}
+
 private func answerCheck(_ visit: Visit) throws -> Reply {
     let id: BatchID = try visit.id("check")
     let (acting, form, vault) = (try visit.acting, visit.form, visit.vault)
     do throws(VaultError) {
         switch form["answer"] {
         case "right":
-            let all = try vault.plan(of: id, as: acting).balance.all
+            guard form.all("wrong").isEmpty else { throw VaultError.refused(.checkMarked) }
+            let all = try vault.sample(of: id, as: acting).values.reduce(0) { $0 + $1.count }
             try vault.confirmPlan(of: id, looked: form["looked"] == "all" ? all : 0, as: acting)
         default: try vault.doubtPlan(of: id, note: form["note"], pages: form.all("wrong"), as: acting)
         }

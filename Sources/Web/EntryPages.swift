@@ -58,7 +58,7 @@ struct EntryForm {
             main = [.action, .parents, .parentsReason, .with, .organisation, .number, .date, .time, .account, .outcome]
         case .decision: main = [.date, .time, .account, .reasons]
         case .correction: main = [.account, .reasons, .date, .time]
-        case .waiver: main = [.account, .date, .time]
+        case .waiver, .archive: main = [.account, .date, .time]
         }
         main += [.basis, .summary]
         func folded(_ title: String, _ fields: [EntryField]) -> Group {
@@ -146,6 +146,7 @@ struct EntryForm {
             case .decision: "What was decided"
             case .correction: "What is right"
             case .waiver: "Why it will not be done"
+            case .archive: "What came from the paper archive"
             }
         case .questions: "The questions that were asked (optional)"
         case .action: "Which action"
@@ -220,7 +221,7 @@ private func hint(_ kind: EntryKind) -> String {
     case .words: "What the child said, letter for letter"
     case .action: "Parents informed, a referral, LADO, police, another agency"
     case .decision: "What was decided, and why"
-    case .correction, .waiver: ""
+    case .correction, .waiver, .archive: ""
     }
 }
 
@@ -234,11 +235,13 @@ private func showEntryForm(_ visit: Visit) throws -> Reply {
             EntryKindsPage(
                 chrome: visit.chrome("Add an entry", back: visit.back(to: pupil)),
                 pupil: PupilBanner(pupil, visit.words),
-                kinds: EntryKind.allCases.filter { $0 != .correction && $0 != .waiver }.map {
+                kinds: EntryKind.ofPeople.filter { $0 != .correction && $0 != .waiver }.map {
                     .init(href: "/record/\(pupil.reference)?kind=\($0.rawValue)", title: $0.title, hint: hint($0))
                 }))
     }
-    guard let kind = EntryKind(rawValue: visit.query["kind"]), kind != .correction else { throw Fault.noSuchPage }
+    guard let kind = EntryKind(rawValue: visit.query["kind"]), ![.correction, .archive].contains(kind) else {
+        throw Fault.noSuchPage
+    }
     var values: [EntryField: String] = [.date: visit.words.longDay(visit.now)]
     if let action = EntryAction(rawValue: visit.query["action"]), kind == .action {
         values[.action] = action.rawValue
@@ -268,7 +271,9 @@ private func entryForm(
 
 private func makeEntry(_ visit: Visit) throws -> Reply {
     let pupil = try visit.pupil()
-    guard let kind = EntryKind(rawValue: visit.form["kind"]), kind != .correction else { throw Fault.unknownField }
+    guard let kind = EntryKind(rawValue: visit.form["kind"]), ![.correction, .archive].contains(kind) else {
+        throw Fault.unknownField
+    }
     let completes = visit.form["completes"].isEmpty ? nil : FollowUpID(text: visit.form["completes"])
     guard completes != nil || visit.form["completes"].isEmpty else { throw Fault.unknownField }
     let details = EntryDetails(kind: kind, values: visit.entryValues, completes: completes)

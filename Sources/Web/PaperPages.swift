@@ -201,6 +201,7 @@ func showPaperBatch(_ line: PaperBatchLine, _ visit: Visit) throws -> Reply {
         guard error == .notFound else { throw error }
         return try showPaperBatch(vault.paperBatch(id, as: acting), visit)
     }
+    if line.stage == .open { vault.resumeReading(of: id, as: acting) }
     let progress = vault.progress(of: desk)
     let sealing = isOpen ? vault.sealingProgress(of: id) : nil
     var sealingNow: PrintingPage.Progress?
@@ -244,7 +245,8 @@ func showPaperBatch(_ line: PaperBatchLine, _ visit: Visit) throws -> Reply {
                 ? "\(path)/withdraw" : nil,
             lines: filed.map { FiledRow($0, words) }, isSealed: line.stage == .sealed,
             isGivenUp: line.stage == .givenUp, paper: paperWords(line, words),
-            take: line.paper == .out ? nil : "\(path)/paper", bringBack: line.paper == .out ? "\(path)/paper" : nil,
+            take: line.paper == .out || line.destroyed != nil ? nil : "\(path)/paper",
+            bringBack: line.paper == .out && line.destroyed == nil ? "\(path)/paper" : nil,
             answer: desk.answer.isEmpty && desk.doubted.isEmpty || line.stage != .open
                 ? nil
                 : desk.answer.isEmpty ? "Pages were marked: see the desk." : desk.answer,
@@ -268,6 +270,7 @@ func paperFacts(_ line: PaperBatchLine, _ words: Wording) -> [PaperBatchPage.Fac
 func paperWords(_ line: PaperBatchLine, _ words: Wording) -> String {
     let when = line.movedAt.map { " since \(words.moment($0))" } ?? ""
     let who = line.moved.map { " (\($0))" } ?? ""
+    if let destroyed = line.destroyed { return "Destroyed, recorded \(words.moment(destroyed))." }
     return switch line.paper {
     case nil: "In its place: \(line.facts.place)."
     case .out: "Out for scanning\(when)\(who)."

@@ -44,7 +44,7 @@ package struct Site: HTTPResponder {
         + restrictedRoutes + restrictedRequestRoutes + moveRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
-        + paperRoutes + deskRoutes + archiveRoutes
+        + paperRoutes + deskRoutes + archiveRoutes + paperEndRoutes
         + ledgerRoutes + policyRegisterRoutes
         + disclosureRoutes + agencyRoutes
         + healthRoutes + assetRoutes)

@@ -56,6 +56,8 @@ enum Template: String, CaseIterable {
     case agencyCopies = "agency-copies"
     case agencyReceived = "agency-received"
     case sectionNine = "section-9"
+    case certificate
+    case paperEnd = "paper-end"
     // What agencies ask for, and get.
     case requests
     case requestForm = "request-form"
@@ -107,6 +109,8 @@ enum Template: String, CaseIterable {
         case .agencyCopies: PackageResources.agency_copies_mustache
         case .agencyReceived: PackageResources.agency_received_mustache
         case .sectionNine: PackageResources.section_9_mustache
+        case .certificate: PackageResources.certificate_mustache
+        case .paperEnd: PackageResources.paper_end_mustache
         case .problem: PackageResources.problem_mustache
         case .signIn: PackageResources.sign_in_mustache
         case .firstTime: PackageResources.first_time_mustache

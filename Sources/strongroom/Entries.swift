@@ -109,7 +109,7 @@ struct EntryCommand: ParsableCommand {
                     throw wrong("takes lines like {\"kind\":\"call\",\"date\":\"2026-11-26\",\"account\":\"…\"}.")
                 }
                 guard let kind = said.removeValue(forKey: "kind").flatMap(EntryKind.init) else {
-                    throw wrong("kind is one of \(EntryKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+                    throw wrong("kind is one of \(EntryKind.ofPeople.map(\.rawValue).joined(separator: ", ")).")
                 }
                 var entry = EntryDetails(kind: kind)
                 if let text = said.removeValue(forKey: "corrects") {

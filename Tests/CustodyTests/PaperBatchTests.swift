@@ -14,8 +14,8 @@ import Testing
         let pupil: Pupil
         let other: Pupil
 
-        init() throws {
-            school = try School()
+        init(_ changes: [(file: String, old: String, new: String)] = []) throws {
+            school = try School(changes)
             lead = try school.signIn(school.lead)
             operatorMember = try school.add("Maud Tranter", [.admin], by: lead)
             let second = try school.add("Bede Farrow", [.admin], by: lead)
@@ -76,6 +76,31 @@ import Testing
             }.compactMap { DocumentID($0) }.map { try vault.document($0, as: lead) }
         }
 
+        func covers(of pupil: Pupil) throws -> [EntryFacts] {
+            try school.catalogue().read { db in
+                try Int64.fetchAll(
+                    db, sql: "SELECT idx FROM entry WHERE pupil_file = ?", arguments: [Data(pupil.pupilFile.bytes)])
+            }.compactMap { try vault.entry(UInt64($0), as: lead).0.made }.filter { $0.kind == .archive }
+        }
+
+        /// A batch that is sealed.
+        func sealed() throws -> BatchID {
+            let (batch, _, pages) = try laid()
+            try present(batch)
+            try vault.confirmPlan(of: batch, looked: pages, as: two)
+            try vault.sealNow(batch, as: one)
+            return batch
+        }
+
+        func compare(_ batch: BatchID, as acting: Acting) throws {
+            try vault.compareDocuments(of: batch, as: acting)
+            for _ in 0..<600 {
+                guard case .reading = try vault.paperEnd(of: batch, as: acting).progress else { return }
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+            throw VaultError.busy
+        }
+
         func staged() throws -> [String] {
             try FileManager.default.contentsOfDirectory(atPath: school.location.vault + "/staging")
         }
@@ -115,6 +140,17 @@ import Testing
         let origin = try #require(others[0].fields["scan"])
         #expect(origin.contains("\"stack_pages\":\"2-\(pages)\"") && origin.contains("\"checker\":\"Bede Farrow\""))
         #expect(origin.contains("Cabinet 2, drawer 1, folder 17"))
+        #expect(origin.contains("\"pages_looked_at\":\(pages)") && origin.contains("\"pages_scanned\":\(pages)"))
+        // One entry in each file tells of the batch, and of no other pupil's papers.
+        for (pupil, count) in [(office.pupil, 1), (office.other, pages - 1)] {
+            let cover = try #require(try office.covers(of: pupil).first)
+            #expect(try office.covers(of: pupil).count == 1 && cover.author == "Maud Tranter")
+            #expect(
+                cover.summary == "1 document of \(count) page\(count == 1 ? "" : "s") from the paper archive, batch 1.")
+            #expect(cover[.account].contains("Scanned by Maud Tranter, checked by Bede Farrow: every page"))
+            #expect(cover[.account].contains("Cabinet 2, drawer 1, folder 17"))
+            #expect(cover[.account].contains("Note of concern") == (pupil.pupilFile == office.other.pupilFile))
+        }
         #expect(others[0].fields["uploader"] == "Maud Tranter")
         #expect(try vault.documents(in: batch, as: office.one).lines.count == 2)
         // Nothing is left of the scan, and nothing that opens it.
@@ -243,5 +279,155 @@ import Testing
         #expect(code { try office.scan() } == "scan.repeated")
         #expect(try office.read(batch).stacks.count == 1)
         #expect(try office.staged().count == 1)
+    }
+
+    @Test
+    func `Paper may go when it is compared by another, backed up and recoverable; the certificate says all of it`()
+        throws
+    {
+        let office = try Office()
+        let (vault, lead) = (office.vault, office.lead)
+        let batch = try office.sealed()
+        let words = DestructionWords(how: "Shredded, P-4", by: "Judith Halloran", day: "today")
+        func destroyed(_ words: DestructionWords, as acting: Acting) -> String? {
+            code { try vault.destroyPaper(of: batch, words, as: acting) }
+        }
+        let today = SchoolTime("Europe/London").day(of: office.school.clock.now())
+        let right = DestructionWords(how: "Shredded, P-4", by: "Judith Halloran", day: today)
+        // Who files sees nothing of it.
+        #expect(code { _ = try vault.paperEnd(of: batch, as: office.one) } == "not-found")
+        #expect(destroyed(right, as: office.one) == "not-found")
+        var end = try vault.paperEnd(of: batch, as: lead)
+        #expect(end.documents.count == 2 && end.documents.allSatisfy { $0.compared == nil })
+        #expect(end.backup == nil && end.drilled == nil && !end.isReady)
+        #expect(destroyed(right, as: lead) == "paper.not-ready")
+        let unread = try vault.waitingFigures(as: lead).unread
+        try office.compare(batch, as: lead)
+        // Comparing shows nobody anything: what is new in a file stays unread.
+        #expect(try unread > 0 && vault.waitingFigures(as: lead).unread == unread)
+        end = try vault.paperEnd(of: batch, as: lead)
+        #expect(end.documents.allSatisfy { $0.comparedBy == "Judith Halloran" } && !end.isReady)
+        let backup = office.school.directory + "/backup"
+        let report = try vault.backUp(to: backup)
+        #expect(report.copied == 2 && report.kept == 0)
+        #expect(try vault.paperEnd(of: batch, as: lead).backup?.act.backup == report.backup)
+        #expect(destroyed(right, as: lead) == "paper.not-ready")
+        try office.school.giveCode(as: lead)
+        let sheets = try vault.setRecovery(holders: ["Ada Penhale", "Rolf Enderby"], threshold: 2, as: lead)
+        _ = try vault.drillRecovery(sheets: sheets.map(\.words), as: lead)
+        #expect(try vault.paperEnd(of: batch, as: lead).isReady)
+        #expect(destroyed(words, as: lead) == "destruction.day")
+        #expect(destroyed(DestructionWords(by: "somebody", day: today), as: lead) == "destruction.how")
+        #expect(destroyed(DestructionWords(how: "Shredded", day: today), as: lead) == "destruction.by")
+        #expect(
+            destroyed(DestructionWords(how: "Shredded", by: "Judith Halloran", day: "2199-01-01"), as: lead)
+                == "destruction.day")
+        office.school.clock.advance(seconds: 360)
+        #expect(destroyed(right, as: lead) == "code.needed")
+        try office.school.giveCode(as: lead)
+        let certificate = try vault.destroyPaper(of: batch, right, as: lead)
+        #expect(
+            certificate.how == "Shredded, P-4" && certificate.day == today && certificate.madeBy == "Judith Halloran")
+        #expect(certificate.operator == "Maud Tranter" && certificate.checker == "Bede Farrow")
+        #expect(certificate.backup.act.backup == report.backup && certificate.checkpoint.contains("\n"))
+        let filed = try office.documents(of: office.pupil) + office.documents(of: office.other)
+        #expect(certificate.documents.map(\.sha256) == filed.map(\.sha256))
+        #expect(certificate.documents.map(\.scan) == filed.map { $0.origin?.stack })
+        #expect(certificate.documents.allSatisfy { $0.comparedBy == "Judith Halloran" && $0.scan.count == 64 })
+        #expect(try vault.certificate(of: batch, as: lead) == certificate)
+        #expect(code { _ = try vault.certificate(of: batch, as: office.one) } == "not-found")
+        #expect(destroyed(right, as: lead) == "paper.not-ready")
+        #expect(code { try vault.movePaper(of: batch, to: .out, words: "", as: office.one) } == "paper.destroyed")
+        #expect(try office.school.verify().holds)
+        // The folder's statements that vouch for it are of this vault's ledger.
+        #expect(try Vault.verify(Vault.Location(vault: backup)).holds)
+    }
+
+    @Test func `A document whose content is not what was recorded is not compared, and its paper stays`() throws {
+        let office = try Office()
+        let batch = try office.sealed()
+        let document = try #require(try office.documents(of: office.other).first)
+        let blob = try office.school.catalogue().read { db in
+            try Data.fetchOne(db, sql: "SELECT blob FROM document WHERE id = ?", arguments: [Data(document.id.bytes)])
+        }.flatMap { BlobID($0) }
+        let name = try #require(blob).text
+        let path = office.school.location.vault + "/blobs/\(name.prefix(2))/\(name)"
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: URL(filePath: path))
+        try office.compare(batch, as: office.lead)
+        let end = try office.vault.paperEnd(of: batch, as: office.lead)
+        #expect(end.documents.count { $0.compared != nil } == 1)
+        guard case .failed = end.progress else {
+            Issue.record("\(String(describing: end.progress))")
+            return
+        }
+    }
+
+    @Test func `A lead who scanned a batch neither compares nor destroys it`() throws {
+        let office = try Office()
+        let vault = office.vault
+        let batch = try vault.beginPaperBatch(PaperFacts(cabinet: "2", drawer: "", folder: ""), as: office.lead).id
+        var reception = try vault.beginStack(filename: "scan.pdf", as: office.lead)
+        try fixture("scans/case-conference-2016-11-17.pdf").withUnsafeBytes { try reception.append($0) }
+        let received = try reception.finish()
+        try vault.addStack(received, sides: .unknown, as: office.lead)
+        let pages = try office.read(batch, as: office.lead).stacks[0].count
+        try vault.take(
+            .start(received.upload, 1...pages, pupilFile: office.pupil.pupilFile, category: "letter"), in: batch,
+            as: office.lead)
+        let piece = try #require(try vault.desk(of: batch, as: office.lead).pieces.first)
+        _ = try vault.describe([(piece.id, "2009", "", "unknown", "")], in: batch, as: office.lead)
+        try office.present(batch, as: office.lead)
+        try vault.confirmPlan(of: batch, looked: pages, as: office.two)
+        try vault.sealNow(batch, as: office.lead)
+        #expect(try vault.paperEnd(of: batch, as: office.lead).isOwn)
+        #expect(code { try vault.compareDocuments(of: batch, as: office.lead) } == "paper.own")
+        #expect(code { try vault.destroyPaper(of: batch, DestructionWords(), as: office.lead) } == "paper.own")
+    }
+
+    @Test func `A backup copies what is new, holds ciphertext alone, and is not written over by an older vault`() throws
+    {
+        let office = try Office()
+        let vault = office.vault
+        _ = try office.sealed()
+        let backup = office.school.directory + "/backup"
+        #expect(code { _ = try vault.backUp(to: office.school.location.vault + "/backup") } == "backup.inside")
+        #expect(code { _ = try vault.backUp(to: office.school.location.secrets) } == "backup.inside")
+        let first = try vault.backUp(to: backup)
+        #expect(first.copied == 2)
+        let again = try vault.backUp(to: backup)
+        #expect(again.copied == 0 && again.kept == 2 && again.backup == first.backup)
+        #expect(again.statements == first.statements + 1)
+        #expect(try Set(vault.backups().map(\.act.backup)) == [first.backup])
+        // No keys, nothing unfiled, no journal.
+        let names = try FileManager.default.contentsOfDirectory(atPath: backup).sorted()
+        #expect(names == ["backup", "blobs", "catalogue.sqlite", "policies", "staging", "witness"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: backup + "/staging").isEmpty)
+        // Something else is left alone.
+        let other = office.school.directory + "/other"
+        try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+        try Data("mine".utf8).write(to: URL(filePath: other + "/letter.txt"))
+        #expect(code { _ = try vault.backUp(to: other) } == "backup.not-empty")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: other) == ["letter.txt"])
+        // A damaged backup is not recorded as verified.
+        let blob = try #require(
+            FileManager.default.subpaths(atPath: backup + "/blobs")?.first { $0.count > 20 })
+        try Data("damaged".utf8).write(to: URL(filePath: backup + "/blobs/" + blob))
+        let before = try vault.figures(as: office.lead).statements
+        #expect(code { _ = try vault.backUp(to: backup) } == "backup.not-verified")
+        #expect(try vault.figures(as: office.lead).statements == before)
+        // Yesterday's copy of the vault does not write over today's backup.
+        try FileManager.default.removeItem(atPath: backup)
+        _ = try vault.backUp(to: backup)
+        let copy = office.school.directory + "/copy"
+        try FileManager.default.copyItem(atPath: office.school.location.vault, toPath: copy)
+        try vault.movePaper(
+            of: try vault.paperBatches(as: office.lead)[0].batch.id, to: .out, words: "", as: office.one)
+        _ = try vault.backUp(to: backup)
+        let old = try Vault(
+            opening: Vault.Location(vault: copy, secrets: office.school.location.secrets), clock: office.school.clock)
+        #expect(code { _ = try old.backUp(to: backup) } == "backup.ahead")
+        #expect(try Vault.verify(Vault.Location(vault: backup)).holds)
     }
 }

@@ -88,6 +88,17 @@ struct DeskTests {
         #expect(refusalCode { try right.take(.undo) } == "desk.nothing-to-undo")
     }
 
+    @Test func `What was said of a document stays when an act from before it is taken back`() throws {
+        var desk = whole()
+        let first = desk.pieces[0].id
+        try desk.take(.leave(stack, 4...4, reason: "A copy"))
+        try desk.describe(first, date: "2009-03", summary: "A letter home", signed: "yes", dateReason: "")
+        try desk.take(.undo)
+        #expect(desk.pages(of: desk.pieces[0]) == [3, 4])
+        #expect(desk.pieces[0].date == "2009-03" && desk.pieces[0].summary == "A letter home")
+        #expect(desk.pieces[0].signed == "yes")
+    }
+
     @Test func `A sheet that is in another scan of the batch is not missing`() throws {
         var desk = try dated(desk([page(cover), page(first), page(), page()]))
         #expect(desk.missing == [second, end])
@@ -160,6 +171,30 @@ struct DeskTests {
         try desk.take(.leave(stack, 6...6, reason: "A copy"))
         let kept = try JSONDecoder().decode(Desk.self, from: JSONEncoder().encode(desk))
         #expect(kept == desk && kept.canUndo && !kept.shown.canUndo)
+    }
+
+    @Test func `A sample has the ends of every document, what is hard to read or left out, and others by lot`() throws {
+        var long = [page(cover), page(first)] + (0..<40).map { _ in page() } + [page(second)]
+        long += (0..<40).map { _ in page() } + [page(end), page(), page(blank: true)]
+        long[20].quality.isCutOff = true
+        var desk = desk(long, counts: (40, 40))
+        try desk.take(.leave(stack, 85...85, reason: "A shopping list"))
+        let all = try #require(desk.sample(percent: 100, seed: digest("a"))[stack])
+        #expect(all == Set(1...long.count))
+        let few = try #require(desk.sample(percent: 10, seed: digest("a"))[stack])
+        #expect(few.isSuperset(of: [3, 42, 44, 83, 21, 85]))
+        #expect(few.count == (long.count + 9) / 10)
+        // The seed alone decides the others, and another one decides otherwise.
+        #expect(desk.sample(percent: 10, seed: digest("a"))[stack] == few)
+        #expect((0..<20).contains { desk.sample(percent: 10, seed: digest("\($0)"))[stack] != few })
+        // Of a document that is questioned, all.
+        let questioned = self.desk(long, counts: (39, 40))
+        #expect(questioned.sample(percent: 10, seed: digest("a"))[stack]?.isSuperset(of: 3...42) == true)
+        // Every page has its turn.
+        let seen = (0..<400).reduce(into: Set<Int>()) { seen, seed in
+            seen.formUnion(desk.sample(percent: 20, seed: digest("\(seed)"))[stack] ?? [])
+        }
+        #expect(seen == all)
     }
 
     @Test func `Whatever is done, every page of every scan is in exactly one place`() throws {

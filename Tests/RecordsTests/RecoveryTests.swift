@@ -67,6 +67,13 @@ import Testing
         }
     }
 
+    /// A recovery key of three shares in force, for tests of what needs one.
+    static func key(in school: inout School) throws -> IdentityID {
+        let key = try Key(school)
+        school = key.school
+        return key.act.identity
+    }
+
     @Test func `A lead alone makes a recovery key, of 2 to 16 shares, and it reaches just what it has to`() throws {
         var school = try School()
         let deputy = try school.add([.deputy])

@@ -132,6 +132,8 @@ private func everyAct() throws -> [Act] {
         .batchWithdrawn(.random()), .batchChecked(.random(), plan: digest("plan"), pages: 84),
         .batchDoubted(.random(), plan: digest("plan"), answer: digest("answer")),
         .batchSealed(.random(), plan: digest("plan")), .paperMoved(.random(), .out, row: .random()),
+        .paperDestroyed(DestructionAct(batch: .random(), certificate: .random(), backup: .random())),
+        .backupVerified(BackupAct(backup: .random(), size: 40, root: digest("root"))),
         .intakeTaken(.random(), into: .random()),
         .stationAdded(StationAct(party: person, expires: Timestamp(milliseconds: 5), intake: true)),
         .stationAllowed(.random()), .stationWithdrawn(.random()), intake(nil), intake("pdf.javascript"),
@@ -150,6 +152,7 @@ private func everyAct() throws -> [Act] {
                 triage: .random(), records: [RecordID.random(), .random()].sorted(), detail: .random(),
                 detailKey: .random(), followUps: [.random()])),
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
+        .documentOpened(.random(), .random(), .comparison),
         .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
         .accessRefused(code: "access.not-entitled"), .orphanFound(.random()),
     ] + everyDisclosure()
@@ -290,6 +293,7 @@ private func parse(_ object: [String: CanonicalValue]) throws -> Records.Stateme
             said
                 == ofAgency.union([
                     .signInFailed, .orphanFound, .uploadRefused, .uploadWaiting, .signedOut, .documentClosed,
+                    .backupVerified,
                 ]))
         #expect(Set(Act.Kind.allCases.filter(\.isOfAgency)) == ofAgency)
     }

@@ -287,6 +287,7 @@ struct MatrixTests {
             Asker(
                 role: "dsl", visitor: try school.visitor(lead), allowed: everything,
                 things: [
+                    "folder": [(.own, batch.text), missing],
                     "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
                     "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "restricted": [(.own, restricted), (.others, first.document.text), missing],
@@ -311,6 +312,7 @@ struct MatrixTests {
             Asker(
                 role: "admin", visitor: try school.visitor(office), allowed: filer,
                 things: [
+                    "folder": [(.others, batch.text), missing],
                     "link": nothing, "item": nothing, "scan": [(.own, pictured.text), (.others, shown.text), missing],
                     "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
@@ -338,6 +340,7 @@ struct MatrixTests {
                 role: "nominated", visitor: try school.visitor(staff),
                 allowed: filer.union([.readShared, .readDocument]),
                 things: [
+                    "folder": [(.others, batch.text), missing],
                     "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
                     "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],
@@ -367,6 +370,7 @@ struct MatrixTests {
                     .takesPart,
                 ]),
                 things: [
+                    "folder": [(.own, batch.text), missing],
                     "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
                     "shown": [(.own, shown.text), (.others, pictured.text), missing],
                     "check": [(.own, checked.text), (.others, batch.text), missing],
@@ -397,6 +401,7 @@ struct MatrixTests {
                     .takesPart,
                 ],
                 things: [
+                    "folder": [(.others, batch.text), missing],
                     "link": nothing, "item": nothing, "scan": [(.others, pictured.text), missing],
                     "shown": [(.others, shown.text), missing], "check": [(.others, checked.text), missing],
                     "request": [(.others, request), missing], "permission": [(.others, permission), missing],

@@ -200,6 +200,36 @@ def the_paper_archive(looks, office, lead, school) -> None:
     looks.at(office, "admin", "a batch that is sealed")
     for who, person in (("admin", office), ("dsl", lead)):
         looks.walk(person, who, "/archive", "/checks")
+    the_end_of_paper(looks, lead, school, f"/archive/{batch.rpartition('/')[2]}")
+
+
+def the_end_of_paper(looks, lead, school, folder) -> None:
+    page = lead.page
+    lead.go(folder)
+    looks.at(lead, "dsl", "paper that is not compared")
+    lead.press(re.compile("^Compare 1 document"))
+    page.get_by_text("1 of 1 document opened").wait_for(timeout=60_000)
+    looks.at(lead, "dsl", "paper that is in no backup")
+    school.back_up()
+    lead.go(folder)
+    looks.at(lead, "dsl", "paper that may be destroyed")
+    page.get_by_label("How was it destroyed?").fill("Cross-cut shredder in the office, P-4")
+    page.get_by_label("By whom?").fill("Maud Tranter, with the caretaker")
+    page.get_by_label("On which day?").fill("last week")
+    page.get_by_label(re.compile("is destroyed$")).check()
+    lead.press("Record it and make the certificate")
+    looks.at(lead, "dsl", "paper destroyed on no day")
+    page.get_by_label("How was it destroyed?").fill("Cross-cut shredder in the office, P-4")
+    page.get_by_label("By whom?").fill("Maud Tranter, with the caretaker")
+    page.get_by_label("On which day?").fill(f"{datetime.now(UTC).date()}")
+    lead.press("Record it and make the certificate")
+    looks.at(lead, "dsl", "paper destroyed, and nobody says so")
+    page.get_by_label("How was it destroyed?").fill("Cross-cut shredder in the office, P-4")
+    page.get_by_label("By whom?").fill("Maud Tranter, with the caretaker")
+    page.get_by_label(re.compile("is destroyed$")).check()
+    lead.press("Record it and make the certificate")
+    assert page.get_by_text("The paper is destroyed, and that stands in the record").count() == 1
+    looks.at(lead, "dsl", "paper that is destroyed")
 
 
 def looking_after_people(looks, lead, school) -> None:
@@ -425,9 +455,14 @@ def recovery_key(looks, lead) -> None:
     lead.press("Make the sheets")
     assert lead.heading == "Recovery sheets"
     looks.at(lead, "dsl", "recovery sheets")
+    sheets = [" ".join(sheet.locator("li").all_inner_texts()) for sheet in lead.page.locator(".share").all()]
     looks.walk(lead, "dsl", "/recovery", "/recovery/drill")
     lead.press("Try these sheets")
     looks.at(lead, "dsl", "a drill without words")
+    for number, words in enumerate(sheets[:2], 1):
+        lead.page.locator(f"#sheet{number}").fill(words)
+    lead.press("Try these sheets")
+    looks.at(lead, "dsl", "a drill that was passed")
 
 
 def sharing(looks, lead, member, school) -> None:

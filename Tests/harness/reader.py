@@ -34,12 +34,11 @@ from nacl.signing import SigningKey, VerifyKey
 
 CHUNK = 65536
 POLICIES = [
-    "acceptable-use.yaml", "access.yaml", "agencies.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
-    "notices.yaml",
-    "school.yaml", "sessions.yaml",
+    "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
+    "notices.yaml", "school.yaml", "sessions.yaml",
 ]  # fmt: skip
 LONGEST_INVITATION = 24 * 3_600_000
-ENTRY_KINDS = ["action", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
+ENTRY_KINDS = ["action", "archive", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
 TRIAGE_FIELDS = ["child_on_child", "due", "follows", "made_by", "parents", "parents_reason", "words"]
 PRINT_FIELDS = ["agency", "batch", "category", "form", "lane", "made_by", "media_type", "order", "period", "uploader"]
 # The fields of the details of disclosure, by the act that has them.
@@ -246,7 +245,7 @@ ABILITIES = [
 ]  # fmt: skip
 ITEM_KINDS = [
     "recipient", "wrap", "keybox", "header", "detail", "detail-key", "intake-key", "row-key", "register-row", "person-row",
-    "terms", "credential", "passkey-row", "batch-row",
+    "terms", "credential", "passkey-row", "batch-row", "certificate",
 ]  # fmt: skip
 DIGEST = is_bytes(32)
 
@@ -415,6 +414,8 @@ ACTS = {
     "batch.doubted": object_of({"batch": is_id, "plan": DIGEST, "answer": DIGEST}),
     "batch.sealed": object_of({"batch": is_id, "plan": DIGEST}),
     "paper.moved": object_of({"batch": is_id, "state": one_of("out", "returned"), "row": is_id}),
+    "paper.destroyed": object_of({"batch": is_id, "certificate": is_id, "backup": is_id}),
+    "backup.verified": object_of({"backup": is_id, "size": is_count, "root": DIGEST}),
     "intake.taken": object_of({"upload": is_id, "batch": is_id}),
     "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
     "station.allowed": object_of({"station": is_id}),
@@ -440,7 +441,7 @@ ACTS = {
     "item.promoted": object_of({"item": is_count}),
     "item.demoted": object_of({"item": is_count}),
     "document.opened": object_of(
-        {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download")}),
+        {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download", "comparison")}),
     "document.moved": object_of({"document": is_id, "record": is_id}),
     "document.closed": object_of(
         {"document": is_id, "reading": is_id, "bytes": is_count, "pages": is_count, "complete": is_boolean}),
@@ -593,9 +594,10 @@ def read_checkpoint(note: str, origin: str, key: bytes):
 
 
 # What an agency does, which has no account: nobody else says it.
-SERVICE_ALONE = {
+OF_AGENCY = {
     "permission.ended", "permission.entered", "permission.refused", "permission.acknowledged", "issue.opened", "issue.closed",
 }  # fmt: skip
+SERVICE_ALONE = {*OF_AGENCY, "backup.verified"}
 SERVICE_MAY = {
     "sign-in.failed", "orphan.found", "upload.refused", "upload.waiting", "session.closed", "document.closed", *SERVICE_ALONE,
 }  # fmt: skip
@@ -612,7 +614,7 @@ NEEDS = {
     "document.filed": "file", "entry.made": "file", "upload.discarded": "file", "chronology.read": "read", "document.opened": "read",
     "batch.opened": "file", "intake.read": "see-intake",
     "batch.prepared": "file", "sheets.printed": "file", "batch.presented": "file", "batch.withdrawn": "file",
-    "batch.sealed": "file",
+    "batch.sealed": "file", "paper.destroyed": "read",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
     "chronology.printed": "read",
     "disclosure.requested": "read", "visit.recorded": "read", "visit.closed": "read", "child.informed": "read",
@@ -627,7 +629,7 @@ READING = {"chronology.read", "document.opened"}
 # What a lead says, or a deputy to whom that is delegated.
 PERMITTING = {"disclosure.refused", "permission.given", "permission.withdrawn"}
 DELEGATING = {"disclosure.delegated", "delegation.ended"}
-DISCLOSING = {"disclosure.requested", *PERMITTING, *DELEGATING, *SERVICE_ALONE, "visit.recorded", "visit.closed", "child.informed"}
+DISCLOSING = {"disclosure.requested", *PERMITTING, *DELEGATING, *OF_AGENCY, "visit.recorded", "visit.closed", "child.informed"}
 # Acts whose author's key comes with them.
 BRING_THEIR_KEY = {"person.joined", "recovery.used"}
 # Abilities that need the policy acknowledged, and a training that counts.
@@ -643,7 +645,7 @@ CHANGES_AUTHORITY = {
     "station.withdrawn", "access.given", "access.extended", "access.ended", "recovery.set", "recovery.drilled",
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
     "item.demoted", "batch.prepared", "sheets.printed", "batch.presented", "batch.withdrawn", "batch.checked",
-    "batch.doubted", "batch.sealed", "paper.moved", "intake.taken",
+    "batch.doubted", "batch.sealed", "paper.moved", "paper.destroyed", "backup.verified", "intake.taken",
 }  # fmt: skip
 # What puts an item into a chronology.
 ITEMS = {"document.filed", "entry.made"}
@@ -683,6 +685,8 @@ class Ledger:
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
         self.taken = set()
+        # Verified backups; of each batch the documents that nobody but their filer compared yet.
+        self.backups, self.filers, self.unproven, self.comparing = {}, {}, {}, {}
         self.recoveries, self.proposals, self.two_people = [], {}, None
         self.passkey_roles, self.credentials = [], set()
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
@@ -858,6 +862,7 @@ class Ledger:
                 key = self.recovery(act["recovery"])
                 enough = len(act["shares"]) >= key["threshold"]
                 require(enough and 1 <= act["shares"][0] and act["shares"][-1] <= len(key["shares"]), "too few shares")
+                key["drilled"] = statement.time
             case "recovery.used":
                 self.use_recovery(statement)
             case "batch.opened":
@@ -877,7 +882,9 @@ class Ledger:
                 paper = batch["paper"]
                 require(not (paper or {}).get("presented"), "prepared while it is checked")
                 require(paper or statement.index == batch["index"] + 1, "a batch of paper that was opened for something else")
-                batch["paper"] = paper or {"presented": None, "checked": False, "place": None}
+                batch["paper"] = paper or {
+                    "presented": None, "checked": False, "place": None, "sealed": None, "destroyed": None,
+                }  # fmt: skip
             case "sheets.printed":
                 require(not self.own_paper(statement)["presented"] and act["count"] > 0, "sheets of a batch that is checked")
             case "batch.presented":
@@ -903,13 +910,19 @@ class Ledger:
             case "batch.sealed":
                 paper = self.own_paper(statement)
                 require(paper["checked"] and paper["presented"]["plan"] == act["plan"], "sealed without being checked")
-                self.batches[act["batch"]]["closed"] = True
+                self.batches[act["batch"]]["closed"], paper["sealed"] = True, statement.index
             case "paper.moved":
                 paper = (self.batches.get(act["batch"]) or {}).get("paper")
-                require(paper and paper["place"] != act["state"], "moved to where it is")
+                require(paper and not paper["destroyed"] and paper["place"] != act["state"], "moved to where it is")
                 require(act["state"] == "out" or paper["place"] == "out", "brought back without being out")
                 self.expect_only(statement, act["row"], "batch-row")
                 paper["place"] = act["state"]
+            case "paper.destroyed":
+                self.destroy_paper(statement)
+            case "backup.verified":
+                require(0 < act["size"] <= statement.index, "a backup of what was not yet recorded")
+                require(url64(act["root"]) == self.roots[act["size"]], "a backup of another ledger")
+                self.backups[act["backup"]] = act
             case "intake.taken":
                 require(act["upload"] in self.intake and act["upload"] not in self.taken, "taken twice, or what is not there")
                 require(not self.own_paper(statement)["presented"], "taken into a batch that is checked")
@@ -926,8 +939,15 @@ class Ledger:
                 self.restricted[act["record"]] = statement
             case "document.moved":
                 self.move(statement)
+                self.prove(act["document"], statement.author)
             case "document.opened":
                 require(act["document"] not in self.moved, "opened after it was moved")
+                if act["manner"] == "comparison":
+                    self.comparing[act["reading"]] = statement
+            case "document.closed":
+                begun = self.comparing.pop(act["reading"], None)
+                if begun and act["complete"] and begun.act["document"] == act["document"]:
+                    self.prove(act["document"], begun.author)
             case "person.enrolled":
                 require(statement.author == act["person"], "enrolled by another")
                 require(not self.people[act["person"]]["enrolled"], "enrolled twice")
@@ -972,6 +992,9 @@ class Ledger:
                 self.check_detail(statement)
                 self.check_batch(statement, act)
                 self.documents[act["document"]] = statement
+                if "batch" in act:
+                    self.filers[act["document"]] = act["batch"], statement.author
+                    self.unproven.setdefault(act["batch"], set()).add(act["document"])
                 require(act.get("shares", [None]), "shares, and none")
                 for share in act.get("shares", []):
                     require(share["document"] == act["document"], "another document is shared by its filing")
@@ -1541,6 +1564,27 @@ class Ledger:
         require(key and not key["used"] and key["identity"] == identity, "another recovery key, or one that was used")
         return key
 
+    def prove(self, document, author):
+        """Somebody compared a document with its record, or moved it: it counts of another than its filer."""
+        batch, filer = self.filers.get(document, (None, author))
+        if filer != author:
+            self.unproven[batch].discard(document)
+
+    def destroy_paper(self, statement):
+        act = statement.act
+        batch = self.batches.get(act["batch"]) or {}
+        paper = batch.get("paper") or {}
+        require(paper.get("sealed") is not None and not paper["destroyed"], "destroyed of no sealed batch, or twice")
+        require(batch["operator"] != statement.author, "destroyed by who scanned it")
+        self.expect_only(statement, act["certificate"], "certificate")
+        backup = self.backups.get(act["backup"])
+        require(backup and backup["size"] > paper["sealed"], "destroyed without a backup that holds it")
+        key = self.recoveries[-1] if self.recoveries else {"used": True}
+        tried = not key["used"] and key["drilled"] is not None and statement.time < key["drilled"] + 365 * DAY
+        require(tried, "destroyed without a drill within a year")
+        require(self.unproven.get(act["batch"], {None}) == set(), "destroyed of documents that nobody compared, or of none")
+        paper["destroyed"] = statement
+
     def set_recovery(self, statement):
         act = statement.act
         require(2 <= act["threshold"] <= len(act["shares"]) <= 16, "too few or too many shares")
@@ -1555,7 +1599,7 @@ class Ledger:
         self.carry_out({"what": "make-recovery-key", **made}, statement)
         self.recoveries.append({
             "identity": act["identity"], "key": url64(act["verifying_key"]), "threshold": act["threshold"],
-            "shares": act["shares"], "used": None,
+            "shares": act["shares"], "used": None, "drilled": None,
         })  # fmt: skip
 
     def use_recovery(self, statement):
@@ -2081,6 +2125,16 @@ class Person:
     def paper(self, statement) -> dict:
         """What is said of the paper of a batch, or of where it was taken."""
         return self.of_register(statement.act["row"], "batch-row", statement.act["batch"])
+
+    def certificate(self, batch: str) -> dict:
+        """What is certified of the destroyed paper of a batch: sealed with the team's key."""
+        ledger = self.vault.ledger
+        destroyed, team = ledger.batches[batch]["paper"]["destroyed"], ledger.founding["team"]
+        self.walk(team)
+        row = destroyed.act["certificate"]
+        key = derive(self.seeds[team], b"strongroom/v1/team")
+        plaintext = open_row(self.vault.item(row, "certificate"), key, id_bytes(row), self.vault.context("certificate", batch))
+        return {name: value.decode() for name, (_, value) in parse_detail(plaintext).items()}
 
     def of_register(self, row: str, kind: str, object: str) -> dict:
         """A row that is sealed with the register's key."""

@@ -561,7 +561,8 @@ def test_what_is_listed_is_what_is_found(found):
 
 
 def test_every_kind_of_thing_was_looked_at(opened):
-    assert {kind for _, kind, _ in opened.items} == set(reader.ITEM_KINDS)
+    # A certificate of destroyed paper takes a recovery key, whose shares this reader does not put together: test_paper_end opens one.
+    assert {kind for _, kind, _ in opened.items} == set(reader.ITEM_KINDS) - {"certificate"}
     said = {statement.kind for statement in opened.leaves()}
     assert {"document.filed", "person.joined", "restricted.acted", "permission.given", "issue.closed"} <= said
     assert any("quarantine" in filing.act for filing in opened.vault.ledger.documents.values())

@@ -32,6 +32,7 @@ SERVICE_SAYS = {
     "upload.refused": {"upload": "0" * 26, "code": "type.empty"}, "upload.waiting": {"upload": "0" * 26, "code": "type.empty"},
     "session.closed": {"session": "0" * 26},
     "document.closed": {"document": "0" * 26, "reading": "0" * 26, "bytes": 0, "pages": 0, "complete": True},
+    "backup.verified": {"backup": "0" * 26, "size": 1},
 }  # fmt: skip
 NOBODY = {
     "person": "0" * 26, "identity": "0" * 26, "verifying_key": url64(bytes(32)), "name_tag": url64(bytes(32)),
@@ -63,6 +64,7 @@ PEOPLE_SAY = {
     "batch.doubted": {"batch": "0" * 26, "plan": url64(bytes(32)), "answer": url64(bytes(32))},
     "batch.sealed": {"batch": "0" * 26, "plan": url64(bytes(32))},
     "paper.moved": {"batch": "0" * 26, "state": "out", "row": "0" * 26},
+    "paper.destroyed": {"batch": "0" * 26, "certificate": "0" * 26, "backup": "0" * 26},
     "intake.taken": {"upload": "0" * 26, "batch": "0" * 26},
     "entry.made": {"entry": "0" * 26, "detail": "0" * 26, "detail_key": "0" * 26},
     "items.triaged": {"triage": "0" * 26, "records": [], "detail": "0" * 26, "detail_key": "0" * 26, "follow_ups": []},
@@ -2513,7 +2515,7 @@ def _(history: History) -> Saying:
 
 # Disclosure to agencies
 
-AGENCY_DOES = sorted(reader.SERVICE_ALONE)
+AGENCY_DOES = sorted(reader.OF_AGENCY)
 MAY_NOT_PERMIT = "author may not permit: "
 IS_LEADS, NOT_ENTITLED = MAY_NOT_PERMIT + "permission.leads", MAY_NOT_PERMIT + "access.not-entitled"
 NO_PERMISSION, NOT_COUNTING = "no permission for this pupil file", "entered under no permission that counts"
@@ -3944,6 +3946,36 @@ def _(history: History) -> Saying:
     return history.of("batch.opened")[0]
 
 
+# Backups
+
+
+def first_root(history: History) -> str:
+    """The root of the ledger that holds its first statement alone."""
+    tree = reader.Tree()
+    tree.append(history.leaves[0])
+    return url64(tree.root())
+
+
+def backed_up(history: History, author: str = "service", **changed) -> Saying:
+    act = {"backup": new_id(), "size": 1, "root": first_root(history), **changed}
+    return history.say(author, "backup.verified", act)
+
+
+@unlawful("a backup is said to be verified by a person", backed_up, "only the service says that a backup was verified")
+def _(history: History) -> Saying:
+    return backed_up(history, history.people[DSL])
+
+
+@unlawful("a backup of another ledger", backed_up, "a backup of another ledger", comes_to={})
+def _(history: History) -> Saying:
+    return backed_up(history, root=url64(bytes(32)))
+
+
+@unlawful("a backup of what was not yet recorded", backed_up, "a backup of what was not yet recorded")
+def _(history: History) -> Saying:
+    return backed_up(history, size=1 << 30)
+
+
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_statement_is_named_and_refused(history, written, name):
     one = FORGERIES[name]
@@ -3961,7 +3993,7 @@ def test_a_forged_statement_is_named_and_refused(history, written, name):
 def test_the_service_says_what_the_format_lists_and_nothing_else(history, written):
     lawful = history.copy()
     for kind, act in SERVICE_SAYS.items():
-        lawful.say("service", kind, act)
+        lawful.say("service", kind, act | ({"root": first_root(history)} if kind == "backup.verified" else {}))
     everything_an_agency_does(lawful)
     written(lawful).assert_holds()
 

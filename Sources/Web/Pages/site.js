@@ -126,7 +126,7 @@
   // The desk and the second look: one page large beside the others, by keys; pages that are dragged onto a document.
   const desk = document.getElementById("desk") || document.getElementById("checking");
   if (desk) {
-    const thumbs = [...desk.querySelectorAll(".thumb")].filter((thumb) => !thumb.closest("details:not([open])"));
+    const thumbs = [...desk.querySelectorAll(".thumb")].filter((thumb) => !thumb.closest("details:not([open])") && thumb.dataset.look !== "no");
     const looking = document.getElementById("looking");
     const large = document.getElementById("large");
     const at = document.getElementById("looking-at");
@@ -141,6 +141,12 @@
       return heading ? heading.textContent.trim().replace(/\s+/g, " ") : "";
     };
     const turnView = () => { large.className = "r" + (turns.get(current) || 0); };
+    const markOf = (thumb) => thumb.querySelector("input[name=wrong]");
+    const tellPage = () => {
+      const thumb = thumbs[current];
+      const mark = markOf(thumb);
+      at.textContent = "Page " + thumb.dataset.page + " – " + whose(thumb) + (mark && mark.checked ? " – marked as wrong" : "");
+    };
     const show = (place) => {
       if (place < 0 || place >= thumbs.length) return;
       if (current >= 0) thumbs[current].classList.remove("current");
@@ -149,7 +155,7 @@
       thumb.classList.add("current");
       looking.hidden = false;
       looking.parentElement.classList.add("on");
-      at.textContent = "Page " + thumb.dataset.page + " – " + whose(thumb);
+      tellPage();
       showing = thumb.querySelector("a").href;
       large.src = showing;
       large.alt = "Page " + thumb.dataset.page + ", large";
@@ -174,6 +180,11 @@
         event.preventDefault();
         show(place);
       });
+      const mark = markOf(thumb);
+      if (mark) mark.addEventListener("change", () => {
+        thumb.classList.toggle("doubted", mark.checked);
+        if (place === current) tellPage();
+      });
     }
     document.getElementById("keys").hidden = false;
     document.addEventListener("keydown", (event) => {
@@ -184,9 +195,7 @@
       else if (key === "p") show(Math.max(current - 1, 0));
       else if (key === "r" && current >= 0) { turns.set(current, ((turns.get(current) || 0) + 90) % 360); turnView(); }
       else if (key === "x" && current >= 0 && desk.id === "checking") {
-        const mark = thumbs[current].querySelector("input[name=wrong]");
-        mark.checked = !mark.checked;
-        thumbs[current].classList.toggle("doubted", mark.checked);
+        markOf(thumbs[current]).click();
       } else if (key === "m" && current >= 0 && desk.id === "desk") {
         const stack = thumbs[current].closest("section[data-stack]").dataset.stack;
         const put = desk.querySelector("form[data-put='" + stack + "']");
@@ -201,12 +210,14 @@
     if (desk.id === "desk") {
       let dragged = null;
       desk.addEventListener("dragstart", (event) => {
-        const thumb = event.target.closest(".thumb");
+        const thumb = event.target.nodeType === Node.ELEMENT_NODE && event.target.closest(".thumb");
         if (!thumb) return;
         dragged = { page: thumb.dataset.page, stack: thumb.closest("section[data-stack]").dataset.stack };
         event.dataTransfer.effectAllowed = "move";
         event.dataTransfer.setData("text/plain", "page " + dragged.page);
       });
+      // What is dragged after a page that was let go elsewhere is no page.
+      desk.addEventListener("dragend", () => { dragged = null; });
       for (const piece of desk.querySelectorAll("section[data-piece]")) {
         piece.addEventListener("dragover", (event) => {
           if (!dragged || piece.dataset.stack !== dragged.stack) return;
@@ -223,6 +234,30 @@
           put.querySelector("[name=piece]").value = piece.dataset.piece;
           put.querySelector("button[value=move]").click();
         });
+      }
+      // What was typed and not saved is saved before something else at the desk leads to a new page. A date for all is not:
+      // it was not said yet that it holds.
+      const saving = document.getElementById("save");
+      let typed = false;
+      const fields = [...saving.elements].filter((one) => one.name && one.name !== "date");
+      for (const field of fields) field.addEventListener("input", () => { typed = true; });
+      desk.addEventListener("submit", (event) => {
+        const { target, submitter } = event;
+        if (!typed || target === saving) return;
+        event.preventDefault();
+        const said = new URLSearchParams(new FormData(saving));
+        said.delete("date");
+        said.set("do", "save");
+        const go = () => { typed = false; target.requestSubmit(submitter); };
+        fetch(saving.action, { method: "POST", body: said, redirect: "manual" }).then(go, go);
+      });
+      // After a change the desk goes on at the page that was changed.
+      const changed = /^#pages-([0-9a-z]{26})-([0-9]+)$/.exec(location.hash);
+      if (changed) {
+        const ofStack = (thumb) => thumb.closest("section[data-stack]").dataset.stack === changed[1];
+        const itself = thumbs.findIndex((thumb) => ofStack(thumb) && thumb.dataset.page === changed[2]);
+        const after = thumbs.findIndex((thumb) => ofStack(thumb) && Number(thumb.dataset.page) > Number(changed[2]));
+        show(itself < 0 ? after : itself);
       }
     }
   }
