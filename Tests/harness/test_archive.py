@@ -391,15 +391,19 @@ def gather(school: School) -> None:
         school.documents.append(Found(document, references[pupil], said["category"], origin.stack, origin.pages, pages))
 
 
+def references_of(service: Service, archive: Archive) -> list:
+    """The references of its pupils, who are put on the register."""
+    page = service.form("/pupils/import", archive.register)
+    row = r'<th scope="row">{}</th><td class="figures">[^<]*</td><td class="figures ref">(P-[0-9A-Z]{{5}})<'
+    return [re.search(row.format(pupil.name), page)[1] for pupil in archive.pupils]
+
+
 @pytest.fixture(scope="module")
 def school(tmp_path_factory) -> Iterator[School]:
     folder = tmp_path_factory.mktemp("archive")
     service = Service(folder / "service")
     one = made()
-    page = service.form("/pupils/import", one.register)
-    row = r'<th scope="row">{}</th><td class="figures">[^<]*</td><td class="figures ref">(P-[0-9A-Z]{{5}})<'
-    references = [re.search(row.format(pupil.name), page)[1] for pupil in one.pupils]
-    school = School(folder, service, one, references)
+    school = School(folder, service, one, references_of(service, one))
     operator, checker = (Person(name, colleague(service, name, "admin")) for name in (OPERATOR, CHECKER))
     for papers in one.folders:
         work(school, operator, checker, papers)

@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+import totp
 import vault as vaults
+from agencies import Officer
+from desk import Check, Line, PaperBatch, Person, until
 from service import Service
 from shim import LIBRARY, Shim
-from vault import ADMIN, STAFF, Vault
+from vault import ADMIN, DSL, STAFF, Vault
 
 SCANNER = str(Path(LIBRARY).with_name("scanner.so"))
 JAMMED, NO_PAPER, COVER_OPEN = 6, 7, 8
@@ -185,6 +188,145 @@ def test_who_may_not_file_this_is_told_before_paper_moves(vault, device):
     vaults.invite(vault, STAFF, "staff")
     vault.run_as(vaults.DSL, "person", "suspend", STAFF).ok()
     assert scan(vault, environment, "--json", who=STAFF).code == 3
+
+
+# MARK: into a batch of paper
+
+
+def at_the_desk(service: Service, vault: Vault) -> Person:
+    """The admin, signed in on a service over this vault with the code of the step before: this step's is for the scanner."""
+    own = Officer(service)
+    code = totp.code(vault.authenticators[ADMIN], totp.step_at(time.time() + vault.offset) - 1)
+    assert own.send("/sign-in", "/sign-in", name=ADMIN, password=vaults.PASSWORDS[ADMIN], code=code).status == 303
+    return Person(ADMIN, own)
+
+
+def lead(service: Service) -> Person:
+    own = Officer(service)
+    name, _, value = service._cookie.partition("=")
+    own.cookies = {name: value}
+    return Person(DSL, own)
+
+
+def scan_into_batch(vault: Vault, environment: dict, *options: str, now: bool = False) -> vaults.Result:
+    """now: while a service runs over the same vault, so on its clock."""
+    vault.offset -= vaults.SECONDS_BETWEEN_CALLS * now
+    return vault.run_as(ADMIN, "scan", *options, "--resolution", "75", "--json", extra=environment)
+
+
+def opened_service(vault: Vault, folder: Path):
+    # So far from the last call that the code of the step before is not used yet.
+    vault.offset += vaults.SECONDS_BETWEEN_CALLS
+    return Service.over(vault, folder)
+
+
+def stacks_of(batch: PaperBatch) -> dict:
+    return {one["data-stack"]: one["data-stack-state"] for one in batch.page().all("li", "data-stack")}
+
+
+def is_read(batch: PaperBatch, stack: str):
+    return lambda: stacks_of(batch).get(stack) == "read"
+
+
+def opened_batch(person: Person) -> PaperBatch:
+    return PaperBatch.opened(person, ("Cabinet 2", "Drawer 1", "Folder 17"), 2, 10, 75, "grey")
+
+
+def test_what_is_scanned_stands_at_the_desk_of_the_open_batch_and_is_filed_when_a_second_person_has_checked_it(vault, device, tmp_path):
+    wanted = []
+    with opened_service(vault, tmp_path / "first") as service:
+        operator = at_the_desk(service, vault)
+        batch = opened_batch(operator)
+        kept = scan_into_batch(vault, device(), now=True).ok()
+        (line,) = kept.lines
+        assert (line["pages"], line["file"], line["batch"]) == (10, "scan.tif", batch.id)
+        (stack,) = stacks_of(batch)
+        assert stack == line["stack"] and not vault.run("verify", "--json").lines[0]["findings"]
+        until(is_read(batch, stack), "the stack is read", 30)
+        # Without sheets every page lies in front of a person.
+        view = batch.desk()
+        assert not view.pieces and [(one.stack, one.pages) for one in view.aside] == [(stack, tuple(range(1, 11)))]
+        assert batch.picture(stack, 10)[:2] == b"\xff\xd8"
+        for first, last, pupil in ((1, 4, vault.pupils[0]), (5, 10, vault.pupils[1])):
+            batch.start(stack, first, last, Line(pupil, "letter"))
+        view = batch.desk()
+        batch.describe(view.pieces, "2009-03", lambda piece: f"{SUMMARY}, {piece.pages[0]}")
+        wanted = [(piece.pupil, piece.pages) for piece in view.pieces]
+        assert wanted == [(vault.pupils[0], (1, 2, 3, 4)), (vault.pupils[1], (5, 6, 7, 8, 9, 10))]
+        batch.present(DSL)
+    # While somebody checks it nothing comes to it, and that is told before paper moves: the first page would jam.
+    refused = scan_into_batch(vault, device(fails=f"0:{JAMMED}"))
+    assert refused.code == 3 and "A second person is checking this batch." in refused.err and "code: batch.is-checked" in refused.err
+    assert "hint: Take it back first if something has to be changed." in refused.err
+    with opened_service(vault, tmp_path / "second") as service:
+        batch.operator = at_the_desk(service, vault)
+        assert batch.state == "presented" and list(stacks_of(batch)) == [stack]
+        check = Check(lead(service), batch)
+        assert [len(pictures) for _, pictures in check.pages()] == [4, 6]
+        check.right()
+        batch.seal()
+        batch.wait_until_sealed(60)
+        assert not stacks_of(batch)
+    vault.offset += vaults.SECONDS_BETWEEN_CALLS
+    for pupil, pages in wanted:
+        # Beside the entry that tells of the batch.
+        (entry,) = [line for line in vault.chronology(pupil) if line.get("document")]
+        assert entry["summary"] == f"{SUMMARY}, {pages[0]}"
+        tiff = tmp_path / "opened.tif"
+        tiff.write_bytes(vault.open(entry["document"]))
+        assert int(field(tiff, "n-pages")) == len(pages)
+        picture = grid(int(field(tiff, "width")), int(field(tiff, "height")), 1, 75)
+        assert [one == picture for one in pictures(tiff, len(pages))] == [True] * len(pages)
+    assert len(vault.stored()) == 2
+    vault.assert_holds()
+
+
+def test_without_an_open_batch_nothing_is_scanned_and_it_is_said_what_to_do(vault, device):
+    refused = scan_into_batch(vault, device(fails=f"0:{JAMMED}"))
+    assert refused.code == 3 and refused.err == (
+        "error: That is no batch of paper that you have open.\n"
+        "hint: Begin one: say where the paper is and what you expect.\n"
+        "code: batch.not-of-paper\n"
+    )
+    assert_nothing_happened(vault)
+
+
+def test_a_scan_into_a_batch_that_fails_or_comes_twice_leaves_the_batch_as_it_was(vault, device, tmp_path):
+    with opened_service(vault, tmp_path / "first") as service:
+        batch = opened_batch(at_the_desk(service, vault))
+        failed = scan_into_batch(vault, device(fails=f"4:{JAMMED}"), now=True)
+        assert failed.code == 1 and failed.lines[0]["refused"] == "scanner.jammed"
+        assert not stacks_of(batch) and not vault.stored()
+    scan_into_batch(vault, device()).ok()
+    # The same paper again: the device's pages are the same each time.
+    again = scan_into_batch(vault, device())
+    assert again.code == 3 and "code: scan.repeated" in again.err and "Nothing was added." in again.err
+    assert len(vault.stored()) == 1
+    with opened_service(vault, tmp_path / "second") as service:
+        batch.operator = at_the_desk(service, vault)
+        assert list(stacks_of(batch).values()) == ["read"]
+    vault.assert_holds()
+
+
+def test_a_stack_whose_reading_was_killed_is_read_when_its_batch_is_looked_at(vault, device, tmp_path):
+    with opened_service(vault, tmp_path / "first") as service:
+        batch = opened_batch(at_the_desk(service, vault))
+    line = json.dumps({"password": vaults.PASSWORDS[ADMIN], "code": vault.code(ADMIN)}) + "\n"
+    words = ("scan", "--as", ADMIN, "--resolution", "300", "--json")
+    process, _ = vault.start(*words, secrets=line.encode(), extra=device())
+    kept = json.loads(process.stdout.readline())
+    process.kill()
+    process.communicate()
+    with opened_service(vault, tmp_path / "second") as service:
+        batch.operator = at_the_desk(service, vault)
+        # It was killed before its pages were read, or this shows nothing.
+        assert stacks_of(batch) == {kept["stack"]: "reading"}
+        until(is_read(batch, kept["stack"]), "the stack is read", 60)
+        assert [one.pages for one in batch.desk().aside] == [tuple(range(1, 11))]
+    vault.assert_holds()
+
+
+# MARK: on a terminal, and cancelled
 
 
 def test_on_a_terminal_it_says_which_page_comes(vault, device):
