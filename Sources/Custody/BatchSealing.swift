@@ -179,9 +179,6 @@ extension Vault {
         if !facts.condition.isEmpty { lines.append("Its condition: \(facts.condition).") }
         if !facts.profile.isEmpty { lines.append("The scanner: \(facts.profile).") }
         lines.append("Scanned by \(line.operator), checked by \(line.checker ?? "nobody"): \(lookedWords(line)).")
-        if !desk.difference.isEmpty {
-            lines.append("Other counts than were expected of the whole folder: \(desk.difference)")
-        }
         return
             (lines + [""]
             + pieces.map { piece in
