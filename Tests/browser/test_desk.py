@@ -201,6 +201,7 @@ def test_a_page_is_dragged_onto_another_document_and_brought_back(desk):
     assert_shows(page, 3, PUPILS[1])
     page.keyboard.press("n")
     assert_shows(page, 8, PUPILS[1])
+    assert page.locator("#looking").get_by_text(f"{PAGES} pages scanned: {PAGES} in documents", exact=False).is_visible()
     shot(page, "desk-dragged")
     desk.office.press("Undo the last change")
     assert desk.documents == ["1-7", "8-14"]
@@ -282,8 +283,24 @@ def test_a_second_person_sees_every_page_by_keys_and_marks_the_wrong_one(desk, c
     checker.go(check)
     assert checker.page.locator("section[data-piece]").nth(1).get_attribute("data-pages") == "4,8-14"
     assert checker.page.locator("[name=wrong]:checked").count() == 0
-    checker.page.get_by_label("I have looked at all").check()
-    checker.press("Everything is in the right place")
+    # By keys alone, to the answer: after the last page comes what was not looked at, and then what is to be said.
+    page = checker.page
+    page.locator(".thumb a").nth(1).click()
+    assert_shows(page, 2, PUPILS[0])
+    for _ in range(PAGES - 2):
+        page.keyboard.press("n")
+        page.locator("#large").evaluate(LOADED)
+    page.get_by_text(f"{PAGES - 1} of {PAGES} looked at.", exact=True).wait_for()
+    shot(page, "checking-last")
+    page.keyboard.press("n")
+    page.get_by_text(f"{PAGES} of {PAGES} looked at.", exact=True).wait_for()
+    assert_shows(page, 1, PUPILS[0])
+    thumb(page, PAGES).locator("a").click()
+    assert_shows(page, PAGES, PUPILS[1])
+    page.keyboard.press("n")
+    for key in ("Space", "Tab", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url("**/checks")
     desk.office.go(desk.batch)
     assert desk.state == "checked"
     desk.office.press("File 2 documents and seal the batch")

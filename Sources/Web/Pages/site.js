@@ -138,14 +138,14 @@
     let showing = null;
     const whose = (thumb) => {
       const heading = thumb.closest("section.row").querySelector("h3");
-      return heading ? heading.textContent.trim().replace(/\s+/g, " ") : "";
+      return heading ? [...heading.cloneNode(true).childNodes] : [];
     };
     const turnView = () => { large.className = "r" + (turns.get(current) || 0); };
     const markOf = (thumb) => thumb.querySelector("input[name=wrong]");
     const tellPage = () => {
       const thumb = thumbs[current];
       const mark = markOf(thumb);
-      at.textContent = "Page " + thumb.dataset.page + " – " + whose(thumb) + (mark && mark.checked ? " – marked as wrong" : "");
+      at.replaceChildren("Page " + thumb.dataset.page + " – ", ...whose(thumb), mark && mark.checked ? " – marked as wrong" : "");
     };
     const show = (place) => {
       if (place < 0 || place >= thumbs.length) return;
@@ -191,7 +191,12 @@
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
       const key = event.key.toLowerCase();
-      if (key === "n") show(current + 1);
+      if (key === "n" && current + 1 === thumbs.length && desk.id === "checking") {
+        // After the last page: one that was not looked at, or the answer.
+        const left = thumbs.findIndex((_, place) => !looked.has(place));
+        if (left < 0) document.getElementById("looked").focus();
+        else show(left);
+      } else if (key === "n") show(current + 1);
       else if (key === "p") show(Math.max(current - 1, 0));
       else if (key === "r" && current >= 0) { turns.set(current, ((turns.get(current) || 0) + 90) % 360); turnView(); }
       else if (key === "x" && current >= 0 && desk.id === "checking") {
