@@ -360,6 +360,8 @@ struct DeskPageContents {
     let balance: String
     let expected: String
     let answer: String?
+    /// Which pages the second person marked.
+    let marked: String?
     let missing: [Missing]
     let hasMissing: Bool
     let problems: [Problem]
@@ -410,7 +412,8 @@ private func deskPage(
                 "\(words.count(balance.all, "page")) scanned: \(balance.filed) in documents, \(balance.sheets) on sheets, \(balance.leftOut) left out, \(balance.undecided) to decide.",
             expected: expected,
             answer: desk.answer.isEmpty && desk.doubted.isEmpty
-                ? nil : desk.answer.isEmpty ? "The pages that are marked below." : desk.answer,
+                ? nil : desk.answer.isEmpty ? "Nothing beside the pages that are marked." : desk.answer,
+            marked: marked(in: desk),
             missing: desk.missing.filter { $0.kind == .separator }.map {
                 .init(code: $0.text, words: view.name(of: $0))
             },
@@ -437,6 +440,17 @@ private func deskPage(
                 : nil,
             staffError: refusal?.code == "desk.staff" ? said : nil),
         status: refusal == nil && refused.isEmpty ? .ok : .unprocessableContent)
+}
+
+/// The pages that the second person marked, scan by scan.
+private func marked(in desk: Desk) -> String? {
+    let named = Set(desk.doubted)
+    let scans = desk.stacks.compactMap { stack -> String? in
+        let pages = (0..<stack.count).map { $0 + 1 }.filter { named.contains("\(stack.id.text).\($0)") }
+        guard !pages.isEmpty else { return nil }
+        return "\(pages.count == 1 ? "page" : "pages") \(Vault.pageRanges(pages)) of \(stack.name)"
+    }
+    return scans.isEmpty ? nil : "Marked as wrong: \(scans.joined(separator: "; "))."
 }
 
 private func problem(_ problem: DeskProblem, _ view: DeskView) -> DeskPageContents.Problem {

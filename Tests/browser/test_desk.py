@@ -1,9 +1,11 @@
 """The checking desk in a browser: pages by keys and by mouse, and the second person's look at each of them."""
 
+import io
 import os
 import re
 
 import pytest
+from archive import drawn
 from vault import FIXTURES
 
 FOLDER = FIXTURES / "stacks/folder.pdf"
@@ -142,6 +144,69 @@ def checker(lasting_person):
     return lasting_person("dsl")
 
 
+def stack_of(sheets: bytes) -> bytes:
+    """A folder as it is scanned: two documents of three pages and one behind the sheets that were printed for them."""
+    papers, (cover, *separators, end) = drawn(FOLDER)[4:7], drawn(sheets)
+    pages = [cover, separators[0], *papers, separators[1], papers[0], end]
+    out = io.BytesIO()
+    pages[0].save(out, "PDF", resolution=200, save_all=True, append_images=pages[1:])
+    return out.getvalue()
+
+
+def test_a_stack_is_split_at_its_sheets_and_put_right_without_a_script(person, school):
+    clerk = person("admin", java_script_enabled=False)
+    page = clerk.page
+    clerk.go("/batches/new")
+    for label, value in (("Cabinet", "2"), ("Drawer", "1"), ("Folder", "18")):
+        page.get_by_label(label).fill(value)
+    clerk.press("Begin the batch")
+    batch = clerk.path
+    clerk.go(f"{batch}/sheets")
+    for pupil, count in ((PUPILS[0], "3"), (PUPILS[1], "1")):
+        page.locator("[name=pupil]").select_option(school.pupil(pupil))
+        page.get_by_label("What these papers are").select_option("letter")
+        page.get_by_label("Pages under this sheet").fill(count)
+        clerk.press("Add the line")
+    clerk.press("Make 4 sheets")
+    sheets = page.request.get(f"{batch}/sheets.pdf").body()
+    clerk.go(f"{batch}/scans")
+    file = {"name": "folder.pdf", "mimeType": "application/pdf", "buffer": stack_of(sheets)}
+    page.get_by_label("One side of each").check()
+    page.get_by_label("Choose scans").set_input_files(file)
+    clerk.press("Add the scans")
+    page.locator("[data-stack-state=read]").wait_for(timeout=60_000)
+    clerk.follow(re.compile("at the desk$|the checking desk$"))
+
+    def documents() -> list:
+        return [(one.get_attribute("data-pupil"), one.get_attribute("data-pages")) for one in page.locator("section[data-piece]").all()]
+
+    def move(first: str, last: str) -> None:
+        page.get_by_label("First page").fill(first)
+        page.get_by_label("Last page").fill(last)
+        page.get_by_label("To a document that is there").select_option(index=2)
+        clerk.press("Move")
+
+    one, two = (school.pupil(name) for name in PUPILS)
+    as_printed = [(one, "3-5"), (two, "7")]
+    assert documents() == as_printed
+    assert page.get_by_text("8 pages scanned: 4 in documents, 4 on sheets, 0 left out, 0 to decide.").first.is_visible()
+    assert page.locator("#keys").is_hidden() and page.locator("#looking").is_hidden()
+    move("4", "5")
+    assert documents() == [(one, "3"), (two, "4-5,7")]
+    assert page.locator("[data-problem=questioned]").count() == 2, "neither document has the pages that its sheet counts"
+    shot(page, "desk-without-a-script")
+    clerk.press("Undo the last change")
+    assert documents() == as_printed and page.locator("[data-problem=questioned]").count() == 0
+    move("4", "9")
+    assert page.get_by_text("The scan has no such pages.").first.is_visible()
+    assert documents() == as_printed
+    page.get_by_label("First page").fill("7")
+    page.get_by_label("Not filed, because").fill("A copy")
+    clerk.press("Leave out")
+    assert documents()[0] == as_printed[0]
+    assert page.get_by_text("8 pages scanned: 3 in documents, 4 on sheets, 1 left out, 0 to decide.").first.is_visible()
+
+
 def test_pages_are_walked_turned_and_parted_by_keys(desk):
     desk.open()
     page, first, second = desk.page, *PUPILS
@@ -272,6 +337,7 @@ def test_a_second_person_sees_every_page_by_keys_and_marks_the_wrong_one(desk, c
     desk.office.follow("Put it right at the desk")
     page = desk.page
     assert page.get_by_text("next: x, not r", exact=True).is_visible()
+    assert page.get_by_text("Marked as wrong: page 4 of folder.pdf.", exact=True).is_visible()
     assert [one.get_attribute("data-page") for one in page.locator(".thumb.doubted").all()] == ["4"]
     shot(page, "desk-doubted")
     desk.drag(4, 2)
