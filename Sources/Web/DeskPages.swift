@@ -72,6 +72,8 @@ struct DeskPart {
     let anchor: String
     let stack: String
     let pages: String
+    /// The same in words: one page, or several.
+    let named: String
     let count: String
     let thumbs: [DeskThumb]
     /// Of a piece, whose it is.
@@ -302,7 +304,7 @@ private struct DeskView {
         let text = pages.count == 1 ? "\(pages.lowerBound)" : "\(pages.lowerBound)-\(pages.upperBound)"
         return DeskPart(
             id: "", anchor: "pages-\(stack.id.text)-\(pages.lowerBound)", stack: stack.id.text, pages: text,
-            count: visit.words.count(pages.count, "page"), thumbs: thumbs(Array(pages), stack), piece: nil,
+            named: "\(pages.count == 1 ? "Page" : "Pages") \(text)", count: visit.words.count(pages.count, "page"), thumbs: thumbs(Array(pages), stack), piece: nil,
             aside: aside,
             left: left)
     }
@@ -321,7 +323,7 @@ private struct DeskView {
         let summary = piece.summary.isEmpty ? visit.vault.proposedSummary(of: piece, desk) : piece.summary
         return DeskPart(
             id: piece.id.text, anchor: "piece-\(piece.id.text)", stack: stack.id.text, pages: Vault.pageRanges(pages),
-            count: visit.words.count(pages.count, "page"), thumbs: thumbs(pages, stack),
+            named: "", count: visit.words.count(pages.count, "page"), thumbs: thumbs(pages, stack),
             piece: .init(
                 number: number, pupil: pupil?.name ?? "", born: pupil?.yearOfBirth ?? "",
                 reference: pupil?.reference ?? "", category: piece.category,
@@ -448,7 +450,7 @@ private func marked(in desk: Desk) -> String? {
     let scans = desk.stacks.compactMap { stack -> String? in
         let pages = (0..<stack.count).map { $0 + 1 }.filter { named.contains("\(stack.id.text).\($0)") }
         guard !pages.isEmpty else { return nil }
-        return "\(pages.count == 1 ? "page" : "pages") \(Vault.pageRanges(pages)) of \(stack.name)"
+        return "\(pages.count == 1 ? "page" : "pages") \(Vault.pageRanges(pages)) of \(visible(stack.name))"
     }
     return scans.isEmpty ? nil : "Marked as wrong: \(scans.joined(separator: "; "))."
 }
