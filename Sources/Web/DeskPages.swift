@@ -304,7 +304,8 @@ private struct DeskView {
         let text = pages.count == 1 ? "\(pages.lowerBound)" : "\(pages.lowerBound)-\(pages.upperBound)"
         return DeskPart(
             id: "", anchor: "pages-\(stack.id.text)-\(pages.lowerBound)", stack: stack.id.text, pages: text,
-            named: "\(pages.count == 1 ? "Page" : "Pages") \(text)", count: visit.words.count(pages.count, "page"), thumbs: thumbs(Array(pages), stack), piece: nil,
+            named: "\(pages.count == 1 ? "Page" : "Pages") \(text)", count: visit.words.count(pages.count, "page"),
+            thumbs: thumbs(Array(pages), stack), piece: nil,
             aside: aside,
             left: left)
     }

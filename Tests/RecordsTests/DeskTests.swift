@@ -99,6 +99,56 @@ struct DeskTests {
         #expect(desk.pieces[0].signed == "yes")
     }
 
+    @Test func `The last twelve acts are taken back, and none before them`() throws {
+        var desk = whole()
+        for page in [3, 4, 6, 3, 4, 6, 3, 4, 6, 3, 4, 6, 3] { try desk.take(.back(stack, page...page)) }
+        for _ in 0..<12 { try desk.take(.undo) }
+        #expect(refusalCode { try desk.take(.undo) } == "desk.nothing-to-undo")
+    }
+
+    @Test func `A document from which a page is taken has to be looked at again, as the one that gets it`() throws {
+        var desk = try dated(
+            desk([page(cover), page(first), page(), page(), page(second), page(), page(end)], counts: (3, 2)))
+        let (giver, taker) = (desk.pieces[0].id, desk.pieces[1].id)
+        try desk.take(.looked(giver))
+        try desk.take(.looked(taker))
+        #expect(codes(desk).isEmpty)
+        var moved = desk
+        try moved.take(.move(stack, 4...4, to: taker))
+        #expect(moved.pieces.map(\.isLooked) == [false, false])
+        try desk.take(.leave(stack, 4...4, reason: "A copy"))
+        #expect(desk.pieces.map(\.isLooked) == [false, true])
+    }
+
+    @Test func `A page with something on it is not left out without a reason in the company of a blank one`() throws {
+        var desk = desk([page(cover), page(first), page(blank: true), page(), page(second), page(), page(end)])
+        #expect(refusalCode { try desk.take(.leave(stack, 3...4, reason: "")) } == "desk.reason")
+        try desk.take(.leave(stack, 3...3, reason: ""))
+    }
+
+    @Test
+    func `A reason for late paper is short, a sheet that is there is not absent, and a difference is explained once`()
+        throws
+    {
+        var desk = try dated(whole())
+        let long = String(repeating: "x", count: 201)
+        #expect(
+            refusalCode {
+                try desk.describe(desk.pieces[0].id, date: "2019", summary: "", signed: "", dateReason: long)
+            } == "summary.too-long")
+        #expect(refusalCode { try desk.take(.absent(first)) } == "desk.no-such-document")
+        #expect(codes(desk, (3, 4)) == [.documentCount, .pageCount])
+        desk.explain(difference: "One was lent")
+        #expect(codes(desk, (3, 4)).isEmpty)
+    }
+
+    @Test func `A scan that is taken away takes its documents along, and nothing of it is undone`() throws {
+        var desk = whole()
+        try desk.take(.back(stack, 3...3))
+        desk.drop(stack)
+        #expect(desk.pieces.isEmpty && desk.stacks.isEmpty && !desk.canUndo && desk.balance.all == 0)
+    }
+
     @Test func `A sheet that is in another scan of the batch is not missing`() throws {
         var desk = try dated(desk([page(cover), page(first), page(), page()]))
         #expect(desk.missing == [second, end])

@@ -62,6 +62,9 @@ struct PaperBatchTests {
         #expect(begun.school.unlawful(begun.presentation(to: begun.one), by: .person(begun.one)) == who)
         #expect(begun.school.unlawful(begun.presentation(to: panel), by: .person(begun.one)) == who)
         #expect(begun.school.unlawful(begun.presentation(to: .random()), by: .person(begun.one)) == who)
+        // A station files, and has no eyes.
+        let station = try begun.school.addStation(for: [begun.file], until: 1 << 50)
+        #expect(begun.school.unlawful(begun.presentation(to: station), by: .person(begun.one)) == who)
         try begun.school.say(begun.presentation(to: begun.two), by: begun.one)
         func checked(by person: PersonID, _ plan: Digest = Self.plan, pages: UInt64 = 10) -> String? {
             begun.school.unlawful(.batchChecked(begun.batch, plan: plan, pages: pages), by: .person(person))
@@ -81,6 +84,43 @@ struct PaperBatchTests {
         #expect(
             begun.school.unlawful(.batchSealed(begun.batch, plan: digest("another")), by: .person(begun.one))
                 == "sealed without being checked")
+    }
+
+    @Test func `What waits for its checker or was checked is as it is until it is taken back, and then it is nothing`()
+        throws
+    {
+        var begun = try begun()
+        func unlawful(_ act: Act, items: [Item] = []) -> String? {
+            begun.school.unlawful(act, by: .person(begun.one), items: items)
+        }
+        #expect(unlawful(.sheetsPrinted(begun.batch, count: 0)) == "sheets for a batch that is checked, or none")
+        #expect(unlawful(.batchWithdrawn(begun.batch)) == "withdrawn without being presented")
+        try begun.school.say(begun.presentation(to: begun.two), by: begun.one)
+        let row = Item(id: .random(), kind: .batchRow, digest: digest("row"))
+        #expect(unlawful(begun.presentation(to: begun.two)) == "presented twice")
+        #expect(
+            unlawful(.batchPrepared(begun.batch, row: row.id), items: [row]) == "a batch prepared while it is checked")
+        try begun.school.say(.batchChecked(begun.batch, plan: Self.plan, pages: 10), by: begun.two)
+        #expect(unlawful(begun.presentation(to: begun.two)) == "presented twice")
+        // The same plan, presented again, was seen by nobody.
+        try begun.school.say(.batchWithdrawn(begun.batch), by: begun.one)
+        try begun.school.say(begun.presentation(to: begun.two), by: begun.one)
+        #expect(unlawful(.batchSealed(begun.batch, plan: Self.plan)) == "sealed without being checked")
+        #expect(begun.school.authority.batches[begun.batch]?.paper?.looked == 0)
+    }
+
+    @Test func `Nothing is taken from the queue into a batch that waits for its checker`() throws {
+        var begun = try begun()
+        let batch = BatchID.random()
+        try begun.school.say(.batchOpened(batch), by: begun.school.founder)
+        try begun.row({ .batchPrepared(batch, row: $0) }, by: begun.school.founder)
+        let taking = Act.intakeTaken(.random(), into: batch)
+        let before = begun.school.unlawful(taking, by: .person(begun.school.founder))
+        #expect(before != "taken into a batch that is checked")
+        let act = PresentationAct(batch: batch, checker: begun.two, plan: Self.plan, pages: 10)
+        try begun.school.say(.batchPresented(act), by: begun.school.founder)
+        #expect(
+            begun.school.unlawful(taking, by: .person(begun.school.founder)) == "taken into a batch that is checked")
     }
 
     @Test func `A doubt sends it back, and what was taken back has to be checked anew`() throws {
