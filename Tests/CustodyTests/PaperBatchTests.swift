@@ -196,6 +196,54 @@ import Testing
         #expect(try office.documents(of: office.other).map(\.pages) == [pages - 2])
     }
 
+    @Test func `A batch is put before somebody at work, decided to its end, and about no member of staff`() throws {
+        let office = try Office()
+        let vault = office.vault
+        let (batch, scan, pages) = try office.laid()
+        func present(to checker: PersonID?, staff: Bool = true) -> String? {
+            code { try vault.present(batch, to: checker, difference: "", isAboutNoStaff: staff, as: office.one) }
+        }
+        #expect(present(to: nil) == "check.who" && present(to: office.one.person) == "check.who")
+        #expect(present(to: office.two.person, staff: false) == "desk.staff")
+        try vault.take(.back(scan, 2...2), in: batch, as: office.one)
+        #expect(present(to: office.two.person) == "desk.not-ready")
+        try vault.take(.undo, in: batch, as: office.one)
+        #expect(try vault.checkers(as: office.one).contains { $0.id == office.two.person })
+        let third = try office.school.add("Wilf Amory", [.admin], by: office.lead)
+        #expect(try vault.checkers(as: office.one).contains { $0.name == "Wilf Amory" })
+        let away = try office.school.signIn(third).person
+        try vault.suspend(away, as: office.lead)
+        #expect(try !vault.checkers(as: office.one).contains { $0.name == "Wilf Amory" })
+        #expect(present(to: away) == "check.who")
+        #expect(present(to: office.two.person) == nil)
+        #expect(code { try vault.sealNow(batch, as: office.two) } == "not-found")
+        try vault.confirmPlan(of: batch, looked: pages, as: office.two)
+        // Who has checked it sees it no more, and seals nothing.
+        #expect(code { _ = try vault.plan(of: batch, as: office.two) } == "not-found")
+        #expect(code { try vault.doubtPlan(of: batch, note: "No", pages: [], as: office.two) } == "not-found")
+        #expect(code { try vault.sealNow(batch, as: office.two) } == "not-found")
+        // Taken back after that it has to be looked at again, until something of it is filed.
+        try vault.withdrawPlan(of: batch, as: office.one)
+        #expect(code { try vault.sealNow(batch, as: office.one) } == "batch.not-checked")
+        #expect(present(to: office.two.person) == nil)
+        #expect(code { try vault.sealNow(batch, as: office.one) } == "batch.not-checked")
+    }
+
+    @Test func `Pages of a scan that was changed since are not shown to who checks it`() throws {
+        let office = try Office()
+        let (batch, scan, _) = try office.laid()
+        try office.present(batch)
+        let staged = try #require(try office.staged().first)
+        let path = office.school.location.vault + "/staging/" + staged
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: path))
+        #expect(
+            code {
+                _ = try office.vault.picture(ofStack: scan, toCheck: batch, page: 1, width: 160, as: office.two)
+            } == "upload.staged-differs")
+    }
+
     @Test func `Another plan than the one that was presented is not shown, and not checked`() throws {
         let office = try Office()
         let vault = office.vault
