@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int strongroom_memory_file(void) {
@@ -73,6 +75,21 @@ int strongroom_take_folder_events(int events) {
 
 int strongroom_socket_pair(int pair[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+int strongroom_connect(const char *path, int seconds) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    int line = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (line < 0) return -errno;
+    struct timeval most = {.tv_sec = seconds};
+    if (setsockopt(line, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most) == 0
+        && connect(line, (struct sockaddr *)&address, sizeof address) == 0)
+        return line;
+    int error = errno;
+    close(line);
+    return -error;
 }
 
 int strongroom_keep_freed_memory(int most, int largest, int heaps) {

@@ -36,7 +36,10 @@ struct Bubblewrap: Sendable {
     ///   - readOnly: pairs of a path outside and its path inside.
     ///   - filter: the descriptor, in the new program, of a system call filter; renderers alone are given one, and with
     ///     it what poppler and libvips look for. The inspector needs none of that, and confines itself.
-    func arguments(readOnly: [(outside: String, inside: String)] = [], filter: Int32? = nil) -> [String] {
+    ///   - more: bubblewrap's own arguments for what else is there, before the root is closed.
+    func arguments(
+        readOnly: [(outside: String, inside: String)] = [], filter: Int32? = nil, more: [String] = []
+    ) -> [String] {
         var result = [
             program, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
             "--cap-drop", "ALL", "--clearenv", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox",
@@ -66,6 +69,7 @@ struct Bubblewrap: Sendable {
             // libvips would want to put large pictures into files otherwise.
             result += ["--setenv", "VIPS_DISC_THRESHOLD", "1g", "--seccomp", "\(filter)"]
         }
+        result += more
         result += ["--remount-ro", "/", "--chdir", "/", "--"]
         return result
     }

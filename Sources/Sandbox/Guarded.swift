@@ -83,6 +83,9 @@ struct Deadline: Sendable {
         }
     }
 
+    /// Whether the moment came.
+    var hasPassed: Bool { milliseconds == 0 }
+
     /// What is left, in milliseconds, for `poll`; 0 when it has passed.
     private var milliseconds: Int32 {
         var now = timespec()

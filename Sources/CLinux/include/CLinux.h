@@ -33,6 +33,8 @@ int strongroom_take_folder_events(int events);
 
 // A connected pair of stream sockets, closed on exec.
 int strongroom_socket_pair(int pair[2]);
+// A stream socket connected to the one with this path, closed on exec. Whoever writes to it waits no longer than so many seconds.
+int strongroom_connect(const char *path, int seconds);
 // A pipe, closed on exec.
 int strongroom_pipe(int ends[2]);
 // Sends bytes, and a descriptor beside the first of them unless it is negative. Never raises SIGPIPE.
