@@ -491,6 +491,8 @@ extension Vault {
             "pages": inspected.pages.map { String($0) } ?? "", "size": String(facts.size), "sha256": facts.digest.hex,
             "uploader": filer.uploader, "through": filer.through ?? "", "scan": facts.scan ?? "",
         ]) { $1 }
+        // Only where there is one: that there is, the quarantine's code says to everybody.
+        if let signature = inspected.signature { values["virus"] = signature }
         return values
     }
 }

@@ -202,6 +202,8 @@ public struct Inspected: Hashable, Sendable {
     public var pages: Int?
     /// A summary proposed from the document's own text.
     public var proposedSummary: String?
+    /// The name of the virus scanner's signature that it matches.
+    public var signature: String?
 }
 
 extension Vault {
@@ -370,6 +372,7 @@ extension Vault {
             }
         inspected.mediaType = verdict.mediaType ?? ""
         inspected.pages = verdict.pages
+        scan(copy, &inspected)
         if wantsProposal && inspected.outcome == .accepted {
             let text =
                 verdict.text

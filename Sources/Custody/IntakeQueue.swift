@@ -157,7 +157,7 @@ extension Vault {
         let detail = Detail(values: [
             "filename": Self.ending(of: facts.filename).name, "summary": summary,
             "media_type": inspected.mediaType, "pages": inspected.pages.map { String($0) } ?? "",
-            "size": String(facts.size), "sha256": facts.digest.hex,
+            "size": String(facts.size), "sha256": facts.digest.hex, "virus": inspected.signature ?? "",
         ])
         let items = [
             SealedItem(header, .header, try Header.seal(received.fileKey, to: [.hybrid(recipient)]).bytes),

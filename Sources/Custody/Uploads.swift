@@ -124,7 +124,11 @@ extension Vault {
                 let (received, details) = try reopen(upload, acting)
                 received.verdict = try inspect(
                     readBack(received), received.facts, wantsProposal: details.summary.isEmpty)
-                guard received.verdict.outcome != .waiting else { return }
+                guard received.verdict.outcome != .waiting else {
+                    // Without a sandbox none fares better; what the virus scanner cannot look at may be one alone.
+                    if received.verdict.code == "sandbox.unavailable" { return }
+                    continue
+                }
                 var said = details
                 if said.summary.isEmpty { said.summary = received.inspected.proposedSummary ?? "" }
                 if received.verdict.outcome == .refused {
@@ -443,6 +447,7 @@ struct UploadFacts {
                 "payload_length": String(arrived.payloadLength), "outcome": inspected.outcome.rawValue,
                 "code": inspected.code ?? "", "message": inspected.message ?? "", "media_type": inspected.mediaType,
                 "pages": inspected.pages.map { String($0) } ?? "", "proposed": inspected.proposedSummary ?? "",
+                "virus": inspected.signature ?? "",
             ]) { $1 }
         }
         return Detail(values: values).encoded
@@ -476,7 +481,7 @@ struct UploadFacts {
             inspected: Inspected(
                 outcome: outcome, code: detail["code"], message: detail["message"],
                 mediaType: detail["media_type"] ?? "", pages: detail["pages"].flatMap { Int($0) },
-                proposedSummary: detail["proposed"]))
+                proposedSummary: detail["proposed"], signature: detail["virus"]))
     }
 }
 

@@ -27,6 +27,7 @@ public final class Vault: Sendable {
     let inspectorProgram: String
     let forbiddenToSandbox: [String]
     let inspector = Mutex<Inspector?>(nil)
+    let antivirus: Antivirus
     let hashGate: HashGate
     let failures: SignInFailures
     let challenges: Challenges
@@ -56,14 +57,23 @@ public final class Vault: Sendable {
         public let secrets: String
         /// The strongroom-inspector program.
         public let inspector: String
+        /// The directory with ClamAV's signatures.
+        public let signatures: String
+        /// ClamAV's daemon.
+        public let clamd: String
 
         /// By default the secrets are in `<vault>.secrets`, the inspector beside this program.
-        public init(vault: String, secrets: String? = nil, inspector: String? = nil) {
+        public init(
+            vault: String, secrets: String? = nil, inspector: String? = nil, signatures: String? = nil,
+            clamd: String? = nil
+        ) {
             var vault = vault
             while vault.count > 1 && vault.hasSuffix("/") { vault.removeLast() }
             self.vault = vault
             self.secrets = secrets ?? vault + ".secrets"
             self.inspector = inspector ?? Self.besideThisProgram("strongroom-inspector")
+            self.signatures = signatures ?? "/var/lib/clamav"
+            self.clamd = clamd ?? "/usr/sbin/clamd"
         }
 
         private static func besideThisProgram(_ name: String) -> String {
@@ -94,6 +104,10 @@ public final class Vault: Sendable {
             secrets: secrets, clock: clock, witness: Witness(directory: location.vault + "/witness"),
             policy: policies.digest)
         budget = MemoryBudget(bytes: UInt64(policies.limits.inspectionMemoryMiB) << 20)
+        antivirus = Antivirus(
+            Antivirus.Settings(
+                program: location.clamd, signatures: location.signatures,
+                largest: policies.fileTypes.types.map(\.largestBytes).max() ?? 0))
         hashGate = HashGate(atOnce: policies.sessions.hashesAtOnce, waiting: policies.sessions.hashesWaiting)
         challenges = try rethrowing("vault.open") { try Challenges(clock: clock) }
         failures = SignInFailures(allowed: policies.sessions.failuresBeforeSlowing)
@@ -178,6 +192,7 @@ public final class Vault: Sendable {
             inspector?.shutdown()
             inspector = nil
         }
+        antivirus.shutdown()
         flushFailures(force: true)
         try? pool.writeWithoutTransaction { db in
             _ = try db.checkpoint(.truncate)

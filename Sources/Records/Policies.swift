@@ -20,6 +20,8 @@ public struct Policies: Sendable {
     public let categories: CategoryPolicy
     /// `file-types.yaml`.
     public let fileTypes: FileTypePolicy
+    /// `inspection.yaml`.
+    public let inspection: InspectionPolicy
     /// `limits.yaml`.
     public let limits: LimitPolicy
     /// `notices.yaml`.
@@ -30,7 +32,7 @@ public struct Policies: Sendable {
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
         "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml",
-        "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml",
+        "inspection.yaml", "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml",
     ]
 
     /// Decodes the files.
@@ -51,6 +53,7 @@ public struct Policies: Sendable {
         archive = try Self.decode("archive.yaml", files)
         categories = try Self.decode("categories.yaml", files)
         fileTypes = try Self.decode("file-types.yaml", files)
+        inspection = try Self.decode("inspection.yaml", files)
         limits = try Self.decode("limits.yaml", files)
         notices = try Self.decode("notices.yaml", files)
         try acceptableUse.check()
@@ -60,6 +63,7 @@ public struct Policies: Sendable {
         try archive.check()
         try categories.check()
         try fileTypes.check()
+        try inspection.check(fileTypes)
         try limits.check()
         try notices.check()
         guard (1...3660).contains(access.longestAccessDays) else {
@@ -464,6 +468,33 @@ public struct ArchivePolicy: Codable, Hashable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case secondLookPercent = "second-look-percent"
+    }
+}
+
+/// What an upload is looked at with, beside its structure.
+public struct InspectionPolicy: Codable, Hashable, Sendable {
+    /// Whether uploads are scanned for viruses.
+    public enum Antivirus: String, Codable, Hashable, Sendable {
+        /// Every one; where that cannot be done, it waits.
+        case required
+        /// Every one while the scanner is there.
+        case whenAvailable = "when-available"
+        /// None.
+        case off
+    }
+    /// Whether uploads are scanned for viruses.
+    public let antivirus: Antivirus
+
+    /// The largest file that ClamAV scans at all, in MiB: it takes 2 GiB less three bytes.
+    static let mostMiB = 2047
+
+    func check(_ types: FileTypePolicy) throws(Refusal) {
+        guard antivirus == .required, let type = types.types.first(where: { $0.largestMiB > Self.mostMiB }) else {
+            return
+        }
+        throw .policyUnreadable(
+            "policies/inspection.yaml: antivirus is required, and a file of more than \(Self.mostMiB) MiB cannot be scanned: "
+                + "largest-mib of \(type.title) in policies/file-types.yaml is at most that")
     }
 }
 

@@ -130,6 +130,7 @@ struct Wording: Sendable {
         switch code {
         case "type.active-content":
             "It holds something that can act by itself when it is opened, such as a macro, a script or another file."
+        case "virus.found": "The virus scanner knows it, or part of it, as made to do harm."
         case "type.second-signature": "A second file is hidden inside it."
         case "type.bytes-before-start": "Something stands in it before the place where the document begins."
         case "type.bytes-after-end": "Something was added to it after the place where the document ends."

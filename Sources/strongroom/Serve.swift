@@ -65,6 +65,7 @@ struct Server {
         _ = strongroom_keep_freed_memory(16 << 20, 4 << 20, 4)
         let vault = try Vault(opening: location)
         defer { vault.shutdown() }
+        vault.startAntivirus()
         var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .warning
         let host = host

@@ -129,6 +129,8 @@ struct VaultOptions: ParsableArguments {
     var secrets: String?
     @Option(help: "The strongroom-inspector program (default: beside this one).")
     var inspector: String?
+    @Option(help: "The directory with ClamAV's signatures (default: /var/lib/clamav); also STRONGROOM_SIGNATURES.")
+    var signatures: String?
 
     var location: Vault.Location {
         get throws {
@@ -137,7 +139,8 @@ struct VaultOptions: ParsableArguments {
                 throw ValidationError("Name the vault with --vault DIR or STRONGROOM_VAULT.")
             }
             return Vault.Location(
-                vault: vault, secrets: secrets ?? environment["CREDENTIALS_DIRECTORY"], inspector: inspector)
+                vault: vault, secrets: secrets ?? environment["CREDENTIALS_DIRECTORY"], inspector: inspector,
+                signatures: signatures ?? environment["STRONGROOM_SIGNATURES"])
         }
     }
 }

@@ -91,6 +91,16 @@ import Testing
         #expect(try code("sessions.yaml", replacing: "argon2-memory-mib: 256", with: "argon2-memory-mib: 64") == nil)
     }
 
+    @Test func `Scanning for viruses can be off, and required where no type is larger than what can be scanned`() throws
+    {
+        #expect(try code("inspection.yaml", replacing: "antivirus: off", with: "antivirus: when-available") == nil)
+        var files = try policyFiles()
+        files["inspection.yaml"] = "antivirus: required\n"
+        files["file-types.yaml"] = files["file-types.yaml"]?.replacingOccurrences(
+            of: "largest-mib: 2048", with: "largest-mib: 2047")
+        #expect(try Policies(files: files).inspection.antivirus == .required)
+    }
+
     @Test func `The lead can always add people`() throws {
         #expect(
             try code("access.yaml", replacing: "dsl: [file, read, manage-people,", with: "dsl: [file, read,")
@@ -110,6 +120,10 @@ import Testing
         ("file-types.yaml", "largest-mib: 2048, most-pages: 5000", "largest-mib: 2048, most-pages: 0"),
         ("file-types.yaml", "extensions: [png]", "extensions: [pdf]"),
         ("file-types.yaml", "extensions: [png]", "extensions: [.PNG]"),
+        ("inspection.yaml", "antivirus: off", "antivirus: sometimes"),
+        // A file of 2048 MiB is more than the scanner takes.
+        ("inspection.yaml", "antivirus: off", "antivirus: required"),
+        ("inspection.yaml", "antivirus: off", "antivirus: off\nclamav: off"),
         ("categories.yaml", "id: health", "id: police"), ("school.yaml", "Europe/London", "Europe/Londn"),
     ])
     func `A number or word that makes no sense is refused when it is read, not when it is used`(

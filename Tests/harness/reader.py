@@ -34,8 +34,8 @@ from nacl.signing import SigningKey, VerifyKey
 
 CHUNK = 65536
 POLICIES = [
-    "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml", "limits.yaml",
-    "notices.yaml", "school.yaml", "sessions.yaml",
+    "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml",
+    "inspection.yaml", "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml",
 ]  # fmt: skip
 LONGEST_INVITATION = 24 * 3_600_000
 ENTRY_KINDS = ["action", "archive", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
