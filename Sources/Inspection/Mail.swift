@@ -93,11 +93,13 @@ enum Mail {
         if type.value.hasPrefix("multipart/"), let boundary = type.parameters["boundary"], depth < 12 {
             let parts = split(content, boundary)
             var texts: [String] = []
-            for part in parts.prefix(200) {
+            for (place, part) in parts.prefix(200).enumerated() {
                 let text = body(of: part, &attachments, maximum: maximum, depth: depth + 1)
                 if !text.isEmpty { texts.append(text) }
                 // Alternatives say the same; the plainest comes first.
-                if type.value == "multipart/alternative", !text.isEmpty { break }
+                guard type.value == "multipart/alternative", !text.isEmpty else { continue }
+                if parts[(place + 1)...].contains(where: isWebPage) { texts.append(Self.secondVersion) }
+                break
             }
             return texts.joined(separator: "\n")
         }
@@ -113,7 +115,20 @@ enum Mail {
         default: raw = Array(head)
         }
         let text = Transfer.text(raw, charset: type.parameters["charset"])
-        return type.value == "text/html" ? HTMLText.plain(text) : text.replacing("\r\n", with: "\n")
+        return type.value == "text/html"
+            ? Self.asWebPage + HTMLText.plain(text) : text.replacing("\r\n", with: "\n")
+    }
+
+    private static let asWebPage =
+        "[Written as a web page (HTML). These are its words; its pictures, links and layout are not shown.]\n"
+    private static let secondVersion =
+        "[There is a second version of this, written as a web page (HTML), which is not shown.]\n"
+
+    /// Whether a part is a web page, or has one in it.
+    private static func isWebPage(_ part: UnsafeRawBufferPointer) -> Bool {
+        let fields = header(UnsafeRawBufferPointer(rebasing: part[..<endOfHeader(part)]))
+        let type = MediaField(fields.first { $0.name == "content-type" }?.value ?? "text/plain")
+        return type.value == "text/html" || type.value == "multipart/related"
     }
 
     /// The parts between the marks of a multipart body.

@@ -243,6 +243,39 @@ enum TIFF {
             return number(field.offset + index * field.width, field.width)
         }
 
+        /// What libtiff reads: none, the two and the one of fax, LZW, JPEG old and new, Deflate by two numbers, PackBits, LZMA,
+        /// Zstandard, WebP.
+        private static let compressions: Set = [1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001]
+
+        /// Whether what is said of a page's samples and strips can be true, so that whoever shows it need not find out.
+        private mutating func checkLayout(_ fields: [Int: Field], _ wide: Int, _ high: Int) {
+            let compression = value(fields[259]) ?? 1
+            let samples = value(fields[277]) ?? 1
+            let bits = fields[258].map { field in (0..<min(field.count, 9)).compactMap { value(field, $0) } } ?? [1]
+            guard Self.compressions.contains(compression), (1...8).contains(samples), !bits.isEmpty,
+                bits.count == 1 || bits.count >= samples, bits.allSatisfy({ (1...64).contains($0) })
+            else { return fail(.damaged) }
+            guard let offsets = fields[273] else { return }
+            // Samples that lie in planes have strips of their own each.
+            let planes = value(fields[284]) == 2 ? samples : 1
+            let rows = min(max(value(fields[278]) ?? high, 1), high)
+            let strips = ((high + rows - 1) / rows) * planes
+            guard offsets.count >= strips else { return fail(.damaged) }
+            // Without compression the strips are as long as the page has samples; colours of lower resolution take less.
+            guard compression == 1, value(fields[262]) != 6, let sizes = fields[279], sizes.count >= strips else {
+                return
+            }
+            let bitsOfPixel =
+                planes == 1 ? (0..<samples).reduce(0) { $0 + (bits.count == 1 ? bits[0] : bits[$1]) } : bits[0]
+            let (ofRow, overflow) = wide.multipliedReportingOverflow(by: bitsOfPixel)
+            let (needed, tooMuch) = ((ofRow + 7) / 8).multipliedReportingOverflow(by: high * planes)
+            var given = 0
+            for index in 0..<sizes.count {
+                given = given.addingReportingOverflow(value(sizes, index) ?? 0).partialValue
+            }
+            if overflow || tooMuch || given < needed { fail(.truncated) }
+        }
+
         private mutating func look(at fields: [Int: Field], isPage: Bool, depth: Int) {
             if isPage {
                 // BigTIFF could say more than 32 bits, and then nothing that follows would hold.
@@ -256,6 +289,8 @@ enum TIFF {
                     height = high
                 }
                 guard fields[273] != nil || fields[324] != nil || fields[513] != nil else { return fail(.damaged) }
+                checkLayout(fields, wide, high)
+                guard faults.isEmpty else { return }
             }
             // Strips, tiles, and the pictures of old JPEG-in-TIFF and of thumbnails.
             for (places, sizes) in [(273, 279), (324, 325), (513, 514)] {

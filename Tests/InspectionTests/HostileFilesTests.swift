@@ -328,6 +328,23 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         #expect(try judge(fixture("good/scan.tif"), extension: "tif").pixelHeight == 30)
     }
 
+    @Test(arguments: [
+        (258, 65, "type.damaged"), (258, 0, "type.damaged"), (259, 9999, "type.damaged"), (259, 0, "type.damaged"),
+        (277, 32769, "type.damaged"), (277, 2, "type.truncated"), (278, 10, "type.damaged"),
+        (279, 1199, "type.truncated"),
+        (256, 41, "type.truncated"), (257, 31, "type.damaged"), (278, 31, nil), (279, 1200, nil),
+    ])
+    func `A TIFF whose numbers cannot be true is refused`(_ tag: Int, _ value: Int, _ code: String?) throws {
+        var changed = try fixture("good/scan.tif")
+        let start = Int(changed[4]) | Int(changed[5]) << 8
+        let entry = try #require(
+            (0..<Int(changed[start])).map { start + 2 + 12 * $0 }.first {
+                Int(changed[$0]) | Int(changed[$0 + 1]) << 8 == tag
+            })
+        for place in 0..<4 { changed[entry + 8 + place] = UInt8(truncatingIfNeeded: value >> (8 * place)) }
+        #expect(try judge(changed, extension: "tif").code == code)
+    }
+
     @Test(arguments: ["letter.pdf", "photograph.jpg", "page.png", "scan.tif", "notes.docx", "with-attachment.eml"])
     func `No file cut anywhere is accepted`(_ name: String) throws {
         let whole = try fixture("good/\(name)")
@@ -381,6 +398,7 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         #expect(text.contains("Subject: Invented\n"))
         #expect(text.contains("Café text, softwrapped."))
         #expect(!text.contains("as a page"), "alternatives say the same")
+        #expect(text.contains("[There is a second version of this, written as a web page (HTML), which is not shown.]"))
         #expect(text.contains("Attachment: p.jpg (image/jpeg)"))
     }
 
@@ -388,7 +406,7 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         let bytes = try fixture("good/page-only.eml")
         let text = bytes.withUnsafeBytes { textRendition($0, mediaType: "message/rfc822") }
         #expect(text.contains("Dear all,\nNothing & no one."))
-        #expect(!text.contains("p{}"))
+        #expect(!text.contains("p{}") && text.contains("[Written as a web page (HTML)."))
     }
 
     @Test func `Proposed text is at most 64 KiB, cut between characters`() throws {
