@@ -160,9 +160,14 @@ extension Vault {
         }
     }
 
-    private static func checkedReason(_ reason: String) throws -> String {
+    /// A reason in one line of 1 to 500 characters; nil where it is none.
+    static func oneLine(_ reason: String) -> String? {
         let reason = reason.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        guard (1...500).contains(reason.count), reason.unicodeScalars.allSatisfy({ $0.value >= 32 }) else {
+        return (1...500).contains(reason.count) && reason.unicodeScalars.allSatisfy({ $0.value >= 32 }) ? reason : nil
+    }
+
+    private static func checkedReason(_ reason: String) throws -> String {
+        guard let reason = oneLine(reason) else {
             throw Refusal(
                 code: "access.reason", message: "The reason is missing, or longer than 500 characters.",
                 hint: "Say in a few words why this person needs to read it.")
@@ -220,10 +225,11 @@ extension Vault {
         let all = try Row.fetchAll(
             db,
             sql: """
-                SELECT id, idx FROM document WHERE pupil_file = ? AND quarantine IS NULL
+                SELECT id, idx, quarantine FROM document WHERE pupil_file = ?
                 AND id NOT IN (SELECT document FROM moved) ORDER BY idx
                 """,
-            arguments: [Data(pupilFile.bytes)])
+            arguments: [Data(pupilFile.bytes)]
+        ).filter(isNoEvidence)
         guard let documents else { return try all.map { try $0.index("idx") } }
         let wanted = Set(documents.map { Data($0.bytes) })
         let found = all.filter { wanted.contains($0["id"]) }
@@ -233,6 +239,13 @@ extension Vault {
                 hint: "Choose among the documents of this pupil's file.")
         }
         return try found.map { try $0.index("idx") }
+    }
+
+    /// Whether a row's document (`id`, `quarantine`) may be shown: it was not filed as evidence, or was released.
+    func isNoEvidence(_ row: Row) throws -> Bool {
+        if try row.value("quarantine") as String? == nil { return true }
+        guard let id = DocumentID(try row.value("id") as Data) else { throw VaultError.tampered(code: "document.row") }
+        return recorder.authority.quarantineDecisions[id]?.released == true
     }
 
     // MARK: - Shares

@@ -467,6 +467,15 @@ extension Vault {
                 recorded: statement.time, author: facts.author, summary: "\(count): \(facts.summary)", document: nil,
                 triage: facts)
         }
+        if case .quarantineDecided(let act) = statement.act {
+            let reason = try reason(of: act, statement, acting, file, db)
+            let said = act.released ? "was released from quarantine" : "stays in quarantine"
+            return ChronologyEntry(
+                index: index, kind: statement.act.kind.rawValue, title: "Quarantine",
+                occurred: SchoolTime(policies.school.timezone).day(of: statement.time), received: nil,
+                recorded: statement.time, author: try author(of: statement, db),
+                summary: "Document \(act.document.reference) \(said): \(reason)", document: nil)
+        }
         if case .chronologyPrinted(let act) = statement.act {
             return ChronologyEntry(
                 index: index, kind: statement.act.kind.rawValue, title: "Printed",

@@ -35,7 +35,8 @@ extension Vault {
         let (documents, quarantined, head) = try recorder.read(pool) { db, head in
             (
                 try Int.fetchOne(db, sql: "SELECT count(*) FROM document \(unmoved)") ?? 0,
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM document \(unmoved) AND quarantine IS NOT NULL") ?? 0,
+                try Row.fetchAll(db, sql: "SELECT id, quarantine FROM document \(unmoved) AND quarantine IS NOT NULL")
+                    .count { try !isNoEvidence($0) },
                 head
             )
         }

@@ -224,7 +224,9 @@ extension Vault {
     ) throws -> PermittedItem {
         let (filed, act, document, fields) = try pool.read { db in
             let (statement, act) = try filing(at: id, db)
-            guard statement.pupilFile == pupilFile, act.quarantine == nil else { throw VaultError.notFound }
+            guard statement.pupilFile == pupilFile, recorder.authority.quarantine(of: act) == nil else {
+                throw VaultError.notFound
+            }
             let file = try openFile(pupilFile, acting, db)
             let row = try detailRow(act.detail, of: id.record, under: act.detailKey, statement, acting, file, db)
             return (statement, act, try check(statement, act, acting, db), try Detail(parsing: row).fields)
@@ -450,7 +452,10 @@ extension Vault {
         case .documentOpened(_, _, .view): "Pages were looked at"
         case .documentOpened(_, _, .download): "A copy of the original was taken"
         case .documentOpened(_, _, .sealedDownload): "A copy of the original was taken, sealed to a recipient"
+        case .quarantineDecided(let act):
+            act.released ? "Released from quarantine" : "Kept in quarantine"
         case .documentOpened(_, _, .comparison): "Its content was compared with the record"
+        case .documentOpened(_, _, .recognition): "Its text was read by the vault, for searching"
         case .documentClosed(_, _, _, _, let complete): complete ? "Reading ended" : "Reading ended, interrupted"
         case .itemPromoted: "Marked as a significant event"
         case .itemDemoted: "No longer marked as a significant event"

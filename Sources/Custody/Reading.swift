@@ -25,6 +25,8 @@ public struct DocumentFacts: Hashable, Sendable {
     public let recorded: Timestamp
     /// Why it is kept apart, when it is.
     public let quarantine: String?
+    /// Why it was filed as evidence, when it was, whatever was decided since.
+    public let filedAs: String?
     /// Who filed it.
     public let filer: Filer
     /// The detail's fields by name.
@@ -419,7 +421,9 @@ extension Vault {
         _ act: FilingAct, _ statement: Statement, _ acting: Acting, _ db: Database
     ) throws -> Bool {
         // What is kept as evidence is for the lead alone.
-        guard let pupilFile = statement.pupilFile, act.quarantine == nil else { return false }
+        guard let pupilFile = statement.pupilFile, recorder.authority.quarantine(of: act) == nil else {
+            return false
+        }
         return try openShare(of: act.document, in: pupilFile, acting, db) != nil
     }
 
@@ -520,7 +524,7 @@ extension Vault {
         }
         return DocumentFacts(
             id: act.document, pupilFile: pupilFile, index: statement.index, recorded: statement.time,
-            quarantine: act.quarantine, filer: filer,
+            quarantine: recorder.authority.quarantine(of: act), filedAs: act.quarantine, filer: filer,
             fields: detail.fields.filter { !$0.value.value.isEmpty }.mapValues {
                 String(decoding: $0.value, as: UTF8.self)
             })

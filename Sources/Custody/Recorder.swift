@@ -399,7 +399,7 @@ final class Recorder: Sendable {
             case .itemPromoted, .itemDemoted:
                 item = firstValue(of: "\"item\":", in: statement).flatMap { UInt64($0.prefix(while: \.isNumber)) }
             // The act stands first, and has the key once or, where a filing shares its document, always of the same.
-            case .documentFiled, .documentOpened, .documentClosed, .documentMoved, .issueOpened:
+            case .documentFiled, .documentOpened, .documentClosed, .documentMoved, .issueOpened, .quarantineDecided:
                 document = firstValue(of: "\"document\":\"", in: statement).flatMap { DocumentID(text: $0) }
             case .restrictedActed where firstValue(of: "\"document\":{", in: statement) != nil:
                 brought = firstValue(of: "\"record\":\"", in: statement).flatMap { DocumentID(text: $0) }

@@ -304,7 +304,7 @@ extension Vault {
             let keepers = known.keeping.keepers(head.authority).filter { known.keeping.sealedTo.contains($0.identity) }
             var facts = DocumentFacts(
                 id: id, pupilFile: known.pupilFile, index: statement.index, recorded: moved?.recorded ?? statement.time,
-                quarantine: detail["quarantine"], filer: filer,
+                quarantine: detail["quarantine"], filedAs: detail["quarantine"], filer: filer,
                 fields: detail.fields.mapValues { String(decoding: $0.value, as: UTF8.self) })
             facts.restricted = RestrictedFacts(
                 about: detail["about"] ?? "",

@@ -64,7 +64,7 @@ extension SecurityReview.Series {
             .stationAdded,
             .stationWithdrawn, .policyAdopted, .policyReviewed, .disclosureRequested, .disclosureRefused,
             .disclosureDelegated, .delegationEnded, .permissionGiven, .permissionWithdrawn, .permissionEnded,
-            .paperDestroyed:
+            .paperDestroyed, .quarantineDecided:
             self = .changes
         default: return nil
         }
@@ -185,6 +185,9 @@ extension Vault {
                 "Searched the summaries of " + (statement.pupilFile.map { reference($0) } ?? "all pupil files")
             case .chronologyPrinted(let act):
                 "Printed \(act.lines) lines of the chronology of \(reference(statement.pupilFile)), \(act.print.reference)"
+            case .quarantineDecided(let act):
+                (act.released ? "Released from quarantine: " : "Kept in quarantine: ")
+                    + "\(act.document.reference) of \(reference(statement.pupilFile))"
             case .personInvited(let act): "Invited \(try name(act.person))"
             case .personReset(let person, _, let roles):
                 "Made \(try name(person)) join again"

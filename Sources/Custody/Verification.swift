@@ -65,6 +65,8 @@ private struct Verifier {
     private var roots: [UInt64: Digest] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
     private var items: [ItemID: (item: Item, index: UInt64)] = [:]
+    /// The documents that were filed as evidence.
+    private var evidence: Set<DocumentID> = []
     /// Of each document its pupil file and its payload's length, and of each restricted one its payload's length.
     private var documents: [DocumentID: (pupilFile: PupilFileID?, length: UInt64, index: UInt64)] = [:]
     private var brought: [DocumentID: UInt64] = [:]
@@ -190,6 +192,7 @@ private struct Verifier {
         case .documentFiled(let act):
             payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
             documents[act.document] = (statement.pupilFile, act.payload.length, index)
+            if act.quarantine != nil { evidence.insert(act.document) }
         case .intakeReceived(let act):
             payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
         case .restrictedActed(let act):
@@ -203,6 +206,10 @@ private struct Verifier {
             }
             // From here on it is no item of the file.
             if let index = documents[document]?.index { filed[index] = nil }
+        case .quarantineDecided(let act):
+            if documents[act.document]?.pupilFile != statement.pupilFile || !evidence.contains(act.document) {
+                found("statement.unlawful", "\(place): decided about what this file does not keep as evidence")
+            }
         case .backupVerified(let act):
             if roots[act.size] != act.root { found("statement.unlawful", "\(place): a backup of another ledger") }
         default: break

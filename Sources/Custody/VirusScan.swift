@@ -25,7 +25,7 @@ extension Vault {
                 inspected.outcome = .quarantined
                 inspected.code = "virus.found"
                 inspected.message =
-                    "The virus scanner knows this file, or part of it, as made to do harm. It is kept as evidence, and nobody can open it."
+                    "The virus scanner knows this file, or part of it, as made to do harm. It is kept as evidence, and its pages are not shown."
                 inspected.signature = signature
             case .skipped:
                 guard policy == .required else { return }

@@ -458,6 +458,8 @@ public enum Act: Hashable, Sendable {
     /// A document of the pupil file that the statement is about was moved out of it: the restricted record said right
     /// before brings it under another key.
     case documentMoved(DocumentID, to: DocumentID)
+    /// The lead decided whether what is kept as evidence is shown.
+    case quarantineDecided(QuarantineAct)
     /// The list of the intake queue was read.
     case intakeRead(SessionID)
     /// An upload, or what was said of it, was refused: it is not filed.
@@ -572,6 +574,7 @@ public enum Act: Hashable, Sendable {
         case intakeRead = "intake.read"
         case restrictedActed = "restricted.acted"
         case documentMoved = "document.moved"
+        case quarantineDecided = "quarantine.decided"
         case uploadRefused = "upload.refused"
         case uploadWaiting = "upload.waiting"
         case uploadDiscarded = "upload.discarded"
@@ -611,7 +614,8 @@ public enum Act: Hashable, Sendable {
                 .proposalMade, .proposalAgreed, .proposalWithdrawn,
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
-                .stationAllowed, .stationWithdrawn, .documentMoved, .itemPromoted, .itemDemoted, .backupVerified:
+                .stationAllowed, .stationWithdrawn, .documentMoved, .quarantineDecided, .itemPromoted, .itemDemoted,
+                .backupVerified:
                 true
             default: isDisclosure || isOfPaper
             }
@@ -716,6 +720,7 @@ public enum Act: Hashable, Sendable {
         case .intakeRead: .intakeRead
         case .restrictedActed: .restrictedActed
         case .documentMoved: .documentMoved
+        case .quarantineDecided: .quarantineDecided
         case .uploadRefused: .uploadRefused
         case .uploadWaiting: .uploadWaiting
         case .uploadDiscarded: .uploadDiscarded
@@ -809,6 +814,7 @@ public enum Act: Hashable, Sendable {
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
         case .restrictedActed(let act): act.encoded
+        case .quarantineDecided(let act): act.encoded
         case .documentMoved(let document, let record):
             ["document": .string(document.text), "record": .string(record.text)]
         case .signInFailed(let person, let count):
@@ -1016,6 +1022,7 @@ public enum Act: Hashable, Sendable {
                 acceptableUse: try reader.text("acceptable_use"))
         case .signedIn: self = .signedIn(try reader.id("session"))
         case .signedOut: self = .signedOut(try reader.id("session"))
+        case .quarantineDecided: self = .quarantineDecided(try QuarantineAct(reading: &reader))
         case .documentMoved: self = .documentMoved(try reader.id("document"), to: try reader.id("record"))
         case .registerRead: self = .registerRead(try reader.id("session"))
         case .chronologyRead: self = .chronologyRead(try reader.id("session"))

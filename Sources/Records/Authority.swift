@@ -193,6 +193,8 @@ public struct Authority: Sendable {
     public private(set) var batches: [BatchID: BatchState] = [:]
     /// The batch that each operator has open.
     public private(set) var openBatches: [PersonID: BatchID] = [:]
+    /// What was decided last about each document that is kept as evidence.
+    public internal(set) var quarantineDecisions: [DocumentID: QuarantineState] = [:]
     /// What is marked as a significant event of each pupil file: the indices of the statements that filed it.
     public private(set) var significant: [PupilFileID: Set<UInt64>] = [:]
     /// Every access that was given, ended ones too.
@@ -503,7 +505,8 @@ public struct Authority: Sendable {
                     return try require(.read)
                 }
             // Who has access to some documents reads them, and weighs nothing.
-            case .itemPromoted, .itemDemoted, .chronologySearched, .chronologyPrinted, .itemsTriaged:
+            case .itemPromoted, .itemDemoted, .chronologySearched, .chronologyPrinted, .itemsTriaged,
+                .quarantineDecided:
                 try require(.read)
             case .stationAdded, .stationAllowed, .stationWithdrawn: try require(.manageStations)
             case .intakeRead: try require(.seeIntake)
@@ -609,6 +612,7 @@ public struct Authority: Sendable {
             recoveries[recoveries.count - 1].drilled = statement.time
         case .recoveryUsed(let act): try useRecovery(act, statement)
         case .documentMoved(let document, let record): try move(document, to: record, statement)
+        case .quarantineDecided(let act): try decide(act, statement)
         case .backupVerified(let act): try takeBackup(act, statement)
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {

@@ -78,6 +78,8 @@ public enum Kind {
     public enum Batch {}
     /// Access of one person to a pupil file or to documents of it.
     public enum Access {}
+    /// A decision about what is kept as evidence.
+    public enum QuarantineDecision {}
     /// A proposal of something that takes two people.
     public enum Proposal {}
     /// A passkey that somebody signs in with.
@@ -134,6 +136,8 @@ public typealias ReadingID = Identifier<Kind.Reading>
 public typealias BatchID = Identifier<Kind.Batch>
 /// Access of one person to a pupil file or to documents of it.
 public typealias AccessID = Identifier<Kind.Access>
+/// A decision about what is kept as evidence.
+public typealias QuarantineDecisionID = Identifier<Kind.QuarantineDecision>
 /// A proposal of something that takes two people.
 public typealias ProposalID = Identifier<Kind.Proposal>
 /// A passkey that somebody signs in with.

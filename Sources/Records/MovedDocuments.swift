@@ -17,6 +17,7 @@ extension Act {
             .documentMoved(let document, to: _):
             document
         case .issueOpened(let act): act.document
+        case .quarantineDecided(let act): act.document
         default: nil
         }
     }

@@ -171,7 +171,7 @@ public enum Projection: String, Hashable, Sendable, CaseIterable {
             for followUp in act.followUps { add(.followUp, .blob(followUp.bytes), pupilFile, index) }
             addDetailKeys()
         case .chronologyPrinted, .disclosureRequested, .disclosureRefused, .permissionWithdrawn, .issueClosed,
-            .visitRecorded, .visitClosed, .childInformed:
+            .visitRecorded, .visitClosed, .childInformed, .quarantineDecided:
             addDetailKeys()
         case .permissionGiven(let act):
             add(.identity, .blob(act.identity.bytes), .text(IdentityKind.permission.rawValue), pupilFile, index)

@@ -32,6 +32,10 @@ struct DocumentPage {
     let recordedBy: String
     let sha256: String
     let quarantine: String?
+    /// That it was filed as evidence and released since.
+    let released: String?
+    /// Where a lead decides about it.
+    let decide: String?
     let restricted: RestrictedNotice?
     let sheet: Sheet?
     let text: String?
@@ -70,6 +74,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
         ? Sheet(of: reference, at: path, page: page, pages: pages, width: width) : nil
     let acting = try visit.acting
     let readsFile = facts.restricted == nil && acting.may(.read, in: visit.vault)
+    let decision = readsFile && facts.filedAs != nil ? try visit.vault.quarantineDecision(of: id, as: acting) : nil
     let others = readsFile ? try visit.otherFiles(of: id) : []
     let back =
         readsFile
@@ -92,6 +97,8 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             found: words.facts(facts.mediaType, facts.pages, facts.size, policies), filename: visible(facts.filename),
             recorded: words.moment(facts.recorded), recordedBy: facts.filer.text, sha256: facts.sha256,
             quarantine: facts.quarantine.map(words.quarantine),
+            released: decision?.released == true ? decision.map(visit.words(of:)) : nil,
+            decide: try readsFile && facts.filedAs != nil && visit.decidesQuarantine ? "\(path)/quarantine" : nil,
             restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) }, sheet: sheet, text: text,
             seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),

@@ -5,7 +5,6 @@ import Records
 let readingRoutes: [Route] = [
     Route(.get, "/pupils/{pupil}", .read, query: ChronologyView.query, handle: showPupilFile),
     Route(.get, "/entries/{index}", .read, handle: showEntry),
-    Route(.get, "/quarantine", .read, handle: showQuarantine),
 ]
 
 /// One line of a chronology.
@@ -203,30 +202,4 @@ private func summaryOrigin(_ word: String?) -> String {
     case .accepted: "Proposed by the system, accepted by the person who filed it"
     case nil: ""
     }
-}
-
-struct QuarantinePage {
-    struct Line {
-        let pupil: PupilLine
-        let entry: EntryLine
-        let reason: String
-        let size: String
-    }
-    let chrome: Chrome
-    let lines: [Line]
-    let isEmpty: Bool
-}
-
-private func showQuarantine(_ visit: Visit) throws -> Reply {
-    let lines = try visit.vault.quarantined(as: visit.acting).map { pupil, entry in
-        QuarantinePage.Line(
-            pupil: PupilLine(pupil, under: "/pupils"), entry: EntryLine(entry, visit.words),
-            reason: visit.words.quarantine(entry.document?.quarantine ?? ""),
-            size: visit.words.size(entry.document?.size ?? 0))
-    }
-    return visit.page(
-        .quarantine,
-        QuarantinePage(
-            chrome: visit.chrome("Quarantine", back: Link(href: "/", text: "Home")), lines: lines,
-            isEmpty: lines.isEmpty))
 }

@@ -41,7 +41,7 @@ package struct Site: HTTPResponder {
         + filingRoutes
         + checkRoutes + meetingRoutes + entryRoutes + triageRoutes + readingRoutes + chronologyRoutes + searchRoutes
         + documentRoutes + printRoutes
-        + restrictedRoutes + restrictedRequestRoutes + moveRoutes
+        + restrictedRoutes + restrictedRequestRoutes + moveRoutes + quarantineRoutes
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + paperRoutes + deskRoutes + archiveRoutes + paperEndRoutes

@@ -16,6 +16,7 @@ enum Template: String, CaseIterable {
     case pupils
     case pupilFile = "pupil-file"
     case entry, document, quarantine
+    case quarantineDecision = "quarantine-decision"
     case timeline, search
     case waiting, triage
     case chronologyFilters = "chronology-filters"
@@ -146,6 +147,7 @@ enum Template: String, CaseIterable {
         case .followUps: PackageResources.follow_ups_mustache
         case .document: PackageResources.document_mustache
         case .quarantine: PackageResources.quarantine_mustache
+        case .quarantineDecision: PackageResources.quarantine_decision_mustache
         case .people: PackageResources.people_mustache
         case .person: PackageResources.person_mustache
         case .signIns: PackageResources.sign_ins_mustache

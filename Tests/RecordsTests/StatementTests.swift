@@ -141,7 +141,12 @@ private func everyAct() throws -> [Act] {
         .restrictedActed(
             RestrictedAct(
                 record: .random(), detail: .random(), brought: .init(upload: .random(), payload: School.payload()))),
-        .documentMoved(.random(), to: .random()), .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
+        .documentMoved(.random(), to: .random()),
+        .quarantineDecided(
+            QuarantineAct(
+                decision: .random(), document: .random(), released: true,
+                detail: SealedDetail(detail: .random(), key: .random()))),
+        .intakeRead(.random()), .uploadRefused(.random(), code: "type.empty"),
         .uploadWaiting(.random(), code: "sandbox.unavailable"),
         .uploadDiscarded(.random()), .registerRead(.random()), .chronologyRead(.random()),
         .chronologySearched(.random()), .itemPromoted(7), .itemDemoted(1 << 40),

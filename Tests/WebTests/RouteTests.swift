@@ -91,6 +91,8 @@ private let table: [String: Access] = [
     "GET /documents/{document}": .readDocument,
     "GET /documents/{document}/pages/{page}": .readDocument,
     "POST /documents/{document}/download": .readDocument,
+    "GET /documents/{document}/quarantine": .read,
+    "POST /documents/{document}/quarantine": .read,
     "GET /documents/{document}/move": .read,
     "POST /documents/{document}/move": .read,
     "POST /documents/{document}/moved": .read,

@@ -378,6 +378,21 @@ def filing(looks, clerk, school) -> list:
 def leading(looks, lead, school, documents) -> None:
     page, pupil = lead.page, school.pupil(PUPIL)
     looks.walk(lead, "dsl", f"/pupils/{pupil}", *(f"/documents/{one}" for one in documents), "/stations", "/intake", "/")
+    lead.go(f"/documents/{documents[2]}")
+    lead.follow("Release it, or keep it")
+    looks.at(lead, "dsl", "a decision about quarantine")
+    lead.press("Record the decision")
+    looks.at(lead, "dsl", "nothing decided about quarantine")
+    page.get_by_label(re.compile("^Release it")).check()
+    lead.press("Record the decision")
+    looks.at(lead, "dsl", "released from quarantine without a reason")
+    page.get_by_label("Why?").fill("The council’s own form; asked them by telephone")
+    lead.press("Record the decision")
+    assert lead.heading == "Quarantine" and page.locator("h2").all_inner_texts() == ["Kept", "Released"]
+    looks.at(lead, "dsl", "quarantine with one released")
+    lead.go(f"/documents/{documents[2]}")
+    looks.at(lead, "dsl", "a document that was released")
+    assert page.locator(".sheet img").count() >= 1
     for words in ("whit", "nobody of that name"):
         lead.go("/")
         page.get_by_label("Name or reference").fill(words)

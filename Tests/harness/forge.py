@@ -266,7 +266,7 @@ def follows(saying: Saying, index: int) -> list:
         case "permission.given":
             identity(act["identity"], "permission")
             detail_keys()
-        case kind if kind == "chronology.printed" or kind in reader.DISCLOSING:
+        case kind if kind in ("chronology.printed", "quarantine.decided") or kind in reader.DISCLOSING:
             detail_keys()
         case "access.extended":
             shares(act)

@@ -441,8 +441,11 @@ ACTS = {
     "item.promoted": object_of({"item": is_count}),
     "item.demoted": object_of({"item": is_count}),
     "document.opened": object_of(
-        {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download", "comparison")}),
+        {"document": is_id, "reading": is_id, "manner": one_of("view", "download", "sealed-download", "comparison", "recognition")}),
     "document.moved": object_of({"document": is_id, "record": is_id}),
+    "quarantine.decided": object_of({
+        "decision": is_id, "document": is_id, "released": is_boolean, "detail": is_id, "detail_key": is_id,
+    }),
     "document.closed": object_of(
         {"document": is_id, "reading": is_id, "bytes": is_count, "pages": is_count, "complete": is_boolean}),
     "access.refused": object_of({"code": is_text}),
@@ -616,7 +619,7 @@ NEEDS = {
     "batch.prepared": "file", "sheets.printed": "file", "batch.presented": "file", "batch.withdrawn": "file",
     "batch.sealed": "file", "paper.destroyed": "read",
     "chronology.searched": "read", "item.promoted": "read", "item.demoted": "read", "items.triaged": "read",
-    "chronology.printed": "read",
+    "chronology.printed": "read", "quarantine.decided": "read",
     "disclosure.requested": "read", "visit.recorded": "read", "visit.closed": "read", "child.informed": "read",
     "disclosure.delegated": "give-access", "delegation.ended": "give-access",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
@@ -646,6 +649,7 @@ CHANGES_AUTHORITY = {
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
     "item.demoted", "batch.prepared", "sheets.printed", "batch.presented", "batch.withdrawn", "batch.checked",
     "batch.doubted", "batch.sealed", "paper.moved", "paper.destroyed", "backup.verified", "intake.taken",
+    "quarantine.decided",
 }  # fmt: skip
 # What puts an item into a chronology.
 ITEMS = {"document.filed", "entry.made"}
@@ -683,6 +687,8 @@ class Ledger:
         self.statements, self.items, self.documents = [], {}, {}
         self.founding, self.people, self.tags, self.pupils = None, {}, {}, {}
         self.identities, self.wraps, self.detail_keys = {}, {}, {}
+        # The last decision about each document that is kept as evidence.
+        self.quarantine = {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
         self.taken = set()
         # Verified backups; of each batch the documents that nobody but their filer compared yet.
@@ -1007,6 +1013,15 @@ class Ledger:
                 require(statement.pupil_file in self.pupils, "a print of an unknown pupil")
                 self.check_detail(statement)
                 self.prints.append(statement)
+            case "quarantine.decided":
+                require("dsl" in self.people[statement.author]["roles"], "quarantine is decided about by another than the lead")
+                require(statement.pupil_file in self.pupils, "a decision about an unknown pupil")
+                require(act["document"] not in self.moved, "a decision about what was moved")
+                filed = self.documents.get(act["document"])
+                kept = filed and filed.pupil_file == statement.pupil_file and "quarantine" in filed.act
+                require(kept, "a decision about what this file does not keep as evidence")
+                self.check_detail(statement)
+                self.quarantine[act["document"]] = statement
             case kind if kind in DELEGATING:
                 self.delegate(statement)
             case kind if kind in DISCLOSING:
@@ -2215,6 +2230,13 @@ class Person:
         require(fields["order"] in ("oldest", "newest") and fields["form"] in ("pdf", "page"), "a print of no form")
         return fields
 
+    def quarantine_details(self, statement) -> dict:
+        """Why a document is shown, or is not, that was filed as evidence."""
+        key = row_key(self.detail_key(statement), id_bytes(statement.act["detail"]))
+        fields = self.committed_fields(statement, key, statement.act["decision"])
+        require(sorted(fields) == ["made_by", "reason"] and fields["reason"], "a decision of other fields")
+        return fields
+
     def disclosure_details(self, statement) -> dict:
         """What an act of disclosure says: who asked, what was given or refused, what an officer read, what a child was told."""
         key = row_key(self.detail_key(statement), id_bytes(statement.act["detail"]))
@@ -2418,6 +2440,8 @@ def check(path, person: Person = None) -> list:
             vault.part(f"triage {triage}", check_triage, person, triage)
         for said in vault.ledger.prints if person else []:
             vault.part(f"print {said.act['print']}", check_print, person, said)
+        for said in vault.ledger.quarantine.values() if person else []:
+            vault.part(f"decision {said.act['decision']}", check_decision, person, said)
         for said in vault.ledger.disclosures if person else []:
             vault.part(f"{said.kind} {said.act[DISCLOSURE_OBJECTS[said.kind]]}", check_disclosure, person, said)
         for access in vault.ledger.accesses if person else []:
@@ -2456,6 +2480,13 @@ def check_triage(person: Person, triage: str):
 def check_print(person: Person, statement):
     try:
         person.print_details(statement)
+    except NoPath:
+        pass
+
+
+def check_decision(person: Person, statement):
+    try:
+        person.quarantine_details(statement)
     except NoPath:
         pass
 

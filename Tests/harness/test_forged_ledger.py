@@ -91,6 +91,7 @@ PEOPLE_SAY = {
     },
     "restricted.acted": {"record": "0" * 26, "detail": "0" * 26},
     "document.moved": {"document": "0" * 26, "record": "0" * 26},
+    "quarantine.decided": {"decision": "0" * 26, "document": "0" * 26, "released": True, **SEALED},
     "policy.adopted": {"abilities": {}, "acceptable_use": "1", "two_people": {"acts": [], "new_for_days": 7}, "passkey_roles": []},
     "policy.reviewed": {"version": "1", "reviewed": "2026-11-26", "due": 0, "panel": ["0" * 26]},
     "keybox.renewed": {"keybox": "0" * 26}, "passkey.removed": {"passkey": "0" * 26, "person": "0" * 26},
@@ -1923,6 +1924,55 @@ def _(history: History) -> Saying:
 def _(history: History) -> Saying:
     other = entry(history, file=other_file(history))
     return prints(history, without="detail-key", detail_key=other.act["detail_key"])
+
+
+# What is kept as evidence is released by the lead alone
+
+
+def evidence(history: History) -> Saying:
+    """A document that is filed as evidence."""
+    said = filing(history)
+    said.act["quarantine"] = "type.active-content"
+    return said
+
+
+def decides(history: History, author: str | None = None, without: str = "", of: Saying | None = None, **but) -> Saying:
+    """The lead releases it; without: a kind of item."""
+    of = of or evidence(history)
+    detail, key = new_id(), new_id()
+    items = {detail: ("detail", choice.randbytes(96)), key: ("detail-key", choice.randbytes(1797))}
+    act = {"decision": new_id(), "document": of.act["document"], "released": True, "detail": detail, "detail_key": key, **but}
+    items = {id: item for id, item in items.items() if item[0] != without}
+    more = {"pupil_file": file_of(history), "fields": {"reason": url64(bytes(32))}}
+    return history.say(author or history.people[DSL], "quarantine.decided", act, items, **more)
+
+
+@unlawful("the office releases from quarantine", decides, MAY_NOT_READ)
+def _(history: History) -> Saying:
+    return decides(history, author=history.people[ADMIN])
+
+
+@unlawful("what was filed like any other is released", decides, "decided about what this file does not keep as evidence", comes_to={})
+def _(history: History) -> Saying:
+    return decides(history, of=filing(history))
+
+
+@unlawful("what nobody filed is released", decides, "decided about what this file does not keep as evidence", comes_to={})
+def _(history: History) -> Saying:
+    return decides(history, document=new_id())
+
+
+@unlawful("a decision about quarantine without its detail", decides, "a decision without its detail")
+def _(history: History) -> Saying:
+    said = decides(history)
+    said.items[new_id()] = said.items.pop(said.act["detail"])
+    return said
+
+
+@unlawful("a decision about quarantine under a detail key of another file", decides, "a decision under another pupil's detail key")
+def _(history: History) -> Saying:
+    other = entry(history, file=other_file(history))
+    return decides(history, without="detail-key", detail_key=other.act["detail_key"])
 
 
 # What is filed is shared with whole accesses
