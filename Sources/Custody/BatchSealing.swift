@@ -15,14 +15,6 @@ import Sealing
 
 /// Where a document of the archive was taken from, as it is kept with it.
 public struct ScanOrigin: Codable, Hashable, Sendable {
-    /// How good a page was, by its number in the scan.
-    public struct Page: Codable, Hashable, Sendable {
-        /// The page, counted from 1.
-        public let page: Int
-        /// How good it is.
-        public let quality: PageQuality
-    }
-
     /// What people call the batch.
     public let batch: Int
     /// Where the paper is kept.
@@ -41,8 +33,6 @@ public struct ScanOrigin: Codable, Hashable, Sendable {
     public let stack: String
     /// Its pages there, such as `2-4,7`.
     public let pages: String
-    /// How good each is.
-    public let quality: [Page]
     /// Why paper from March 2018 on is among the archive; empty for older paper.
     public let reason: String
     /// Why the batch's counts differ from what was expected; empty where they do not.
@@ -54,7 +44,7 @@ public struct ScanOrigin: Codable, Hashable, Sendable {
         case scanned = "pages_scanned"
         case stack
         case pages = "stack_pages"
-        case quality, reason, difference
+        case reason, difference
     }
 }
 
@@ -210,11 +200,13 @@ extension Vault {
             condition: line.facts.condition, checker: line.checker ?? "",
             looked: Int(line.looked), scanned: Int(line.pages ?? 0), stack: stack.sha256,
             pages: Self.pageRanges(pages),
-            quality: pages.map { ScanOrigin.Page(page: $0, quality: stack.pages[$0 - 1].quality) },
             reason: piece.dateReason, difference: desk.difference)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let scan = String(decoding: try encoder.encode(origin), as: UTF8.self)
+        let scan = Received.Scan(
+            origin: String(decoding: try encoder.encode(origin), as: UTF8.self),
+            // In a field of its own, for an agency sees it, and what else is said of the scan it does not see.
+            quality: PageQuality.words(of: pages.map { stack.pages[$0 - 1].quality }))
         let (bare, ending) = Self.ending(of: stack.name)
         let stem = bare.lastIndex(of: ".").map { String(bare[..<$0]) } ?? bare
         let request = UploadRequest(

@@ -489,7 +489,8 @@ extension Vault {
             "filename": Self.ending(of: facts.filename).name, "summary_origin": checked.origin.rawValue,
             "date": checked.date.text, "media_type": inspected.mediaType,
             "pages": inspected.pages.map { String($0) } ?? "", "size": String(facts.size), "sha256": facts.digest.hex,
-            "uploader": filer.uploader, "through": filer.through ?? "", "scan": facts.scan ?? "",
+            "uploader": filer.uploader, "through": filer.through ?? "", "scan": facts.scan?.origin ?? "",
+            "quality": facts.scan?.quality ?? "",
         ]) { $1 }
         // Only where there is one: that there is, the quarantine's code says to everybody.
         if let signature = inspected.signature { values["virus"] = signature }

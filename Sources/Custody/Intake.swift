@@ -94,6 +94,14 @@ public struct Reception: ~Copyable {
 
 /// An upload whose bytes are all here, sealed, with its verdict. Dropped before it is filed or held, it is deleted.
 public final class Received: Sendable {
+    /// Of a piece of a scan, what is kept with the document.
+    struct Scan: Sendable {
+        /// Where it was taken from: a `ScanOrigin` as JSON.
+        let origin: String
+        /// How good its pages are.
+        let quality: String
+    }
+
     struct Facts: Sendable {
         let pupilFile: PupilFileID?
         let batch: BatchID?
@@ -265,7 +273,7 @@ extension Vault {
     /// - Throws: a refusal when the file is refused, and whoever holds its bytes is to delete them.
     func judge(
         _ arrived: consuming Arrived, _ upload: UploadID, _ request: UploadRequest, metadata: String = "",
-        _ acting: Acting, isKept: Bool = false, scan: String? = nil
+        _ acting: Acting, isKept: Bool = false, scan: Received.Scan? = nil
     ) throws -> Received {
         let facts = Received.Facts(
             pupilFile: request.pupilFile, batch: request.batch, filename: request.filename,

@@ -480,6 +480,11 @@ extension Vault {
                     String(filings[$0.document]?.filing ?? 0),
                 ]
             }
+        let scanned = agency.exhibits.flatMap { exhibit in
+            (filings[exhibit.document]?.fields["quality"]?.value ?? "").split(separator: "\n").map {
+                [exhibit.reference, String($0)]
+            }
+        }
         return [
             PackPaper(name: "request-letter.\(frozen.letter.fileExtension)", bytes: letter),
             PackPaper(name: "request.json", bytes: try json(frozen.requestFields)),
@@ -487,7 +492,15 @@ extension Vault {
             PackPaper(name: "exhibit-list.csv", bytes: SpreadsheetText.encode(list)),
             PackPaper(name: "continuity.csv", bytes: SpreadsheetText.encode(continuity)),
             PackPaper(name: "chronology.csv", bytes: SpreadsheetText.encode(chronology)),
-        ] + (section9.map { [PackPaper(name: "section-9-statement-DRAFT.pdf", bytes: $0)] } ?? [])
+        ]
+            + (scanned.isEmpty
+                ? []
+                : [
+                    PackPaper(
+                        name: "scan-quality.csv",
+                        bytes: SpreadsheetText.encode([["exhibit", "how good the scan of its page is"]] + scanned))
+                ])
+            + (section9.map { [PackPaper(name: "section-9-statement-DRAFT.pdf", bytes: $0)] } ?? [])
     }
 }
 

@@ -253,7 +253,7 @@ extension Vault {
     /// What a pack shows of a filing; what is left out stays hidden, and the statement's other commitments say nothing of it.
     private static let shownOfFiling: Set = [
         "sha256", "size", "media_type", "pages", "date", "summary", "category", "signed", "signed_by", "received",
-        "uploader", "through", "filename",
+        "uploader", "through", "filename", "quality",
     ]
 
     private static func shown(_ fields: [String: Detail.Field], _ names: Set<String>) -> [String: FrozenTerms.Field] {

@@ -63,6 +63,33 @@ public struct PageQuality: Codable, Hashable, Sendable {
         if isDark { faults.append("dark") }
         return faults
     }
+
+    /// A fault for people.
+    public static func words(of fault: String) -> String {
+        switch fault {
+        case "not-seen": "could not be drawn"
+        case "coarse": "low resolution"
+        case "skewed": "askew"
+        case "cut-off": "cut off at an edge"
+        case "dark": "too dark or too faint"
+        default: fault
+        }
+    }
+
+    /// The quality of a document's pages, a line for each, as it is kept with the document: `Page 2 (200 dpi): askew`.
+    public static func words(of pages: [PageQuality]) -> String {
+        pages.enumerated().map { place, page in
+            let faults = page.faults.isEmpty ? nothingAmiss : page.faults.map(words(of:)).joined(separator: ", ")
+            return "Page \(place + 1)\(page.dpi.map { " (\($0) dpi)" } ?? ""): \(faults)"
+        }.joined(separator: "\n")
+    }
+
+    /// The lines of such words that tell of a fault.
+    public static func faulty(in words: String) -> [String] {
+        words.split(separator: "\n").map(String.init).filter { !$0.hasSuffix(": " + nothingAmiss) }
+    }
+
+    private static let nothingAmiss = "nothing amiss"
 }
 
 /// A sheet that was planned for a batch: what its code stands for.

@@ -126,18 +126,6 @@ struct DeskScan {
     let picksPupil: Bool
 }
 
-/// What is amiss with a page, in words.
-func faultWords(_ fault: String) -> String {
-    switch fault {
-    case "not-seen": "could not be drawn"
-    case "coarse": "low resolution"
-    case "skewed": "askew"
-    case "cut-off": "cut off at an edge"
-    case "dark": "too dark or too faint"
-    default: fault
-    }
-}
-
 /// Makes what both pages show.
 private struct DeskView {
     let desk: Desk
@@ -287,7 +275,7 @@ private struct DeskView {
         let doubted = Set(desk.doubted)
         return pages.map { page in
             let quality = stack.pages[page - 1].quality
-            let faults = quality.faults.filter { $0 != "blank" }.map(faultWords)
+            let faults = quality.faults.filter { $0 != "blank" }.map(PageQuality.words(of:))
             let address = "\(path)/scans/\(stack.id.text)/\(page)"
             let value = "\(stack.id.text).\(page)"
             return DeskThumb(

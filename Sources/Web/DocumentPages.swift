@@ -102,7 +102,8 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) }, sheet: sheet, text: text,
             seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
-            meeting: MeetingFact.facts(facts, words), paper: facts.origin.map(PaperOrigin.init),
+            meeting: MeetingFact.facts(facts, words),
+            paper: facts.origin.map { PaperOrigin($0, quality: facts.fields["quality"] ?? "") },
             entry: readsFile ? "/entries/\(facts.index)" : nil, others: others, hasOthers: !others.isEmpty,
             move: readsFile && acting.may(.holdRestricted, in: visit.vault) ? "\(path)/move" : nil,
             agency: facts.restricted == nil ? nil : "/restricted/\(id.text)",
@@ -170,19 +171,18 @@ struct PaperOrigin {
     let reason: String?
     let difference: String?
 
-    init(_ origin: ScanOrigin) {
+    init(_ origin: ScanOrigin, quality: String) {
         func said(_ text: String) -> String? { text.isEmpty ? nil : text }
         paper = "\(origin.paper), batch \(origin.batch)"
         scanner = said(origin.scanner)
         condition = said(origin.condition)
-        checker = origin.checker
+        checker =
+            "\(origin.checker), "
+            + (origin.looked >= origin.scanned
+                ? "every page of the batch" : "a sample: \(origin.looked) of the batch’s \(origin.scanned) pages")
         stack = origin.stack
         pages = origin.pages
-        // In the document's own numbers.
-        faults = origin.quality.enumerated().compactMap { place, page in
-            let faults = page.quality.faults.map(faultWords)
-            return faults.isEmpty ? nil : "Page \(place + 1): \(faults.joined(separator: ", "))"
-        }
+        faults = PageQuality.faulty(in: quality)
         isFaulty = !faults.isEmpty
         reason = said(origin.reason)
         difference = said(origin.difference)

@@ -140,6 +140,9 @@ import Testing
         let origin = try #require(others[0].fields["scan"])
         #expect(origin.contains("\"stack_pages\":\"2-\(pages)\"") && origin.contains("\"checker\":\"Bede Farrow\""))
         #expect(origin.contains("Cabinet 2, drawer 1, folder 17"))
+        let quality = try #require(others[0].fields["quality"]).split(separator: "\n")
+        #expect(quality.count == pages - 1 && quality[0].wholeMatch(of: /Page 1 \([0-9]+ dpi\): .+/) != nil)
+        #expect(!origin.contains("quality"))
         #expect(origin.contains("\"pages_looked_at\":\(pages)") && origin.contains("\"pages_scanned\":\(pages)"))
         // One entry in each file tells of the batch, and of no other pupil's papers.
         for (pupil, count) in [(office.pupil, 1), (office.other, pages - 1)] {

@@ -149,6 +149,15 @@ struct DeskTests {
         #expect(desk.pieces.isEmpty && desk.stacks.isEmpty && !desk.canUndo && desk.balance.all == 0)
     }
 
+    @Test func `How good pages are is told in a line for each, and which lines tell of a fault`() {
+        let words = PageQuality.words(of: [
+            PageQuality(dpi: 200), PageQuality(dpi: 100, skew: -31, isCutOff: true), PageQuality(isUnknown: true),
+        ])
+        let bad = ["Page 2 (100 dpi): low resolution, askew, cut off at an edge", "Page 3: could not be drawn"]
+        #expect(words == (["Page 1 (200 dpi): nothing amiss"] + bad).joined(separator: "\n"))
+        #expect(PageQuality.faulty(in: words) == bad && PageQuality.faulty(in: "").isEmpty)
+    }
+
     @Test func `A sheet that is in another scan of the batch is not missing`() throws {
         var desk = try dated(desk([page(cover), page(first), page(), page()]))
         #expect(desk.missing == [second, end])

@@ -354,7 +354,7 @@ class Origin:
         if not details.get("scan"):
             return None
         said = json.loads(details["scan"])
-        return cls(said["batch"], said["checker"], said["stack"], tuple(numbers(said["stack_pages"])), len(said["quality"]))
+        return cls(said["batch"], said["checker"], said["stack"], tuple(numbers(said["stack_pages"])), len(details["quality"].splitlines()))
 
 
 # MARK: somebody who knows what is right

@@ -194,3 +194,29 @@ def test_paper_that_was_destroyed_without_what_must_be_so_is_named(ended, histor
     place = f"statement {forged.place(forged.of('paper.destroyed')[-1])}"
     assert (code, findings[0]["place"]) == (4, f"{place}: {why}"), findings
     assert reader.check(vault.path)[0].startswith(f"{place}: ")
+
+
+def test_a_pack_says_how_good_the_scan_of_each_page_is_and_nothing_of_the_rest_of_the_folder(ended, tmp_path):
+    """Of a document that came from paper an agency is told its pages' quality; not what was said of the whole folder."""
+    vault, _, _, _ = ended
+    lead = reader.Person(reader.Vault(vault.path), vault.secrets, DSL, PASSWORDS[DSL])
+    document = next(id for id, said in lead.vault.ledger.documents.items() if said.act.get("batch") and lead.details(id)["scan"])
+    quality = lead.details(document)["quality"]
+    assert re.fullmatch(r"Page 1 \(\d+ dpi\): .+(\nPage \d+ \(\d+ dpi\): .+)*", quality)
+    filing = lead.vault.ledger.documents[document]
+    reference = lead.vault.ledger.pupils[filing.pupil_file]["reference"]
+    lead.vault.close()
+    with Service.over(vault, tmp_path / "asking") as service:
+        service.pupil = reference
+        letter = agencies.filed(service, b"We ask for papers of before 2018.\n", summary="Written request")
+        given = agencies.permitted(service, agencies.asked(service, letter), document)
+        officer = agencies.Officer(service)
+        officer.enter(given)
+        answer = officer.send("/agency/copies")
+        assert answer.status == 200
+    with zipfile.ZipFile(io.BytesIO(answer.bytes)) as pack:
+        names = {Path(name).name: name for name in pack.namelist()}
+        rows = list(csv.reader(io.StringIO(pack.read(names["scan-quality.csv"]).decode("utf-8-sig"), newline="")))
+        fields = json.loads(pack.read(names[f"{filing.index}.fields.json"]))
+    assert [words for _, words in rows[1:]] == quality.splitlines()
+    assert reader.url64(fields["quality"]["value"]).decode() == quality and "scan" not in fields
