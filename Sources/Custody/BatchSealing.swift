@@ -270,8 +270,14 @@ extension Vault {
         try workspace.removePresentation(of: id)
     }
 
-    /// Does what a process that was killed left of batches: scans of one that is over, and plans that nobody is asked to check.
-    public func endInterruptedBatches() throws(VaultError) { try rethrowing("batches") { try sweepBatches() } }
+    /// Does what a process that was killed left of batches: scans of one that is over, plans that nobody is asked to check, and
+    /// payloads that it was writing.
+    public func endInterruptedBatches() throws(VaultError) {
+        try rethrowing("batches") {
+            try sweepBatches()
+            try sweepStaging()
+        }
+    }
 
     func sweepBatches() throws {
         for id in try workspace.batches() {

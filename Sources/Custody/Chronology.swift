@@ -568,6 +568,8 @@ extension Vault {
             ("Copy taken", "The original of document \(document.reference) was taken, sealed to a recipient.")
         case .documentOpened(let document, _, .comparison):
             ("Compared", "The content of document \(document.reference) was compared with its record.")
+        case .documentOpened(let document, _, .recognition):
+            ("Text read", "The vault read the text of document \(document.reference), so that a search finds it.")
         case .documentClosed(let document, _, let bytes, let pages, let complete):
             (
                 "Reading ended",

@@ -18,6 +18,10 @@ public struct ChronologyFindings: Sendable {
     public let total: Int
     /// The newest of them, newest first.
     public let entries: [ChronologyEntry]
+    /// Of documents whose text has all the words on one page: these pages, by the entry's index.
+    public let pages: [UInt64: [Int]]
+    /// How far the texts of the file's documents are read.
+    public let texts: TextsRead
 }
 
 /// Words that are looked for in summaries and entries: each anywhere in it, in any order.
@@ -92,8 +96,9 @@ extension Refusal {
 }
 
 extension Vault {
-    /// The entries of one pupil file whose summary has all these words. Recorded as a search of this file, without the words,
-    /// before anything is opened.
+    /// The entries of one pupil file whose summary has all these words, or the text of whose document has them on one page.
+    /// Recorded as a search of this file, without the words, before anything is opened. Texts that nobody has read yet are
+    /// read from now on, with the keys of this session.
     ///
     /// - Throws: a refusal `search.…` of the words, or of who may not read the file.
     public func search(
@@ -104,9 +109,20 @@ extension Vault {
             let wanted = try SearchWords(words)
             guard let state = recorder.authority.pupils[pupilFile] else { throw VaultError.refused(.pupilUnknown) }
             try say(.chronologySearched(acting.session), .person(acting), about: pupilFile)
+            var texts = try readTexts(of: pupilFile, acting)
             return try recorder.read(pool) { db, head in
-                let found = try indices(with: wanted, in: pupilFile, head.size, shown: count, acting, db)
-                return try findings(found, state, count, registerKey(as: acting, db), acting, db)
+                var found = try indices(with: wanted, in: pupilFile, head.size, shown: count, acting, db)
+                let file = try openFile(pupilFile, acting, db)
+                let inTexts = try pages(with: wanted, in: pupilFile, file)
+                texts.unreadable = inTexts.unreadable
+                let pages = try byIndex(inTexts.pages, in: pupilFile, head, db)
+                if !pages.isEmpty {
+                    let all = Set(found).union(pages.keys)
+                    found = try order(of: pupilFile, head.size, acting, file, db).places.reversed().map(\.index).filter(
+                        all.contains)
+                }
+                return try findings(
+                    found, state, count, registerKey(as: acting, db), acting, db, pages: pages, texts: texts)
             }
         }
     }
@@ -209,9 +225,23 @@ extension Vault {
         return try detailKeys(of: pupilFile, from: index, acting, openFile(pupilFile, acting, db), db)
     }
 
+    /// Pages by the index of their document's filing, of those that the pupil's file has in this ledger.
+    private func byIndex(
+        _ pages: [DocumentID: [Int]], in pupilFile: PupilFileID, _ head: Recorder.Head, _ db: Database
+    ) throws -> [UInt64: [Int]] {
+        var byIndex: [UInt64: [Int]] = [:]
+        for (document, pages) in pages where head.authority.moved[document] == nil {
+            let index = try UInt64.fetchIndex(
+                db, sql: "SELECT idx FROM document WHERE id = ? AND pupil_file = ?",
+                arguments: [Data(document.bytes), Data(pupilFile.bytes)])
+            if let index, index < head.size { byIndex[index] = pages }
+        }
+        return byIndex
+    }
+
     private func findings(
         _ indices: [UInt64], _ state: PupilState, _ count: Int, _ register: borrowing DetailKey, _ acting: Acting,
-        _ db: Database
+        _ db: Database, pages: [UInt64: [Int]] = [:], texts: TextsRead = TextsRead()
     ) throws -> ChronologyFindings {
         let shown = Array(indices.prefix(count))
         let file = try openFile(state.pupilFile, acting, db)
@@ -223,6 +253,7 @@ extension Vault {
                     entryOrDamage(index, statement, state.pupilFile, acting, file, db), state.pupilFile, acting, file,
                     db))
         }
-        return ChronologyFindings(pupil: try pupil(state, register, db), total: indices.count, entries: entries)
+        return ChronologyFindings(
+            pupil: try pupil(state, register, db), total: indices.count, entries: entries, pages: pages, texts: texts)
     }
 }

@@ -220,8 +220,11 @@ extension Vault {
             throw error
         }
         try remember(keys, acting)
-        // A staged header that outlives its filing opens only what its uploader sent; the next look at it destroys it.
-        for (_, filing) in prepared { try? settle(filing.received, acting) }
+        for (_, filing) in prepared {
+            offerText(of: filing)
+            // A staged header that outlives its filing opens only what its uploader sent; the next look at it destroys it.
+            try? settle(filing.received, acting)
+        }
         var rest = recorded[...]
         return prepared.map { place, filing in
             let its = Array(rest.prefix(filing.drafts.count))

@@ -21,9 +21,9 @@ public struct HealthCheck: Hashable, Sendable {
 }
 
 extension Vault {
-    /// Looks at the machine: sandbox, virus scanner, swap, room, witness.
+    /// Looks at the machine: sandbox, virus scanner, text recognition, swap, room, witness.
     public func health() -> [HealthCheck] {
-        [sandboxHealth, antivirusHealth, swapHealth, roomHealth, witnessHealth]
+        [sandboxHealth, antivirusHealth, recognitionHealth, swapHealth, roomHealth, witnessHealth]
     }
 
     private var sandboxHealth: HealthCheck {

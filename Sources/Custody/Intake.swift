@@ -115,8 +115,8 @@ public final class Received: Sendable {
         let nonce: PayloadNonce
         let payload: Digest
         let payloadLength: UInt64
-        /// Of a piece of a scan, where it was taken from, as it is kept with the document.
-        var scan: String?
+        /// Where it is a piece of a scan.
+        var scan: Scan?
     }
 
     struct Mutable: Sendable {

@@ -96,6 +96,8 @@ extension Vault {
                 blobs.removeStaged(copy.blob)
                 throw error
             }
+            // Of what nothing is shown no text is looked through either; one that stays behind in a crash is found by nobody.
+            try? workspace.removeText(of: id)
             acting.memory.with { $0.restrictedFiled[record] = concerned.keepers.count }
             return record
         }
@@ -151,8 +153,7 @@ extension Vault {
         for index in recorder.acts(about: pupilFile, below: head.size).indices(of: id) {
             let statement = try recorder.statement(index, db).statement
             guard case .documentOpened(let document, _, let manner) = statement.act, document == id,
-                manner != .comparison,
-                case .person(let author) = statement.author, let person = head.authority.people[author]
+                manner.shows, case .person(let author) = statement.author, let person = head.authority.people[author]
             else { continue }
             openers[author] = MovePreview.Opener(
                 person: author, name: try name(of: person, db), last: statement.time,

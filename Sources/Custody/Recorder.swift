@@ -410,7 +410,8 @@ final class Recorder: Sendable {
                 pupilFile: lastValue(of: "\"pupil_file\":\"", in: statement).flatMap { PupilFileID(text: $0) },
                 document: document, record: kind == .documentFiled ? document?.record : record,
                 isShown: kind == .documentOpened
-                    && firstValue(of: "\"manner\":\"", in: statement) != ReadingManner.comparison.rawValue,
+                    && firstValue(of: "\"manner\":\"", in: statement).flatMap(ReadingManner.init(rawValue:))?.shows
+                        ?? true,
                 brought: brought,
                 item: item, detail: detail,
                 bringsDetailKey: (kind.isRecord || kind == .chronologyPrinted)

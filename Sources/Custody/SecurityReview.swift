@@ -88,6 +88,7 @@ extension ReadingManner {
         case .view: "Looked at"
         case .download, .sealedDownload: "Took a copy of"
         case .comparison: "Compared with its record"
+        case .recognition: "Had its text read for searching"
         }
     }
 }

@@ -293,7 +293,7 @@ extension Vault {
     }
 
     /// Removes staged payloads that nobody writes and nobody holds: bytes of uploads that were never acknowledged.
-    private func sweepStaging() throws {
+    func sweepStaging() throws {
         // The rows are read after the names: what is staged in between is known, or still locked.
         let names = try Files.names(in: "\(path)/staging")
         let held = try workspace.blobs()

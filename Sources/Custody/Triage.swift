@@ -362,7 +362,8 @@ extension Vault {
             let quarantined = Set(
                 try Data.fetchAll(db, sql: "SELECT id FROM document WHERE quarantine IS NOT NULL").compactMap {
                     DocumentID($0)
-                })
+                }
+            ).subtracting(recorder.authority.released)
             for (file, triage) in recorder.triages() {
                 marks += triage.unread.filter { !quarantined.contains($0.key) }.map {
                     WaitingMark(

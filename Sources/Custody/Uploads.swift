@@ -26,6 +26,8 @@ public struct PendingUpload: Sendable {
     public let details: FilingDetails
     /// Where the same person filed the same content for the same pupil before, if they did.
     public let earlier: EarlierFiling?
+    /// Whether a summary is being read from its first page.
+    public let isBeingRead: Bool
     /// Whether its payload was written just now.
     var isFresh = false
 }
@@ -55,6 +57,7 @@ extension Vault {
                 facts: seal(facts, of: received.upload, acting), tail: []))
         received.isHeld = true
         received.keep()
+        offerProposal(for: received, details, acting)
     }
 
     /// Refuses what would be more than one person may have open.
@@ -74,7 +77,8 @@ extension Vault {
         PendingUpload(
             id: received.upload, pupilFile: received.pupilFile, filename: received.filename, size: received.size,
             digest: received.digest, inspected: received.verdict, details: details,
-            earlier: try earlier(received.digest, for: received.pupilFile, acting))
+            earlier: try earlier(received.digest, for: received.pupilFile, acting),
+            isBeingRead: recognition.isUnderWay(received.upload))
     }
 
     /// The person's own uploads that wait, oldest first; without those that belong to notes they are writing.

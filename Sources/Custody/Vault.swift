@@ -28,6 +28,7 @@ public final class Vault: Sendable {
     let forbiddenToSandbox: [String]
     let inspector = Mutex<Inspector?>(nil)
     let antivirus: Antivirus
+    let recognition: RecognitionQueue
     let hashGate: HashGate
     let failures: SignInFailures
     let challenges: Challenges
@@ -113,6 +114,8 @@ public final class Vault: Sendable {
         failures = SignInFailures(allowed: policies.sessions.failuresBeforeSlowing)
         sessions = Sessions(policy: policies.sessions, clock: clock)
         agencySessions = AgencySessions(policy: policies.sessions, clock: clock)
+        let atOnce = policies.inspection.recogniseAtOnce
+        recognition = try rethrowing("vault.open") { try RecognitionQueue(atOnce: atOnce) }
         issuing = IssuingLock(path: location.vault + "/issuing")
         try rethrowing("vault.open") {
             try recorder.checkWitness(pool)
@@ -188,6 +191,7 @@ public final class Vault: Sendable {
     public func shutdown() {
         try? endSessions(.all)
         try? endAgencySessions(.all)
+        recognition.close()
         inspector.withLock { inspector in
             inspector?.shutdown()
             inspector = nil

@@ -50,6 +50,11 @@ struct Workspace: Sendable {
                     CREATE TABLE IF NOT EXISTS presentation (
                         batch BLOB PRIMARY KEY NOT NULL CHECK (length(batch) = 16), plan BLOB NOT NULL,
                         answer BLOB) STRICT;
+                    CREATE TABLE IF NOT EXISTS text (
+                        document BLOB PRIMARY KEY NOT NULL CHECK (length(document) = 16),
+                        pupil_file BLOB NOT NULL CHECK (length(pupil_file) = 16), sealed BLOB NOT NULL,
+                        unreadable INTEGER NOT NULL CHECK (unreadable >= 0)) STRICT;
+                    CREATE INDEX IF NOT EXISTS text_file ON text (pupil_file);
                     CREATE TABLE IF NOT EXISTS permission_key (
                         permission BLOB PRIMARY KEY NOT NULL CHECK (length(permission) = 16), keybox BLOB NOT NULL,
                         made INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0) STRICT;
@@ -88,6 +93,50 @@ struct Workspace: Sendable {
                     WHERE excluded.count > passkey_count.count OR (excluded.count = 0 AND passkey_count.count = 0)
                     """, arguments: [Data(passkey.bytes), Int64(count)])
             return db.changesCount == 1
+        }
+    }
+
+    // MARK: - Texts
+
+    /// Keeps the text of a document, sealed to its pupil file, in place of what was there. Durable on return.
+    func put(text sealed: [UInt8], of document: DocumentID, in pupilFile: PupilFileID, unreadable: Int) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO text (document, pupil_file, sealed, unreadable) VALUES (?, ?, ?, ?)",
+                arguments: [Data(document.bytes), Data(pupilFile.bytes), Data(sealed), unreadable])
+        }
+    }
+
+    /// The texts of a pupil file's documents, each with the number of pages that could not be read.
+    func texts(
+        of pupilFile: PupilFileID
+    ) throws -> [(document: DocumentID, sealed: [UInt8], unreadable: Int)] {
+        try queue.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT document, sealed, unreadable FROM text WHERE pupil_file = ?",
+                arguments: [Data(pupilFile.bytes)]
+            ).compactMap { row in
+                try DocumentID(try row.value("document") as Data).map {
+                    ($0, [UInt8](try row.value("sealed") as Data), try row.value("unreadable"))
+                }
+            }
+        }
+    }
+
+    /// Which documents of a pupil file have a text.
+    func documentsWithText(in pupilFile: PupilFileID) throws -> Set<DocumentID> {
+        try queue.read { db in
+            Set(
+                try Data.fetchAll(
+                    db, sql: "SELECT document FROM text WHERE pupil_file = ?", arguments: [Data(pupilFile.bytes)]
+                ).compactMap { DocumentID($0) })
+        }
+    }
+
+    /// Deletes the text of a document. Durable on return.
+    func removeText(of document: DocumentID) throws {
+        try queue.write { db in
+            try db.execute(sql: "DELETE FROM text WHERE document = ?", arguments: [Data(document.bytes)])
         }
     }
 

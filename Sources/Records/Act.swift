@@ -350,6 +350,16 @@ public enum ReadingManner: String, Hashable, Sendable {
     case sealedDownload = "sealed-download"
     /// It was opened whole and compared with the record; nobody was shown anything.
     case comparison
+    /// It was opened whole for its text to be read by the vault, which search looks through; nobody was shown anything.
+    case recognition
+
+    /// Whether something of the document is shown or given to who reads it so.
+    public var shows: Bool {
+        switch self {
+        case .view, .download, .sealedDownload: true
+        case .comparison, .recognition: false
+        }
+    }
 }
 
 /// What a statement says was done.

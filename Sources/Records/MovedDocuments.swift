@@ -24,7 +24,7 @@ extension Act {
 
     /// Whether it opens a document so that something of it is shown or given.
     public var isShown: Bool {
-        if case .documentOpened(_, _, let manner) = self { manner != .comparison } else { false }
+        if case .documentOpened(_, _, let manner) = self { manner.shows } else { false }
     }
 }
 

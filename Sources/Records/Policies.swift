@@ -484,11 +484,32 @@ public struct InspectionPolicy: Codable, Hashable, Sendable {
     }
     /// Whether uploads are scanned for viruses.
     public let antivirus: Antivirus
+    /// The languages in which the text of scans is recognised, by tesseract's names; none where it is not.
+    public let recogniseLanguages: [String]
+    /// How many pages are recognised at once.
+    public let recogniseAtOnce: Int
+
+    enum CodingKeys: String, CodingKey {
+        case antivirus
+        case recogniseLanguages = "recognise-languages"
+        case recogniseAtOnce = "recognise-at-once"
+    }
 
     /// The largest file that ClamAV scans at all, in MiB: it takes 2 GiB less three bytes.
     static let mostMiB = 2047
 
     func check(_ types: FileTypePolicy) throws(Refusal) {
+        guard (1...64).contains(recogniseAtOnce) else {
+            throw .policyUnreadable("policies/inspection.yaml: recognise-at-once is 1 to 64")
+        }
+        // They become an argument of a program, joined by plus signs.
+        guard recogniseLanguages.count <= 8,
+            recogniseLanguages.allSatisfy({ $0.wholeMatch(of: /[a-z]{3}(_[a-z]{3,4})?/) != nil })
+        else {
+            throw .policyUnreadable(
+                "policies/inspection.yaml: recognise-languages has at most eight of tesseract's names, such as eng or cym"
+            )
+        }
         guard antivirus == .required, let type = types.types.first(where: { $0.largestMiB > Self.mostMiB }) else {
             return
         }

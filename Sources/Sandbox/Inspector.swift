@@ -15,6 +15,7 @@ public final class Inspector: Sendable {
     private let bubblewrap: Bubblewrap
     private let program: String
     private let seconds: Double
+    let secondsOfPage: Double
     private let workers: Workers
     private let renderers = Guarded(Renderers())
 
@@ -24,16 +25,18 @@ public final class Inspector: Sendable {
     ///   - program: where `strongroom-inspector` is.
     ///   - forbidden: paths no document's parser may reach: the vault, its secrets.
     ///   - seconds: the most time one document may take.
+    ///   - secondsOfPage: the most time the text of one page may take to be recognised.
     ///   - workers: the most inspectors at work at once; one more is kept ready.
     /// - Throws: `unavailable` where the sandbox is not there, or something it forbids succeeded.
     public init(
         program: String, forbidden: [String] = [], bubblewrap: String = "/usr/bin/bwrap", seconds: Double = 15,
-        workers: Int = 2
+        secondsOfPage: Double = 60, workers: Int = 2
     ) throws(SandboxError) {
         let bubblewrap = Bubblewrap(program: bubblewrap)
         self.bubblewrap = bubblewrap
         self.program = program
         self.seconds = seconds
+        self.secondsOfPage = secondsOfPage
         self.workers = try Workers(most: workers) { () throws(SandboxError) in
             try Worker(bubblewrap, inspector: program, forbidden: forbidden)
         }
@@ -164,13 +167,18 @@ public final class Inspector: Sendable {
         throw .unavailable(reason: "the inspector ends as soon as it has started")
     }
 
-    private func render(
+    func render(
         _ command: [String], _ file: borrowing MemoryFile, maximumOutput: Int, cuts: Bool
     ) throws(SandboxError) -> [UInt8] {
         try takeTurn()
         defer { endTurn() }
         return try Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: cuts)
             .run(command, on: file)
+    }
+
+    /// A run of a program that takes no renderer's turn: for what nobody waits for at a screen.
+    func tool(seconds: Double, maximumOutput: Int) -> Tool {
+        Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: false)
     }
 
     /// Runs a renderer whose result is a memory file, sealed.

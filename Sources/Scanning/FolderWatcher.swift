@@ -232,6 +232,7 @@ public final class FolderWatcher {
     private func enter() throws -> (Vault, Acting) {
         if let opened { return opened }
         let vault = try Vault(opening: location, clock: clock)
+        vault.startRecognition()
         do {
             let text = token.withBytes { String(decoding: $0, as: UTF8.self) }
             let acting = try vault.enter(scanFolderToken: text)

@@ -21,6 +21,7 @@ let checkRoutes: [Route] = [
         guard let id = UploadID(text: try visit.parameter("upload")) else { throw Fault.noSuchPage }
         return .bytes(try visit.vault.picture(ofUpload: id, width: 300, as: visit.acting), "image/jpeg")
     },
+    Route(.get, "/check/{pupil}/proposals", .file, leadsToSignIn: false, handle: tellProposals),
     Route(.get, "/check/{pupil}/discard/{upload}", .file) { visit in try discardPage(visit) },
     Route(.post, "/check/{pupil}/discard/{upload}", .file, body: .form([]), handle: discard),
     Route(.get, "/receipt/{documents}", .file, handle: showReceipts),
@@ -37,6 +38,8 @@ struct CheckPage {
         let canBeFiled: Bool
         let message: String?
         let proposed: String?
+        /// Whether a summary is being read from its first page.
+        let isBeingRead: Bool
         let summary: Field
         let category: Field
         let categories: [Choice]
@@ -71,6 +74,23 @@ struct CheckPage {
     let filed: Link?
     let more: String
     let several: Bool
+}
+
+/// What the page asks for while first pages are read: a summary for each upload, and whether it is still read.
+private struct Proposal: Encodable {
+    let upload: String
+    let summary: String
+    let isBeingRead: Bool
+}
+
+private func tellProposals(_ visit: Visit) throws -> Reply {
+    let pupil = try visit.pupil()
+    return try .json(
+        visit.vault.pendingUploads(as: visit.acting).filter { $0.pupilFile == pupil.pupilFile }.map {
+            Proposal(
+                upload: $0.id.text, summary: $0.details.summary,
+                isBeingRead: $0.isBeingRead && $0.details.summary.isEmpty)
+        })
 }
 
 /// Which field of a row a refusal is about.
@@ -156,7 +176,8 @@ private func row(
         facts: visit.words.facts(found.mediaType, found.pages, upload.size, policies),
         isQuarantined: found.outcome == .quarantined, isWaiting: found.outcome == .waiting,
         canBeFiled: found.outcome == .accepted || found.outcome == .quarantined, message: general ?? found.message,
-        proposed: found.proposedSummary, summary: field("summary", details.summary),
+        proposed: found.proposedSummary, isBeingRead: upload.isBeingRead && details.summary.isEmpty,
+        summary: field("summary", details.summary),
         category: field("category", details.category), categories: categoryChoices(policies, details.category),
         date: field("date", details.date), signed: field("signed", details.signed),
         signedChoices: signedChoices(details.signed), signedBy: field("signed-by", details.signedBy),

@@ -9,10 +9,16 @@ let searchRoutes: [Route] = [
 ]
 
 struct SearchPage {
+    /// What was found, and on which pages of the document its text has the words.
+    struct Found {
+        let entry: EntryLine
+        let isOnPages: Bool
+        let pages: [Link]
+    }
     struct Group {
         let pupil: PupilLine
         let found: String
-        let entries: [EntryLine]
+        let entries: [Found]
         /// Where the rest is to be found, across pupil files.
         let more: Link?
         /// How many are not shown, in one pupil file.
@@ -25,6 +31,8 @@ struct SearchPage {
     let csrf: String
     let words: Field
     let found: String?
+    /// Where texts of documents were not looked through, or not all.
+    let texts: [String]
     let groups: [Group]
     let isNothing: Bool
 }
@@ -57,13 +65,43 @@ private func searchPage(
                 words.count(total, "entry", "entries") + " found"
                     + (pupil == nil && total > 0 ? " in " + words.count(findings.count, "pupil file") : "")
             },
+            texts: findings.map { textWords($0, in: pupil, words) } ?? [],
             groups: (findings ?? []).filter { $0.total > 0 }.map { one in
                 .init(
                     pupil: PupilLine(one.pupil, under: "/pupils"), found: words.count(one.total, "entry", "entries"),
-                    entries: one.entries.map { EntryLine($0, words) },
+                    entries: one.entries.map { foundLine($0, one.pages[$0.index] ?? [], words) },
                     more: pupil == nil ? rest(one).map { Link(href: "/pupils/\(one.pupil.reference)", text: $0) } : nil,
                     rest: pupil == nil ? nil : rest(one))
             }, isNothing: findings != nil && total == 0), status: refusal == nil ? .ok : .unprocessableContent)
+}
+
+private func foundLine(_ entry: ChronologyEntry, _ pages: [Int], _ words: Wording) -> SearchPage.Found {
+    let links = entry.document.map { document in
+        pages.map { Link(href: "/documents/\(document.id.text)?page=\($0)", text: "page \($0)") }
+    }
+    return SearchPage.Found(entry: EntryLine(entry, words), isOnPages: links?.isEmpty == false, pages: links ?? [])
+}
+
+/// What a search did not look through.
+private func textWords(_ findings: [ChronologyFindings], in pupil: Pupil?, _ words: Wording) -> [String] {
+    guard pupil != nil, let texts = findings.first?.texts else {
+        return ["What stands on the pages of documents was not looked through: search in a pupil’s file for that."]
+    }
+    var said: [String] = []
+    if texts.waiting > 0 {
+        let documents = words.count(texts.waiting, "document")
+        said.append(
+            "The text of \(documents) was not looked through: it has not been read yet. "
+                + (texts.isUnderWay
+                    ? "It is being read now, and that is recorded; search again in a few minutes."
+                    : "It cannot be read at the moment."))
+    }
+    if texts.unreadable > 0 {
+        said.append(
+            "\(words.count(texts.unreadable, "page")) of this file’s documents could not be read; look at \(texts.unreadable == 1 ? "it" : "them") yourself."
+        )
+    }
+    return said
 }
 
 private func searchEverywhere(_ visit: Visit) throws -> Reply {

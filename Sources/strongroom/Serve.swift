@@ -66,6 +66,7 @@ struct Server {
         let vault = try Vault(opening: location)
         defer { vault.shutdown() }
         vault.startAntivirus()
+        vault.startRecognition()
         var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .warning
         let host = host

@@ -77,9 +77,12 @@ private struct Scanned {
         #expect([first, second].map(\.inspected.outcome) == [.waiting, .waiting])
         #expect(first.inspected.code == "antivirus.unavailable")
         #expect(try given.school.kinds().filter { $0 == "upload.waiting" }.count == 2)
-        #expect(
-            code { _ = try without.file([Filing(upload: first.id, details: details)], as: given.lead) }
-                == "antivirus.unavailable")
+        let outcomes = try without.file([Filing(upload: first.id, details: details)], as: given.lead)
+        guard case .refused(first.id, let refusal)? = outcomes.first else {
+            Issue.record("filed unscanned")
+            return
+        }
+        #expect(refusal.code == VaultError.waiting(code: "antivirus.unavailable").refusal.code)
         try without.inspectWaiting(as: given.lead)
         #expect(try without.pendingUploads(as: given.lead).map(\.inspected.outcome) == [.waiting, .waiting])
         try given.vault.inspectWaiting(as: given.lead)

@@ -95,7 +95,8 @@ import Testing
     {
         #expect(try code("inspection.yaml", replacing: "antivirus: off", with: "antivirus: when-available") == nil)
         var files = try policyFiles()
-        files["inspection.yaml"] = "antivirus: required\n"
+        files["inspection.yaml"] = files["inspection.yaml"]?.replacingOccurrences(
+            of: "antivirus: off", with: "antivirus: required")
         files["file-types.yaml"] = files["file-types.yaml"]?.replacingOccurrences(
             of: "largest-mib: 2048", with: "largest-mib: 2047")
         #expect(try Policies(files: files).inspection.antivirus == .required)
@@ -121,6 +122,9 @@ import Testing
         ("file-types.yaml", "extensions: [png]", "extensions: [pdf]"),
         ("file-types.yaml", "extensions: [png]", "extensions: [.PNG]"),
         ("inspection.yaml", "antivirus: off", "antivirus: sometimes"),
+        ("inspection.yaml", "recognise-at-once: 2", "recognise-at-once: 0"),
+        ("inspection.yaml", "recognise-languages: [eng]", "recognise-languages: [eng+osd]"),
+        ("inspection.yaml", "recognise-languages: [eng]", "recognise-languages: [../eng]"),
         // A file of 2048 MiB is more than the scanner takes.
         ("inspection.yaml", "antivirus: off", "antivirus: required"),
         ("inspection.yaml", "antivirus: off", "antivirus: off\nclamav: off"),

@@ -158,6 +158,7 @@ private func everyAct() throws -> [Act] {
                 detailKey: .random(), followUps: [.random()])),
         .documentOpened(.random(), .random(), .view), .documentOpened(.random(), .random(), .sealedDownload),
         .documentOpened(.random(), .random(), .comparison),
+        .documentOpened(.random(), .random(), .recognition),
         .documentClosed(.random(), .random(), bytes: 5, pages: 2, complete: false),
         .accessRefused(code: "access.not-entitled"), .orphanFound(.random()),
     ] + everyDisclosure()

@@ -57,6 +57,7 @@ private let table: [String: Access] = [
     "GET /check/{pupil}": .file,
     "POST /check/{pupil}": .file,
     "GET /check/{pupil}/picture/{upload}": .file,
+    "GET /check/{pupil}/proposals": .file,
     "GET /check/{pupil}/discard/{upload}": .file,
     "POST /check/{pupil}/discard/{upload}": .file,
     "GET /receipt/{documents}": .file,

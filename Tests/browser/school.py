@@ -30,7 +30,7 @@ SECONDS_A_SIGN_IN_TAKES = 4
 class School:
     """Made and served by the real clock: a server under faketime, with timers of its own, never rests."""
 
-    def __init__(self, folder: Path, playwright, idle_minutes: int = 15, passkeys: str = ""):
+    def __init__(self, folder: Path, playwright, idle_minutes: int = 15, passkeys: str = "", recognises: bool = False):
         assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
         self.playwright = playwright
         self.folder = folder
@@ -42,6 +42,9 @@ class School:
         # The lowest profile that C-06 allows: these tests are not about Argon2id.
         lowered = sessions.read_text().replace("argon2-memory-mib: 256", "argon2-memory-mib: 64")
         sessions.write_text(lowered.replace("idle-minutes: 15", f"idle-minutes: {idle_minutes}"))
+        if not recognises:
+            inspection = folder / "policies/inspection.yaml"
+            inspection.write_text(inspection.read_text().replace("recognise-languages: [eng]", "recognise-languages: []"))
         access = folder / "policies/access.yaml"
         access.write_text(access.read_text().replace("passkey-required: []", f"passkey-required: [{passkeys}]"))
         arguments = ["init", "--name", DSL, "--policies", "policies", "--json", "--secrets-fd", "0"]

@@ -15,7 +15,7 @@ from vault import CHECKOUT
 
 PUPIL = "Amira Siddiq-Lowe"
 # Addresses that answer with something else than a page; and one that takes a minute to come to, which test_late looks at.
-NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/|/scans/.+/{page}|/passkeys/(new-)?question|^/late$|\.(csv|pdf)$")
+NO_PAGES = re.compile(r"/static/|/api/|/healthz|/pages/|/picture/|/check/{pupil}/proposals|/scans/.+/{page}|/passkeys/(new-)?question|^/late$|\.(csv|pdf)$")
 LONG = "Scan" + "ned" * 36 + ".txt"
 
 

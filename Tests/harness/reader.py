@@ -17,6 +17,7 @@ import re
 import sqlite3
 import sys
 import unicodedata
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -2305,6 +2306,17 @@ class Person:
                 size += len(piece)
                 yield piece
         require(hasher.hexdigest() == fields["sha256"] and str(size) == fields["size"], "the content is another")
+
+    def text(self, document: str) -> list:
+        """What the workspace has of the text of a document, by page; None for a page that could not be read."""
+        file = self.vault.ledger.documents[document].pupil_file
+        with closing(open_database(self.vault.path / "workspace.sqlite")) as workspace:
+            ((sealed, unreadable),) = workspace.execute("SELECT sealed, unreadable FROM text WHERE document = ?", (id_bytes(document),))
+        plaintext, context = self.pupil_identity(file).open_file(sealed), self.vault.context("text", file, document)
+        require(plaintext.startswith(context) and plaintext.endswith(b"\f"), "the text is of something else")
+        pages = [None if page == b"\0" else page.decode() for page in plaintext[len(context) : -1].split(b"\f")]
+        require(pages.count(None) == unreadable, "another number of pages could not be read")
+        return pages
 
     def intake_item(self, upload: str) -> tuple:
         """The fields and the content of a scan in the intake queue."""

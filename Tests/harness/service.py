@@ -33,15 +33,18 @@ UNDER_WAY = (512 + 64) << 10
 
 
 class Service:
-    def __init__(self, folder: Path, policies: tuple = (), extra: dict | None = None):
+    def __init__(self, folder: Path, policies: tuple = (), extra: dict | None = None, recognises: bool = False):
         """A service in a new folder; policies: (file, line, the line instead), beside the cheapest hashing; extra: what
-        the server's environment has beside."""
+        the server's environment has beside; recognises: whether it reads the text of what is filed, which takes a core."""
         assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
         self.folder = folder
         self.vault = folder / "vault"
         (folder / "tmp").mkdir(parents=True)
         shutil.copytree(CHECKOUT / "policies", folder / "policies")
-        for name, line, other in (("sessions.yaml", "argon2-memory-mib: 256", "argon2-memory-mib: 64"), *policies):
+        lowered = [("sessions.yaml", "argon2-memory-mib: 256", "argon2-memory-mib: 64")]
+        if not recognises:
+            lowered.append(("inspection.yaml", "recognise-languages: [eng]", "recognise-languages: []"))
+        for name, line, other in (*lowered, *policies):
             policy = folder / "policies" / name
             assert line in policy.read_text(), line
             policy.write_text(policy.read_text().replace(line, other))

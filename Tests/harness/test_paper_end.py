@@ -1,10 +1,16 @@
 """The end of paper (S-08): what must be so before a batch's paper is destroyed, and the certificate, which stands up by itself."""
 
+import csv
+import io
+import json
 import re
 import subprocess
+import zipfile
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
+import agencies
 import paper_end
 import pytest
 import reader

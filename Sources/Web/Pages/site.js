@@ -126,7 +126,14 @@
   // The desk and the second look: one page large beside the others, by keys; pages that are dragged onto a document.
   const desk = document.getElementById("desk") || document.getElementById("checking");
   if (desk) {
-    const thumbs = [...desk.querySelectorAll(".thumb")].filter((thumb) => !thumb.closest("details:not([open])") && thumb.dataset.look !== "no");
+    // All of them open here; the keys go through those that are to be looked at.
+    const thumbs = [...desk.querySelectorAll(".thumb")];
+    const wanted = thumbs.map((thumb) => !thumb.closest("details:not([open])") && thumb.dataset.look !== "no");
+    const toLookAt = wanted.filter((one) => one).length;
+    const following = (place, step = 1) => {
+      do { place += step; } while (thumbs[place] && !wanted[place]);
+      return place;
+    };
     const looking = document.getElementById("looking");
     const large = document.getElementById("large");
     const at = document.getElementById("looking-at");
@@ -163,7 +170,7 @@
       thumb.scrollIntoView({ block: "nearest" });
       // The next two are fetched before they are asked for.
       ahead.splice(0);
-      for (const next of thumbs.slice(place + 1, place + 3)) {
+      for (const next of [following(place), following(following(place))].map((one) => thumbs[one]).filter((one) => one)) {
         const picture = new Image();
         picture.src = next.querySelector("a").href;
         ahead.push(picture);
@@ -172,7 +179,7 @@
     large.addEventListener("load", () => {
       if (large.src !== showing) return;
       looked.add(current);
-      if (seen) seen.textContent = looked.size + " of " + thumbs.length + " looked at.";
+      if (seen) seen.textContent = [...looked].filter((one) => wanted[one]).length + " of " + toLookAt + " looked at.";
     });
     for (const [place, thumb] of thumbs.entries()) {
       thumb.querySelector("a").addEventListener("click", (event) => {
@@ -191,13 +198,13 @@
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
       const key = event.key.toLowerCase();
-      if (key === "n" && current + 1 === thumbs.length && desk.id === "checking") {
+      if (key === "n" && following(current) >= thumbs.length && desk.id === "checking") {
         // After the last page: one that was not looked at, or the answer.
-        const left = thumbs.findIndex((_, place) => !looked.has(place));
+        const left = thumbs.findIndex((_, place) => wanted[place] && !looked.has(place));
         if (left < 0) document.getElementById("looked").focus();
         else show(left);
-      } else if (key === "n") show(current + 1);
-      else if (key === "p") show(Math.max(current - 1, 0));
+      } else if (key === "n") show(following(current));
+      else if (key === "p") show(Math.max(following(current, -1), 0));
       else if (key === "r" && current >= 0) { turns.set(current, ((turns.get(current) || 0) + 90) % 360); turnView(); }
       else if (key === "x" && current >= 0 && desk.id === "checking") {
         markOf(thumbs[current]).click();
@@ -590,5 +597,46 @@
   });
   window.addEventListener("beforeunload", (event) => {
     if (jobs.some((job) => !job.done && !job.failed)) event.preventDefault();
+  });
+})();
+
+// While first pages are read for proposed summaries: each is put where nothing was typed, as soon as it is there.
+(() => {
+  const reading = () => [...document.querySelectorAll("[data-reading]")];
+  const form = reading()[0]?.closest("form");
+  if (!form) return;
+  const look = async (tries) => {
+    const answer = await fetch(form.getAttribute("action") + "/proposals", { redirect: "error" }).catch(() => null);
+    if (answer && answer.ok) {
+      const proposals = await answer.json();
+      for (const hint of reading()) {
+        const one = proposals.find((proposal) => proposal.upload === hint.dataset.reading);
+        if (one && one.is_being_read) continue;
+        const field = document.getElementById("summary." + hint.dataset.reading);
+        delete hint.dataset.reading;
+        const isProposed = one && one.summary && field.value === "";
+        if (isProposed) field.value = one.summary;
+        hint.textContent = isProposed
+          ? "Proposed by the system from the document’s own words. Change it if it is not right."
+          : "A few words for the chronology: what the document is. 1 to 500 characters.";
+      }
+    }
+    if (reading().length && tries > 1) setTimeout(look, 3000, tries - 1);
+  };
+  setTimeout(look, 2000, 200);
+})();
+
+// A page that was put in sideways is turned to be read: here alone, nothing of it changes.
+(() => {
+  const turn = document.getElementById("turn-page");
+  const picture = document.querySelector(".sheet img");
+  if (!turn || !picture) return;
+  turn.parentElement.hidden = false;
+  let quarters = 0;
+  turn.addEventListener("click", () => {
+    quarters = (quarters + 1) % 4;
+    const fits = quarters % 2 ? Math.min(1, picture.clientWidth / picture.clientHeight) : 1;
+    picture.style.transform = "rotate(" + quarters * 90 + "deg) scale(" + fits + ")";
+    turn.setAttribute("aria-label", "Turn the page: turned by " + quarters * 90 + " degrees");
   });
 })();

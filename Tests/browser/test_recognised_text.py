@@ -1,0 +1,79 @@
+"""What is read of scans, at the office's desk and for who searches."""
+
+import re
+
+import pytest
+from person import SCANS, Person
+from playwright.sync_api import expect
+from school import School
+
+PUPIL, OTHER = "Alfie Thornbury", "Kofi Ansah-Bell"
+PHOTOGRAPH, TRANSFER = SCANS / "note-photographed-2017-06-12.jpg", SCANS / "transfer-record-2013-07-22.tif"
+
+
+@pytest.fixture(scope="module")
+def reading(playwright, chromium, tmp_path_factory):
+    """A school whose service reads the text of scans, and somebody of a role at a browser of their own."""
+    school = School(tmp_path_factory.mktemp("reading"), playwright, recognises=True)
+    people = []
+
+    def person(role: str) -> Person:
+        one = Person(school, chromium, school.person(role))
+        people.append(one)
+        one.sign_in()
+        return one
+
+    try:
+        school.open()
+        yield school, person
+    finally:
+        for one in people:
+            one.leave()
+        log = school.stop().lower()
+    assert "unexpected" not in log, log
+    assert not [word for word in school.personal() if word in log], log
+
+
+def test_a_summary_comes_by_itself_where_nothing_was_typed(reading):
+    school, person = reading
+    clerk = person("admin")
+    clerk.add(school.pupil(PUPIL), PHOTOGRAPH, TRANSFER)
+    summary, typed = (clerk.row(path.name).get_by_label("Summary") for path in (PHOTOGRAPH, TRANSFER))
+    typed.fill("Typed at once")
+    expect(summary).to_have_value(re.compile("12 June 2017"), timeout=60_000)
+    expect(clerk.page.locator("[data-reading]")).to_have_count(0, timeout=60_000)
+    assert typed.input_value() == "Typed at once"
+    hint = clerk.row(PHOTOGRAPH.name).locator("p.hint").first.inner_text()
+    assert hint == "Proposed by the system from the document’s own words. Change it if it is not right."
+    clerk.press("File 2 documents")
+    assert set(clerk.receipts()) == {PHOTOGRAPH.name, TRANSFER.name}
+
+
+def test_a_search_leads_to_the_page_that_has_the_words(reading):
+    school, person = reading
+    clerk = person("admin")
+    clerk.file(school.pupil(OTHER), {TRANSFER: "A paper", SCANS / "case-conference-2016-11-17.pdf": "Another"})
+    lead = person("dsl")
+    lead.go(f"/pupils/{school.pupil(OTHER)}")
+    for _ in range(60):
+        search(lead, "list of contents")
+        if not lead.page.get_by_text("has not been read yet").count():
+            break
+        lead.page.wait_for_timeout(1000)
+    assert lead.page.locator("#found").inner_text() == "1 entry found"
+    lead.follow("page 2")
+    assert lead.page.get_by_text("Page 2 of 3").count()
+    lead.button("Turn the page").click()
+    assert "rotate(90deg)" in lead.page.locator(".sheet img").get_attribute("style")
+    assert lead.page.locator(".summary, .lead").first.inner_text() == "A paper"
+    lead.go("/search")
+    search(lead, "list of contents")
+    assert lead.page.locator("#found").inner_text() == "0 entries found"
+    assert lead.page.get_by_text("search in a pupil’s file for that").count() == 1
+
+
+def search(lead: Person, words: str) -> None:
+    box = lead.page.get_by_role("searchbox")
+    box.fill(words)
+    box.press("Enter")
+    lead.page.locator("#found").wait_for()
