@@ -193,6 +193,15 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
+// What only scripts/fuzz builds.
+if Context.environment["STRONGROOM_FUZZING"] != nil {
+    package.products.append(.executable(name: "fuzzing", targets: ["fuzzing"]))
+    package.targets.append(
+        .executableTarget(
+            name: "fuzzing", dependencies: ["Inspection", "Ledger", "Multipart", "Sealing"], path: "Tests/fuzzing",
+            exclude: ["corpus"], swiftSettings: swift))
+}
+
 // What only scripts/bench and scripts/make-vault build.
 if Context.environment["STRONGROOM_BENCHMARKS"] != nil {
     package.targets += [

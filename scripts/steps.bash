@@ -221,6 +221,36 @@ build_all() { as_service swift build -c release --build-tests -j 2; }
 # The programs, and the ones of Benchmarks/ that measure them: Package.swift names these only here.
 build_benchmarks() { as_service env STRONGROOM_BENCHMARKS=yes swift build -c release -j 2; }
 
+# The parsers of what strangers send, watched by libFuzzer: a build of its own, which Package.swift names only here.
+build_fuzzing() {
+    as_service env STRONGROOM_FUZZING=yes swift build -c release -j 2 --scratch-path .build/fuzzing --product fuzzing \
+        -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+}
+
+# fuzz SECONDS [PARSER…]: each parser for so long, by the seed of Tests/sizes.env; all of them where none is named. What breaks one
+# is kept below .build/fuzzing/found, and is a failure.
+fuzz() {
+    local seconds=$1 folder="$copy/.build/fuzzing" parser tried status=0
+    shift
+    local parsers=("$@")
+    [ ${#parsers[@]} -gt 0 ] || parsers=(multipart age-header note mail word)
+    for parser in "${parsers[@]}"; do
+        as_service mkdir -p "$folder/begin/$parser" "$folder/found"
+        if as_service "$folder/release/fuzzing" "$parser" "-max_total_time=$seconds" "-seed=$STRONGROOM_TEST_SEED" \
+            -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+            "-artifact_prefix=$folder/found/$parser-" "$folder/begin/$parser" "$copy/Tests/fuzzing/corpus/$parser" \
+            >"$folder/said-$parser" 2>&1; then
+            tried="$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/said-$parser")"
+            note "$parser: $tried inputs in $seconds s, $(sed -n 's/^stat::peak_rss_mb: *//p' "$folder/said-$parser") MiB at the most"
+        else
+            status=1
+            tail -n 40 "$folder/said-$parser"
+            note "$parser: broken by what lies in $folder/found"
+        fi
+    done
+    return "$status"
+}
+
 # A disk that can be filled: root mounts it, the tests' subjects use it as the user strongroom.
 small_disk="$service_home/small-disk"
 mount_small_disk() {
