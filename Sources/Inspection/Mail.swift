@@ -217,14 +217,25 @@ enum Transfer {
                 rest.removeFirst()
             } else if rest.starts(with: [13, 10]) {
                 rest.removeFirst(2)
-            } else if let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
-                result.append(value)
+            } else if rest.count >= 2, let high = hexadecimal(rest[rest.startIndex]),
+                let low = hexadecimal(rest[rest.startIndex + 1])
+            {
+                result.append(high << 4 | low)
                 rest.removeFirst(2)
             } else {
                 result.append(byte)
             }
         }
         return result
+    }
+
+    private static func hexadecimal(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case 0x30...0x39: digit - 0x30
+        case 0x41...0x46: digit - 0x41 + 10
+        case 0x61...0x66: digit - 0x61 + 10
+        default: nil
+        }
     }
 
     /// Characters of a named set; what is not UTF-8 is read as Windows-1252.

@@ -402,6 +402,16 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         #expect(text.contains("Attachment: p.jpg (image/jpeg)"))
     }
 
+    @Test(arguments: [
+        ("abc=4", "abc=4"), ("abc=", "abc="), ("a=+5b", "a=+5b"), ("a=3Db=3d", "a=b="), ("a=\r\nb", "ab"),
+    ])
+    func `What is no escape of quoted-printable stays as it is, also at the end`(_ body: String, _ read: String) throws
+    {
+        let mail = "From: a@example.org\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + body
+        let text = Array(mail.utf8).withUnsafeBytes { textRendition($0, mediaType: "message/rfc822") }
+        #expect(text == "From: a@example.org\n\n" + read)
+    }
+
     @Test func `A page-only e-mail gives its words`() throws {
         let bytes = try fixture("good/page-only.eml")
         let text = bytes.withUnsafeBytes { textRendition($0, mediaType: "message/rfc822") }
