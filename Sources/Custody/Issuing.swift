@@ -71,7 +71,7 @@ public final class AgencySession: Sendable {
             let state = try active()
             guard frozen.items.indices.contains(place) else { throw VaultError.notFound }
             let permitted = state.act.documents[place]
-            guard !vault.recorder.isMoved(permitted.document) else { throw Refusal.permissionClosed }
+            guard !vault.recorder.isWithheld(permitted.document) else { throw Refusal.permissionClosed }
             let payload = try vault.payload(of: permitted, state, identity)
             if !vault.agencySessions.hasOpen(place, find) {
                 let issue = IssueID.random()
@@ -102,7 +102,7 @@ public final class AgencySession: Sendable {
     ) throws -> Result {
         try body(content, vault) { [self] in
             _ = try active()
-            if vault.recorder.isMoved(document) { throw Refusal.permissionClosed }
+            if vault.recorder.isWithheld(document) { throw Refusal.permissionClosed }
         }
     }
 
@@ -261,7 +261,7 @@ public final class AgencyPack: Sendable {
             // What is not the exhibit's, by its hash, is found before its last piece is passed on.
             try payload.openAll { piece in
                 let state = try session.active()
-                guard state.act.documents.allSatisfy({ !vault.recorder.isMoved($0.document) }) else {
+                guard state.act.documents.allSatisfy({ !vault.recorder.isWithheld($0.document) }) else {
                     throw Refusal.permissionClosed
                 }
                 try give(piece)

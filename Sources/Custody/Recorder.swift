@@ -457,6 +457,15 @@ final class Recorder: Sendable {
     /// Whether a document was moved out of its pupil's file.
     func isMoved(_ document: DocumentID) -> Bool { state.withLock { $0.authority.moved[document] != nil } }
 
+    /// Whether nothing of a document goes to an agency any more, whatever was permitted: it was moved out of its pupil's file, or a
+    /// lead put it back into quarantine.
+    func isWithheld(_ document: DocumentID) -> Bool {
+        state.withLock { state in
+            state.authority.moved[document] != nil
+                || state.authority.quarantineDecisions[document]?.released == false
+        }
+    }
+
     /// Whether a statement says something of a document that was moved out of this pupil file: it is shown to nobody.
     func isHidden(_ index: UInt64, about pupilFile: PupilFileID) -> Bool {
         state.withLock { $0.acts[pupilFile]?.hidden.contains(UInt32(index)) ?? false }

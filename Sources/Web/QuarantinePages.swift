@@ -41,6 +41,8 @@ struct QuarantineDecisionPage {
     let filename: String
     let found: String
     let decided: String?
+    /// Whether its pages are shown now.
+    let isReleased: Bool
     /// The virus scanner knows it: the warning is louder then.
     let isVirus: Bool
     let decision: FormInput
@@ -107,7 +109,8 @@ private func decisionPage(_ visit: Visit, refusal: Refusal? = nil) throws -> Rep
             why: visit.words.quarantine(filedAs),
             filedBy: "\(facts.filer.text), \(visit.words.moment(facts.recorded))", filename: visible(facts.filename),
             found: visit.words.facts(facts.mediaType, facts.pages, facts.size, visit.vault.policies),
-            decided: decision.map(visit.words(of:)), isVirus: filedAs == "virus.found",
+            decided: decision.map(visit.words(of:)), isReleased: decision?.released == true,
+            isVirus: filedAs == "virus.found",
             decision: .choice(
                 "decision", "What is to be done?",
                 [

@@ -2,6 +2,8 @@
 One changed byte in any of its files is found, and the file is named."""
 
 import hashlib
+import http.client
+import io
 import json
 import re
 import shutil
@@ -18,8 +20,9 @@ from pathlib import Path
 import pytest
 from agencies import Given, Officer, asked, day, filed, permitted, submit
 from service import Service
-from vault import PROGRAM
+from vault import FIXTURES, PROGRAM
 
+FORM = FIXTURES / "hostile/javascript.pdf"
 PAPERS = {"call.txt": b"Mrs Penhallow rang at 9.12.\n" * 40, "note.txt": b"Seen at the gate, in tears.\n"}
 ELSEWHERE = b"Of another pupil, who is nobody's business here.\n"
 
@@ -230,3 +233,31 @@ def test_a_written_request_over_64_MiB_is_refused_in_words_that_say_what_to_do(s
         assert "File a smaller scan of it, and record the request anew with that." in page
         assert "permission-link" not in page and "permission-code" not in page and kept() == before
     assert permitted(service, asked(service, letter), *school.papers).link
+
+
+def test_what_is_put_back_into_quarantine_goes_to_an_agency_no_more(school):
+    """Released it is given like any other; kept again, nothing of it goes out, whatever was permitted and entered before."""
+    service = school.service
+    document = filed(service, FORM.read_bytes(), filename="form.pdf", summary="A form of the council")
+
+    def decide(what: str) -> None:
+        submit(service, f"/documents/{document}/quarantine", decision=what, reason="Asked the council")
+
+    assert document not in service.ask("GET", f"{school.request}/permit").text
+    decide("release")
+    assert document in service.ask("GET", f"{school.request}/permit").text
+    given = permitted(service, school.request, document, copies="2")
+    officer = Officer(service)
+    officer.enter(given)
+    picture = "/agency/exhibits/1/pages/1?width=800"
+    assert officer.ask("GET", picture).bytes.startswith(b"\xff\xd8")
+    assert officer.send("/agency/copies").status == 200
+    decide("keep")
+    assert officer.ask("GET", picture).status >= 400
+    try:
+        late = officer.send("/agency/copies").bytes
+    except http.client.IncompleteRead as cut:
+        late = cut.partial
+    assert not zipfile.is_zipfile(io.BytesIO(late)) and FORM.read_bytes() not in late
+    decide("release")
+    assert officer.ask("GET", picture).bytes.startswith(b"\xff\xd8")
