@@ -127,6 +127,8 @@ import Testing
         #expect(try given.search("attendance").texts.isUnderWay)
         let found = try given.searchWhenRead("attendance term")
         #expect(found.total == 1 && found.entries.first.map { found.pages[$0.index] } == [1])
+        // Nobody saw it: it is as unread as before.
+        #expect(try given.vault.waitingFigures(as: given.lead).unread == 1)
         let kinds = try given.school.kinds().filter { $0.hasPrefix("document.") }
         #expect(kinds == ["document.filed", "document.opened", "document.closed"])
         let all = try given.vault.chronology(of: given.pupil.pupilFile, lane: .everything, as: given.lead)
