@@ -169,16 +169,10 @@ extension Vault {
     }
 
     private func copy(_ blob: BlobID, to target: BlobStore) throws -> UInt64 {
-        let descriptor = Glibc.open(blobs.path(of: blob), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { throw VaultError.tampered(code: "blob.missing") }
-            throw SystemCallError("open")
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw SystemCallError("stat") }
         var writer = try BlobWriter.begin(blob, in: target)
-        try Files.readPieces(descriptor, 0..<UInt64(status.st_size), most: 1 << 20) { try writer.append($0) }
+        try Files.withPayload(at: blobs.path(of: blob)) { descriptor, size in
+            try Files.readPieces(descriptor, 0..<size, most: 1 << 20) { try writer.append($0) }
+        }
         let written = try writer.finish()
         try target.keep(blob)
         return written.length

@@ -188,3 +188,20 @@ enum StagedLock {
         return now.milliseconds / 1000 - Int64(status.st_ctim.tv_sec)
     }
 }
+
+extension Files {
+    /// Opens a payload to be read, and says how many bytes it has.
+    ///
+    /// - Throws: `.tampered` where it is missing.
+    static func withPayload(at path: String, _ body: (_ descriptor: Int32, _ size: UInt64) throws -> Void) throws {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { throw VaultError.tampered(code: "blob.missing") }
+            throw SystemCallError("open")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw SystemCallError("stat") }
+        try body(descriptor, UInt64(status.st_size))
+    }
+}

@@ -203,14 +203,6 @@ extension Refusal {
 extension Files {
     /// Lets a file's pages go from memory, so that what is read next comes from the disk.
     fileprivate static func forget(_ path: String) throws {
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { throw VaultError.tampered(code: "blob.missing") }
-            throw SystemCallError("open")
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw SystemCallError("stat") }
-        try settle(descriptor, 0..<UInt64(status.st_size))
+        try withPayload(at: path) { descriptor, size in try settle(descriptor, 0..<size) }
     }
 }

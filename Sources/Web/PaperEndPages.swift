@@ -239,8 +239,12 @@ private func certificatePDF(_ visit: Visit) throws -> Reply {
     let (acting, vault) = (try visit.acting, visit.vault)
     guard try vault.paperEnd(of: id, as: acting).line.destroyed != nil else { return .redirect("/archive/\(id.text)") }
     let certificate = try vault.certificate(of: id, as: acting)
-    let bytes: [UInt8]
-    do {
+    return try .pdf(
+        named: "certificate-batch-\(certificate.batch)",
+        otherwise: Refusal(
+            code: "certificate.not-made", message: "The certificate could not be made into a PDF.",
+            hint: "Try again in a minute. What it says is recorded.")
+    ) {
         let page = CertificatePaper(certificate, school: vault.policies.school.name, visit.words)
         let identifier = certificate.certificate.bytes.map { byte in
             let digits = String(byte, radix: 16)
@@ -250,13 +254,6 @@ private func certificatePDF(_ visit: Visit) throws -> Reply {
             Typesetter(memoryMiB: vault.policies.limits.printMemoryMiB, seconds: 120), identifier: identifier,
             made: certificate.recorded.milliseconds / 1000)
         try booklet.add(Array(visit.site.templates.render(.certificate, page).utf8))
-        bytes = try booklet.finish { _, _ in true }.withBytes { Array($0) }
-    } catch {
-        throw Refusal(
-            code: "certificate.not-made", message: "The certificate could not be made into a PDF.",
-            hint: "Try again in a minute. What it says is recorded.")
+        return try booklet.finish { _, _ in true }.withBytes { Array($0) }
     }
-    var reply = Reply.bytes(bytes, "application/pdf")
-    reply.headers[.contentDisposition] = "inline; filename=\"certificate-batch-\(certificate.batch).pdf\""
-    return reply
 }

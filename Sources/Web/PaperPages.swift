@@ -474,20 +474,17 @@ private func sheetsPDF(_ visit: Visit) throws -> Reply {
                     category: vault.policies.title(ofCategory: sheet.category), pages: sheet.pages))
         }
     }
-    let bytes: [UInt8]
-    do {
+    return try .pdf(
+        named: "sheets-batch-\(line.batch.number)",
+        otherwise: Refusal(
+            code: "sheets.not-made", message: "The sheets could not be made into a PDF.",
+            hint: "Try again in a minute. Nothing of the batch was lost.")
+    ) {
         let paper = try typeset(
             sheets, of: id, school: vault.policies.school.name, made: line.batch.opened.milliseconds / 1000,
             with: Typesetter(memoryMiB: vault.policies.limits.printMemoryMiB, seconds: 120))
-        bytes = try paper.withBytes { Array($0) }
-    } catch {
-        throw Refusal(
-            code: "sheets.not-made", message: "The sheets could not be made into a PDF.",
-            hint: "Try again in a minute. Nothing of the batch was lost.")
+        return try paper.withBytes { Array($0) }
     }
-    var reply = Reply.bytes(bytes, "application/pdf")
-    reply.headers[.contentDisposition] = "inline; filename=\"sheets-batch-\(line.batch.number).pdf\""
-    return reply
 }
 
 // MARK: - Scans

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Records
 
 /// What a handler answers, before the strict headers are put on it.
 struct Reply: Sendable {
@@ -18,6 +19,15 @@ struct Reply: Sendable {
 
     static func bytes(_ bytes: [UInt8], _ contentType: String, status: HTTPResponse.Status = .ok) -> Reply {
         Reply(status: status, contentType: contentType, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    /// A PDF that a browser shows, named without its ending; a refusal where it cannot be made, whatever the reason.
+    static func pdf(named name: String, otherwise refusal: Refusal, _ make: () throws -> [UInt8]) throws -> Reply {
+        let bytes: [UInt8]
+        do { bytes = try make() } catch { throw refusal }
+        var reply = Reply.bytes(bytes, "application/pdf")
+        reply.headers[.contentDisposition] = "inline; filename=\"\(name).pdf\""
+        return reply
     }
 
     static func text(_ text: String, _ contentType: String, status: HTTPResponse.Status = .ok) -> Reply {
