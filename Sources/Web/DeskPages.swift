@@ -419,7 +419,7 @@ private func deskPage(
                 "category", "What it is", categoryChoices(vault.policies, ""), error: nil, none: "Choose"),
             isReady: blocking.isEmpty && pieces.isEmpty,
             checkers: .select(
-                "checker", "Who looks at every page?",
+                "checker", "Who looks at its pages?",
                 try vault.checkers(as: acting).map { Choice(value: $0.id.text, title: $0.name) },
                 error: refusal?.code == "check.who" ? said : nil, none: "Choose"),
             difference: counted

@@ -1,6 +1,8 @@
 """Somebody at a browser. What each page answered is kept, and looked through when they leave."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import school as schools
@@ -162,3 +164,25 @@ class Person:
             facts = dict(zip(section.locator("dt").all_inner_texts(), section.locator("dd").all_inner_texts()))
             lines[facts["File"]] = {**facts, "Reference": section.locator("h2").inner_text()}
         return lines
+
+
+@contextmanager
+def another_school(folder: Path, playwright, chromium: Browser, **more) -> Iterator[tuple]:
+    """A school of its own, opened, and what gives somebody of a role who is signed in there."""
+    school = schools.School(folder, playwright, **more)
+    people: list = []
+
+    def person(role: str) -> Person:
+        people.append(Person(school, chromium, school.person(role)))
+        people[-1].sign_in()
+        return people[-1]
+
+    try:
+        school.open()
+        yield school, person
+    finally:
+        for one in people:
+            one.leave()
+        log = school.stop().lower()
+    assert "unexpected" not in log, log
+    assert not [word for word in school.personal() if word in log], log

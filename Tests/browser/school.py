@@ -30,7 +30,7 @@ SECONDS_A_SIGN_IN_TAKES = 4
 class School:
     """Made and served by the real clock: a server under faketime, with timers of its own, never rests."""
 
-    def __init__(self, folder: Path, playwright, idle_minutes: int = 15, passkeys: str = "", recognises: bool = False):
+    def __init__(self, folder: Path, playwright, idle_minutes: int = 15, passkeys: str = "", recognises: bool = False, sample: int = 100):
         assert PROGRAM, "STRONGROOM_TEST_BIN is not set: run scripts/test"
         self.playwright = playwright
         self.folder = folder
@@ -45,6 +45,8 @@ class School:
         if not recognises:
             inspection = folder / "policies/inspection.yaml"
             inspection.write_text(inspection.read_text().replace("recognise-languages: [eng]", "recognise-languages: []"))
+        archive = folder / "policies/archive.yaml"
+        archive.write_text(archive.read_text().replace("second-look-percent: 100", f"second-look-percent: {sample}"))
         access = folder / "policies/access.yaml"
         access.write_text(access.read_text().replace("passkey-required: []", f"passkey-required: [{passkeys}]"))
         arguments = ["init", "--name", DSL, "--policies", "policies", "--json", "--secrets-fd", "0"]

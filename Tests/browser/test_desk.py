@@ -90,7 +90,7 @@ class Desk:
                 right.first.click()
 
     def present(self, to) -> None:
-        self.page.get_by_label("Who looks at every page?").select_option(label=to.name)
+        self.page.get_by_label("Who looks at its pages?").select_option(label=to.name)
         self.office.press("Ask them to check it")
         assert self.state == "presented"
 

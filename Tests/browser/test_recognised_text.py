@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from person import SCANS, Person
+from person import SCANS, Person, another_school
 from playwright.sync_api import expect
-from school import School
 
 PUPIL, OTHER = "Alfie Thornbury", "Kofi Ansah-Bell"
 PHOTOGRAPH, TRANSFER = SCANS / "note-photographed-2017-06-12.jpg", SCANS / "transfer-record-2013-07-22.tif"
@@ -13,25 +12,9 @@ PHOTOGRAPH, TRANSFER = SCANS / "note-photographed-2017-06-12.jpg", SCANS / "tran
 
 @pytest.fixture(scope="module")
 def reading(playwright, chromium, tmp_path_factory):
-    """A school whose service reads the text of scans, and somebody of a role at a browser of their own."""
-    school = School(tmp_path_factory.mktemp("reading"), playwright, recognises=True)
-    people = []
-
-    def person(role: str) -> Person:
-        one = Person(school, chromium, school.person(role))
-        people.append(one)
-        one.sign_in()
-        return one
-
-    try:
-        school.open()
-        yield school, person
-    finally:
-        for one in people:
-            one.leave()
-        log = school.stop().lower()
-    assert "unexpected" not in log, log
-    assert not [word for word in school.personal() if word in log], log
+    """A school whose service reads the text of scans, and what makes people of a role there."""
+    with another_school(tmp_path_factory.mktemp("reading"), playwright, chromium, recognises=True) as one:
+        yield one
 
 
 def test_a_summary_comes_by_itself_where_nothing_was_typed(reading):

@@ -623,7 +623,8 @@
     }
     if (reading().length && tries > 1) setTimeout(look, 3000, tries - 1);
   };
-  setTimeout(look, 2000, 200);
+  // Three minutes at the most: asking keeps the session.
+  setTimeout(look, 2000, 60);
 })();
 
 // A page that was put in sideways is turned to be read: here alone, nothing of it changes.
