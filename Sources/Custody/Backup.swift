@@ -63,7 +63,7 @@ extension Vault {
         try rethrowing("backup") {
             try checkPolicy()
             let mark = try BackupMark(directory, of: self)
-            let target = BlobStore(root: directory)
+            let target = PayloadFolder(root: directory)
             for part in ["/blobs", "/staging", "/witness", "/policies"] { try Files.makeDirectory(directory + part) }
             for name in try Files.names(in: directory + "/staging") { unlink(directory + "/staging/" + name) }
             let snapshot = try snapshot(in: directory)
@@ -140,7 +140,7 @@ extension Vault {
     }
 
     private func copyPayloads(
-        of snapshot: DatabaseQueue, to target: BlobStore, _ progress: (Int, Int) -> Void
+        of snapshot: DatabaseQueue, to target: PayloadFolder, _ progress: (Int, Int) -> Void
     ) throws -> (copied: Int, kept: Int, bytes: UInt64) {
         let named = try snapshot.read { db in
             try Data.fetchAll(
@@ -168,7 +168,7 @@ extension Vault {
         return (missing.count, named.count - missing.count, bytes)
     }
 
-    private func copy(_ blob: BlobID, to target: BlobStore) throws -> UInt64 {
+    private func copy(_ blob: BlobID, to target: PayloadFolder) throws -> UInt64 {
         var writer = try BlobWriter.begin(blob, in: target)
         try Files.withPayload(at: blobs.path(of: blob)) { descriptor, size in
             try Files.readPieces(descriptor, 0..<size, most: 1 << 20) { try writer.append($0) }

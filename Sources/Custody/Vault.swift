@@ -22,7 +22,7 @@ public final class Vault: Sendable {
     let workspace: Workspace
     let secrets: SecretFiles
     let recorder: Recorder
-    let blobs: BlobStore
+    let blobs: PayloadFolder
     let budget: MemoryBudget
     let inspectorProgram: String
     let forbiddenToSandbox: [String]
@@ -100,7 +100,7 @@ public final class Vault: Sendable {
                 try Workspace(path: location.vault), try SecretFiles(in: location.secrets)
             )
         }
-        blobs = BlobStore(root: location.vault)
+        blobs = PayloadFolder(root: location.vault)
         recorder = Recorder(
             secrets: secrets, clock: clock, witness: Witness(directory: location.vault + "/witness"),
             policy: policies.digest)

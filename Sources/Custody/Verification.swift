@@ -347,7 +347,7 @@ private struct Verifier {
     }
 
     private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
-        let store = BlobStore(root: location.vault)
+        let store = PayloadFolder(root: location.vault)
         let present = Set(try store.blobs())
         for (done, entry) in payloads.sorted(by: { $0.key < $1.key }).enumerated() {
             let (blob, kept) = entry

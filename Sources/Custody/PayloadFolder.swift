@@ -5,7 +5,7 @@ import Sealing
 import Synchronization
 
 /// Payloads on disk: immutable files named by random ids, and the staging area they come from.
-final class BlobStore: Sendable {
+final class PayloadFolder: Sendable {
     let root: String
     /// Directories whose entries in `blobs/` this process knows to be durable.
     private let durable = Mutex<Set<String>>([])
@@ -95,7 +95,7 @@ struct BlobWriter: ~Copyable {
     private var isListed: Bool
 
     /// Begins a payload.
-    static func begin(_ blob: BlobID, in store: BlobStore) throws -> BlobWriter {
+    static func begin(_ blob: BlobID, in store: PayloadFolder) throws -> BlobWriter {
         let path = store.staged(blob)
         let file = try StagedFile(path, O_CREAT | O_EXCL)
         return BlobWriter(path, file, SHA256Hasher(), length: 0, isKept: false, isListed: false)
@@ -117,7 +117,7 @@ struct BlobWriter: ~Copyable {
     /// Goes on with a payload of which so many bytes are durable; `body` is given the sealed chunks as they lie on the
     /// disk, many at a time, in order.
     static func resume(
-        _ blob: BlobID, in store: BlobStore, length: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
+        _ blob: BlobID, in store: PayloadFolder, length: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> BlobWriter {
         let nonceLength = UInt64(Envelope.nonceSize)
         let path = store.staged(blob)
