@@ -63,6 +63,9 @@ let package = Package(
             name: "Records", dependencies: ["Sealing", "Ledger", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
+        // A place where a backup lies, and the folder that is one. It knows no vault.
+        .target(name: "Storing", swiftSettings: swift),
+
         // What an agency takes away under a permission, and its check.
         .target(
             name: "Packing", dependencies: ["CZlib", "Ledger", "Records", "Sealing"],
@@ -85,7 +88,7 @@ let package = Package(
         .target(
             name: "Custody",
             dependencies: [
-                "CLinux", "Sealing", "Ledger", "WebAuthn", "Records", "Packing", "Inspection", "Sandbox",
+                "CLinux", "Sealing", "Ledger", "WebAuthn", "Records", "Packing", "Inspection", "Sandbox", "Storing",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swift),
@@ -125,10 +128,23 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // A place for backups that speaks S3. It knows no vault.
+        .target(
+            name: "S3",
+            dependencies: [
+                "Records", "Sealing", "Storing",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: swift),
+
         .executableTarget(
             name: "strongroom",
             dependencies: [
-                "CLinux", "Custody", "Packing", "Papers", "Records", "Scanning", "Sealing", "Sending", "Web",
+                "CLinux", "Custody", "Packing", "Papers", "Records", "S3", "Scanning", "Sealing", "Sending", "Storing",
+                "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -159,6 +175,12 @@ let package = Package(
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Ledger", "Sealing"], swiftSettings: swift),
         .testTarget(
             name: "PackingTests", dependencies: ["Ledger", "Packing", "Records", "Sealing"], swiftSettings: swift),
+        // A store that fails at places that a seed chooses, for the tests alone.
+        .target(
+            name: "FaultyStore", dependencies: ["Storing"], path: "Tests/FaultyStore", swiftSettings: swift),
+        .testTarget(
+            name: "StoringTests", dependencies: ["FaultyStore", "Records", "S3", "Sealing", "Storing"],
+            swiftSettings: swift),
         .testTarget(name: "InspectionTests", dependencies: ["Inspection"], swiftSettings: swift),
         .testTarget(
             name: "SandboxTests", dependencies: ["Inspection", "Sandbox", "strongroom-inspector"], swiftSettings: swift),
@@ -173,7 +195,8 @@ let package = Package(
         .testTarget(
             name: "CustodyTests",
             dependencies: [
-                "Custody", "Records", "Ledger", "Sealing", "SoftwareAuthenticator", "strongroom-inspector",
+                "Custody", "FaultyStore", "Records", "Ledger", "Sealing", "SoftwareAuthenticator", "Storing",
+                "strongroom-inspector",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swift),

@@ -97,7 +97,7 @@ public struct Policies: Sendable {
     }
 
     /// What was decoded, encoded again, knows every key that counted; any other key in the file is unknown.
-    private static func unknownKey(in given: Node, beside known: Node?, path: String) -> String? {
+    static func unknownKey(in given: Node, beside known: Node?, path: String) -> String? {
         switch (given, known) {
         case (.mapping(let given), .mapping(let known)):
             for (key, value) in given {

@@ -65,13 +65,13 @@ private func declaredTypes(_ line: String) -> [String] {
 private let rows: [[String]] = [
     ["CSodium", "CMagic", "CQPDF", "CZlib", "CQREncode", "CZXing", "CSANE", "CTIFF", "CLinux"],
     ["Sealing", "Ledger", "Multipart", "WebAuthn"],
-    ["Records"],
+    ["Records", "Storing"],
     ["Packing"],
     ["Inspection"],
     ["Sandbox"],
     ["Papers"],
     ["Custody"],
-    ["Scanning", "Web", "Sending"],
+    ["Scanning", "Web", "Sending", "S3"],
     ["strongroom", "strongroom-inspector"],
 ]
 
@@ -84,8 +84,9 @@ private let foreign: [String: Set<String>?] = [
     "GRDB": ["Custody"],
     "Yams": ["Records"],
     "Hummingbird": ["Web"], "HummingbirdTLS": ["Web"], "HummingbirdHTTP2": ["Web"], "HummingbirdCore": ["Web"],
-    "AsyncHTTPClient": ["Sending"], "NIOHTTP1": ["Sending"],
-    "HTTPTypes": ["Web"], "NIOCore": ["Web", "Sending"], "NIOSSL": ["Web", "Sending"], "Mustache": ["Web"],
+    "AsyncHTTPClient": ["S3", "Sending"], "NIOHTTP1": ["S3", "Sending"],
+    "HTTPTypes": ["Web"], "NIOCore": ["S3", "Web", "Sending"], "NIOSSL": ["S3", "Web", "Sending"],
+    "Mustache": ["Web"],
     "X509": ["Web"],
     "SwiftASN1": ["Web"], "ServiceLifecycle": ["Web", "strongroom"], "Logging": ["Web", "strongroom"],
     "Metrics": ["Web", "strongroom"], "UnixSignals": ["strongroom"], "ArgumentParser": ["strongroom"],
@@ -135,6 +136,18 @@ private let guarded: [String: Set<String>] = [
         #expect(imports.contains { $0.module == "AsyncHTTPClient" })
         for (_, file, module) in imports where row(of: module) != nil {
             #expect(["Records", "Sealing"].contains(module), "Sending/\(file) imports \(module)")
+        }
+    }
+
+    @Test func `A place for backups knows no vault, and what keeps the vault no network`() throws {
+        let imports = try SourceTree().imports
+        #expect(imports.contains { $0.target == "S3" && $0.module == "Storing" })
+        for (target, file, module) in imports where row(of: module) != nil {
+            if target == "Storing" { Issue.record("Storing/\(file) imports \(module)") }
+            if target == "S3" {
+                #expect(["Records", "Sealing", "Storing"].contains(module), "S3/\(file) imports \(module)")
+            }
+            #expect(module != "S3" || target == "strongroom", "\(target)/\(file) imports S3")
         }
     }
 
