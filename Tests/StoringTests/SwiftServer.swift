@@ -29,7 +29,7 @@ final class SwiftServer: Sendable {
         let answer = Pipe()
         hold = Pipe()
         // No other child of this process is to keep it open.
-        fcntl(hold.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(hold.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         process.standardInput = hold
         process.standardOutput = answer
         try process.run()
