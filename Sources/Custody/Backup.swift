@@ -25,6 +25,8 @@ public struct BackupReport: Hashable, Sendable {
     public let kept: Int
     /// Bytes of payloads that were copied now.
     public let bytes: UInt64
+    /// Of those that were copied now, how many the store had lost, or had otherwise than they were filed.
+    public let mended: Int
 }
 
 extension Refusal {
@@ -35,8 +37,8 @@ extension Refusal {
         "inside", "That folder is in the vault or its secrets, or they are in it.",
         "Name a folder elsewhere, best on another disk.")
     static let backupNotEmpty = backup(
-        "not-empty", "There is something in that folder, and it is no backup of this vault.",
-        "Name an empty folder, or the one of this vault's backup. Nothing was changed.")
+        "not-empty", "There is something in that place, and it is no backup of this vault.",
+        "Name an empty one, or the one of this vault's backup. Nothing was changed.")
     static let backupAhead = backup(
         "ahead", "That backup is ahead of this vault, or of another history.",
         "This vault may be an old copy. Keep the backup as it is, and ask before you go on.")
@@ -68,7 +70,7 @@ extension Vault {
             for name in try Files.names(in: directory + "/staging") { unlink(directory + "/staging/" + name) }
             let snapshot = try snapshot(in: directory)
             let checkpoint = try snapshot.read { db in try Self.newestCheckpoint(db) }
-            try checkNotBehind(directory, snapshot, checkpoint.size)
+            try checkNotBehind(Witness(directory: directory + "/witness").kept(), snapshot, checkpoint.size)
             let (copied, kept, bytes) = try copyPayloads(of: snapshot, to: target) { progress("copied", $0, $1) }
             try snapshot.close()
             for file in Policies.fileNames {
@@ -86,7 +88,7 @@ extension Vault {
             try say(
                 .backupVerified(BackupAct(backup: mark.id, size: checkpoint.size, root: checkpoint.root)), .service)
             return BackupReport(
-                backup: mark.id, statements: checkpoint.size, copied: copied, kept: kept, bytes: bytes)
+                backup: mark.id, statements: checkpoint.size, copied: copied, kept: kept, bytes: bytes, mended: 0)
         }
     }
 
@@ -100,7 +102,7 @@ extension Vault {
     }
 
     /// The catalogue at one moment, in a file of its own, durable.
-    private func snapshot(in directory: String) throws -> DatabaseQueue {
+    func snapshot(in directory: String) throws -> DatabaseQueue {
         let path = directory + "/catalogue.new"
         for suffix in ["", "-journal", "-wal", "-shm"] { unlink(path + suffix) }
         var configuration = Configuration()
@@ -117,7 +119,7 @@ extension Vault {
         return copy
     }
 
-    private static func newestCheckpoint(_ db: Database) throws -> (size: UInt64, root: Digest, note: String) {
+    static func newestCheckpoint(_ db: Database) throws -> (size: UInt64, root: Digest, note: String) {
         guard let note = try String.fetchOne(db, sql: "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") else {
             throw VaultError.tampered(code: "checkpoint.missing")
         }
@@ -126,9 +128,11 @@ extension Vault {
     }
 
     /// Refuses to write an older or another history over a backup.
-    private func checkNotBehind(_ directory: String, _ snapshot: DatabaseQueue, _ size: UInt64) throws {
+    func checkNotBehind(
+        _ kept: @autoclosure () throws -> Checkpoint?, _ snapshot: DatabaseQueue, _ size: UInt64
+    ) throws {
         do {
-            try Witness.check(try Witness(directory: directory + "/witness").kept(), size) { size in
+            try Witness.check(kept(), size) { size in
                 try snapshot.read { db in
                     let note =
                         try String.fetchOne(

@@ -4,6 +4,7 @@ import Ledger
 import Records
 import Sandbox
 import Sealing
+import Storing
 
 /// The ledger's statement, not GRDB's.
 typealias Statement = Records.Statement
@@ -25,6 +26,7 @@ extension VaultError {
         switch error {
         case let error as VaultError: self = error
         case let refusal as Refusal: self = .refused(refusal)
+        case let error as StoreError: self = .store(error)
         case let error as SystemCallError: self = .storage(code: "\(code).\(error.call)", errno: error.errno)
         case let error as DatabaseError:
             switch error.resultCode {

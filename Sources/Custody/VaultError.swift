@@ -1,4 +1,5 @@
 public import Records
+public import Storing
 
 /// Why the vault did not do something. What a person may see is `refusal`; nothing here holds names, content or keys.
 public enum VaultError: Error, Hashable, Sendable {
@@ -28,6 +29,8 @@ public enum VaultError: Error, Hashable, Sendable {
     case tampered(code: String)
     /// The sandbox or a scanner is not there; the upload waits.
     case waiting(code: String)
+    /// The place where a backup lies did not do something.
+    case store(StoreError)
 
     /// A stable code for programs.
     public var code: String {
@@ -45,6 +48,7 @@ public enum VaultError: Error, Hashable, Sendable {
         case .unwitnessed: "witness.not-written"
         case .tampered(let code): code
         case .waiting(let code): code
+        case .store(let error): error.code
         }
     }
 
@@ -104,6 +108,44 @@ public enum VaultError: Error, Hashable, Sendable {
             Refusal(
                 code: code, message: "The file cannot be checked at the moment, so it waits.",
                 hint: "Nothing was lost. Ask whoever looks after the server to run strongroom doctor.")
+        case .store(let error):
+            Refusal(
+                code: code, message: Self.message(of: error),
+                hint: Self.hint(of: error)
+                    + " What was sent or fetched by then stays, and is not sent or fetched again.")
+        }
+    }
+}
+
+extension VaultError {
+    private static func message(of error: StoreError) -> String {
+        switch error {
+        case .notThere: "Something of the backup is missing in the store."
+        case .placeNotThere: "There is no such bucket, or folder."
+        case .refused: "The store does not take the credentials, or they may not do this."
+        case .clockDiffers: "The store's clock and this computer's are too far apart."
+        case .untrusted: "The store's certificate is not one that is trusted."
+        case .unreachable: "The store could not be reached, or did not answer."
+        case .full: "The store has no room left."
+        case .changed: "What the store gives back is not what was sent to it, or changed while it was read."
+        case .tooLarge: "The store's answer is larger than it can be."
+        case .sourceFailed: "What was to be sent could not be read."
+        case .failed(let code): "The store did not do it: \(code)."
+        }
+    }
+
+    private static func hint(of error: StoreError) -> String {
+        switch error {
+        case .notThere: "Run strongroom verify on the backup; the next backup sends what is missing."
+        case .placeNotThere: "Check its name, and have whoever looks after the store make it."
+        case .refused: "Check access-key, secret-key and region in the store's settings, and what that account may do."
+        case .clockDiffers: "Put this computer's clock right, then do it again."
+        case .untrusted: "Check the endpoint, and ca-file in the store's settings. Nothing was sent."
+        case .unreachable: "Check the network and the endpoint in the store's settings, then do it again."
+        case .full: "Make room there, then do it again."
+        case .changed: "Do it again; where it happens again, tell whoever looks after the store."
+        case .tooLarge, .failed: "Check the endpoint in the store's settings, and ask whoever looks after the store."
+        case .sourceFailed: "Ask whoever looks after the server to look at the disk."
         }
     }
 }

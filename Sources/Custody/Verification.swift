@@ -31,7 +31,7 @@ public struct Verification: Sendable {
     /// Documents, and scans in the intake queue, whose payload was hashed.
     public let documents: Int
     /// What was found, in the order it was found; the first broken one is where to look first.
-    public let findings: [Finding]
+    public internal(set) var findings: [Finding]
     /// Whether nothing is broken.
     public var holds: Bool { !findings.contains { $0.weight == .broken } }
 }
@@ -46,17 +46,43 @@ extension Vault {
     ) throws(VaultError) -> Verification {
         try checkPresent(location)
         var verifier = Verifier(location: location)
-        verifier.run(progress: progress)
+        if verifier.checkCatalogue() { verifier.checkFiles(progress) }
         return Verification(
             statements: verifier.statements, documents: verifier.payloads.count, findings: verifier.findings)
     }
+}
+
+extension Vault {
+    /// Verifies all of a vault but its payloads and what is not filed; gives what its statements commit to, in the order of
+    /// their ids.
+    static func verifySnapshot(
+        _ location: Location
+    ) throws(VaultError) -> (verification: Verification, payloads: [CommittedPayload]) {
+        try checkPresent(location)
+        var verifier = Verifier(location: location)
+        verifier.checkCatalogue()
+        let payloads = verifier.payloads.values.sorted { $0.sealed.blob < $1.sealed.blob }
+        return (
+            Verification(statements: verifier.statements, documents: payloads.count, findings: verifier.findings),
+            payloads
+        )
+    }
+}
+
+/// A payload as a statement commits to it.
+struct CommittedPayload {
+    let sealed: SealedPayload
+    /// What it is of, for a finding.
+    let place: String
+    /// The statement's index.
+    let index: UInt64
 }
 
 private struct Verifier {
     let location: Vault.Location
     var findings: [Finding] = []
     var statements: UInt64 = 0
-    var payloads: [BlobID: (committed: SealedPayload, place: String)] = [:]
+    var payloads: [BlobID: CommittedPayload] = [:]
     private var tree = MerkleTree()
     private var authority = Authority()
     private var links = EntryLinks()
@@ -84,13 +110,15 @@ private struct Verifier {
         do { try body(&self) } catch { found(code, (error as? VaultError)?.code ?? "unreadable") }
     }
 
-    mutating func run(progress: (Int, Int) -> Void) {
+    /// Verifies all but payloads and workspace; false where the catalogue cannot even be opened.
+    @discardableResult
+    mutating func checkCatalogue() -> Bool {
         // Before the snapshot: other processes write it after they commit.
         let witness = Result { try readWitness() }
         let catalogue: any DatabaseReader
         do { catalogue = try Catalogue.openToVerify(location.catalogue) } catch {
             found("catalogue.unreadable", "catalogue.sqlite")
-            return
+            return false
         }
         part("catalogue.unreadable") { verifier in
             try catalogue.read { db in
@@ -106,9 +134,13 @@ private struct Verifier {
         }
         part("policies.unreadable") { try $0.checkPolicies() }
         part("secrets.unreadable") { try $0.checkSecrets() }
+        try? catalogue.close()
+        return true
+    }
+
+    mutating func checkFiles(_ progress: (Int, Int) -> Void) {
         part("blob.unreadable") { try $0.checkBlobs(progress) }
         part("workspace.unreadable") { try $0.checkWorkspace() }
-        try? catalogue.close()
     }
 
     private mutating func checkDatabase(_ db: Database) throws {
@@ -190,14 +222,17 @@ private struct Verifier {
         }
         switch statement.act {
         case .documentFiled(let act):
-            payloads[act.payload.blob] = (act.payload, "document \(act.document.text)")
+            payloads[act.payload.blob] = CommittedPayload(
+                sealed: act.payload, place: "document \(act.document.text)", index: index)
             documents[act.document] = (statement.pupilFile, act.payload.length, index)
             if act.quarantine != nil { evidence.insert(act.document) }
         case .intakeReceived(let act):
-            payloads[act.payload.blob] = (act.payload, "intake item \(act.upload.text)")
+            payloads[act.payload.blob] = CommittedPayload(
+                sealed: act.payload, place: "intake item \(act.upload.text)", index: index)
         case .restrictedActed(let act):
             guard let payload = act.brought?.payload else { break }
-            payloads[payload.blob] = (payload, "restricted document \(act.record.text)")
+            payloads[payload.blob] = CommittedPayload(
+                sealed: payload, place: "restricted document \(act.record.text)", index: index)
             brought[act.record] = payload.length
         case .documentMoved(let document, let record):
             // Content of the same length has a payload of the same length, under whatever key.
@@ -358,7 +393,7 @@ private struct Verifier {
             }
             do {
                 let (length, digest) = try Self.hash(store.path(of: blob))
-                if length != kept.committed.length || digest != kept.committed.digest {
+                if length != kept.sealed.length || digest != kept.sealed.digest {
                     found("blob.differs", kept.place)
                 }
             } catch { found("blob.unreadable", kept.place) }

@@ -157,7 +157,8 @@ private func enterPermission(_ visit: Visit) throws -> Reply {
         case .refused, .signInFailed, .tooManyTries, .busy, .notFound:
             return try doorPage(
                 visit, token: visit.request.cookie(.form) ?? "", problem: Problem(.vault(error)))
-        case .gone, .offsetDiffers, .clockBehind, .storage, .uncertain, .unwitnessed, .tampered, .waiting: throw error
+        case .gone, .offsetDiffers, .clockBehind, .storage, .uncertain, .unwitnessed, .tampered, .waiting, .store:
+            throw error
         }
     }
 }

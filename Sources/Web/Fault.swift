@@ -134,7 +134,7 @@ struct Problem {
             case .refused: .unprocessableContent
             case .signInFailed: .forbidden
             case .tooManyTries: .tooManyRequests
-            case .busy, .clockBehind, .uncertain, .unwitnessed, .waiting: .serviceUnavailable
+            case .busy, .clockBehind, .uncertain, .unwitnessed, .waiting, .store: .serviceUnavailable
             case .notFound: .notFound
             case .gone: .gone
             case .offsetDiffers: .conflict
@@ -147,7 +147,7 @@ struct Problem {
         case .busy: retryAfterSeconds = 5
         case .waiting: retryAfterSeconds = 60
         case .refused, .signInFailed, .notFound, .gone, .offsetDiffers, .clockBehind, .storage, .uncertain,
-            .unwitnessed, .tampered:
+            .unwitnessed, .tampered, .store:
             break
         }
     }

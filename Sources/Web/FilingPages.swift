@@ -313,7 +313,7 @@ struct FileIntake: ~Copyable {
         case .refused(let refusal): notTaken.append(NotTaken(filename: filename, refusal: refusal))
         case .waiting: notTaken.append(NotTaken(filename: filename, refusal: error.refusal))
         case .signInFailed, .tooManyTries, .busy, .notFound, .gone, .offsetDiffers, .clockBehind, .storage, .uncertain,
-            .unwitnessed, .tampered:
+            .unwitnessed, .tampered, .store:
             throw error
         }
     }

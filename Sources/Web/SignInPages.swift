@@ -88,7 +88,7 @@ private func signIn(_ visit: Visit) throws -> Reply {
                 if let seconds = problem.retryAfterSeconds { reply.headers[.retryAfter] = String(seconds) }
             }
         case .refused, .notFound, .gone, .offsetDiffers, .clockBehind, .storage, .uncertain, .unwitnessed, .tampered,
-            .waiting:
+            .waiting, .store:
             throw error
         }
     }

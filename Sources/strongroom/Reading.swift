@@ -229,39 +229,37 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check every statement, signature, commitment, projection and payload. Needs no password.",
         discussion: """
-            With --pack it checks a pack instead, and needs no vault: the ZIP file as it was issued. In a folder that a pack \
+            With --backup it checks a backup in a store (s3://BUCKET/PREFIX): each payload is read from there, and nothing is \
+            restored. With --pack it checks a pack, and needs no vault: the ZIP file as it was issued. In a folder that a pack \
             was unpacked to, run its check.py.
             """)
     @OptionGroup var vault: VaultOptions
     @Option(help: "Check this pack, a ZIP file, instead of a vault.")
     var pack: String?
+    @Option(help: "Check this backup in a store, s3://BUCKET/PREFIX, instead of a vault.")
+    var backup: String?
+    @OptionGroup var store: StoreOptions
     @Flag(help: "Answer as JSON.")
     var json = false
 
+    func validate() throws {
+        guard pack == nil || backup == nil else { throw ValidationError("Name --pack or --backup, not both.") }
+    }
+
     func run() throws {
         if let pack { return try PackVerification(path: pack).report(json: json) }
-        let found = try Vault.verify(vault.location) { done, total in Terminal.progress(done, of: total, "payloads") }
-        struct One: Encodable { let weight, code, place: String }
-        struct Answer: Encodable {
-            let holds: Bool
-            let statements: UInt64
-            let documents: Int
-            let findings: [One]
+        if let backup {
+            let secrets = try? vault.location.secrets
+            return try Vault.verify(backupIn: store.open(backup, secrets: secrets), secrets: secrets) { done, total in
+                Terminal.progress(done, of: total, "payloads")
+            }.report(
+                json: json, well: "All is well",
+                broken:
+                    "The backup is not what its ledger says. Take another one elsewhere, and tell the safeguarding lead."
+            )
         }
-        if json {
-            try Terminal.json(
-                Answer(
-                    holds: found.holds, statements: found.statements, documents: found.documents,
-                    findings: found.findings.map { One(weight: $0.weight.rawValue, code: $0.code, place: $0.place) }))
-        } else {
-            for finding in found.findings {
-                Terminal.say("\(finding.weight.rawValue): \(finding.code): \(finding.place)")
-            }
-            Terminal.say(
-                found.holds
-                    ? "All is well: \(found.statements) statements and \(found.documents) documents hold."
-                    : "The vault is not what its ledger says. Keep it as it is, and tell the safeguarding lead.")
-        }
-        if !found.holds { throw Stop.found }
+        try Vault.verify(vault.location) { done, total in Terminal.progress(done, of: total, "payloads") }.report(
+            json: json, well: "All is well",
+            broken: "The vault is not what its ledger says. Keep it as it is, and tell the safeguarding lead.")
     }
 }

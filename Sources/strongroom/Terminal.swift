@@ -2,6 +2,7 @@ import ArgumentParser
 import Custody
 import Foundation
 import Records
+import Storing
 
 /// What people see and type.
 enum Terminal {
@@ -22,9 +23,10 @@ enum Terminal {
     static func exitCode(of error: VaultError) -> Int32 {
         switch error {
         case .refused, .signInFailed, .tooManyTries, .notFound, .gone, .offsetDiffers: 3
-        case .waiting: 5
+        case .waiting, .store(.unreachable): 5
         case .busy: 6
-        case .clockBehind, .storage, .uncertain, .unwitnessed, .tampered: 1
+        case .store(.refused), .store(.placeNotThere), .store(.clockDiffers), .store(.untrusted), .store(.full): 3
+        case .clockBehind, .storage, .uncertain, .unwitnessed, .tampered, .store: 1
         }
     }
 
@@ -92,6 +94,8 @@ final class SecretLines {
         var invitation: String?
         var token: String?
         var share: String?
+        var accessKey: String?
+        var secretKey: String?
     }
 
     private let handle: FileHandle
@@ -115,7 +119,9 @@ final class SecretLines {
     }
 
     private func parse(_ bytes: Data) throws -> Line {
-        do { return try JSONDecoder().decode(Line.self, from: bytes) } catch {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do { return try decoder.decode(Line.self, from: bytes) } catch {
             throw ValidationError("--secrets-fd takes lines like {\"password\":\"…\",\"code\":\"123456\"}.")
         }
     }

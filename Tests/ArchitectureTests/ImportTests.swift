@@ -141,6 +141,7 @@ private let guarded: [String: Set<String>] = [
 
     @Test func `A place for backups knows no vault, and what keeps the vault no network`() throws {
         let imports = try SourceTree().imports
+        #expect(imports.contains { $0.target == "Custody" && $0.module == "Storing" })
         #expect(imports.contains { $0.target == "S3" && $0.module == "Storing" })
         for (target, file, module) in imports where row(of: module) != nil {
             if target == "Storing" { Issue.record("Storing/\(file) imports \(module)") }
