@@ -14,10 +14,12 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import threading
 import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import agencies
@@ -42,7 +44,7 @@ from vault import CHECKOUT, DSL, FIXTURES, PASSWORDS, PROGRAM, SCANS, STAFF, Vau
 
 CABINET = "The grey one by the window"
 PASSKEY = "the key on the blue ribbon"
-PLACES = {"vault", "copies", "sign-in", "uploads", "network", "demo"}
+PLACES = {"vault", "copies", "sign-in", "uploads", "network", "stores", "demo"}
 # What the table has and nobody can find by looking, and why.
 NOT_FOUND_ANYWHERE = {
     "scrypt": "no command takes or gives an age file under a passphrase; SealingTests hold it to age's own files",
@@ -525,6 +527,51 @@ def look_at_rsa(found: Finds, vault: Vault, folder: Path) -> None:
         process.communicate(timeout=60)
 
 
+class StrictStore(BaseHTTPRequestHandler):
+    """A store that refuses everybody, and keeps what was asked first."""
+
+    def do_GET(self):  # noqa: N802
+        self.server.asked.append((self.command, self.path, dict(self.headers)))
+        self.send_response(403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def look_at_stores(found: Finds, vault: Vault) -> None:
+    """A request to a store, signed anew by AWS Signature Version 4 as its specification has it."""
+    with HTTPServer(("127.0.0.1", 0), StrictStore) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        lines = [f"endpoint: http://127.0.0.1:{server.server_port}", "region: north-1", "access-key: key", "secret-key: of-nobody"]
+        (vault.secrets / "s3.yaml").write_text("\n".join(lines))
+        assert vault.run("backup", "--to", "s3://bucket/prefix").code == 3
+        server.shutdown()
+        thread.join()
+    (vault.secrets / "s3.yaml").unlink()
+    method, path, headers = server.asked[0]
+    headers = {name.lower(): value for name, value in headers.items()}
+    scheme, _, said = headers["authorization"].partition(" ")
+    said = dict(part.split("=", 1) for part in said.split(", "))
+    scope = said["Credential"].partition("/")[2]
+    signed = said["SignedHeaders"].split(";")
+    lines = [method, path, "", *(f"{name}:{headers[name]}" for name in signed), "", ";".join(signed), headers["x-amz-content-sha256"]]
+    key = b"AWS4of-nobody"
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    request = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    text = "\n".join([scheme, headers["x-amz-date"], scope, request])
+    is_known = (
+        scheme == "AWS4-HMAC-SHA256"
+        and headers["x-amz-content-sha256"] == hashlib.sha256().hexdigest()
+        and hmac.digest(key, text.encode(), "sha256").hex() == said["Signature"]
+    )
+    found.add("stores", "a request", *(("HMAC-SHA-256", "SHA-256") if is_known else (UNKNOWN,)))
+
+
 def look_at_demo(found: Finds, folder: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "TMPDIR": str(folder)}
     command = [PROGRAM, "demo", "--directory", folder / "demo", "--port", "0"]
@@ -552,6 +599,7 @@ def found(filled, opened, service, tmp_path_factory) -> Finds:
     look_at_network(found, service.port)
     look_at_workspace(found, service)
     look_at_rsa(found, vault, tmp_path_factory.mktemp("rsa"))
+    look_at_stores(found, vault)
     look_at_demo(found, tmp_path_factory.mktemp("demo"))
     return found
 
