@@ -233,7 +233,7 @@ fuzz() {
     local seconds=$1 folder="$copy/.build/fuzzing" parser tried status=0
     shift
     local parsers=("$@")
-    [ ${#parsers[@]} -gt 0 ] || parsers=(multipart age-header note mail word)
+    [ ${#parsers[@]} -gt 0 ] || parsers=(multipart age-header note mail word heic)
     for parser in "${parsers[@]}"; do
         as_service mkdir -p "$folder/begin/$parser" "$folder/found"
         if as_service "$folder/release/fuzzing" "$parser" "-max_total_time=$seconds" "-seed=$STRONGROOM_TEST_SEED" \

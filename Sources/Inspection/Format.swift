@@ -4,6 +4,7 @@ enum Format: String, CaseIterable, Codable, Sendable {
     case tiff = "image/tiff"
     case jpeg = "image/jpeg"
     case png = "image/png"
+    case heic = "image/heic"
     case text = "text/plain"
     case docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     case eml = "message/rfc822"
@@ -17,6 +18,7 @@ enum Format: String, CaseIterable, Codable, Sendable {
         case .tiff: "a TIFF picture"
         case .jpeg: "a JPEG picture"
         case .png: "a PNG picture"
+        case .heic: "a HEIC picture"
         case .text: "plain text"
         case .docx: "a Word document"
         case .eml: "an e-mail"
@@ -26,7 +28,7 @@ enum Format: String, CaseIterable, Codable, Sendable {
     /// Whether such a file has pages, which are counted.
     var hasPages: Bool {
         switch self {
-        case .pdf, .tiff, .jpeg, .png: true
+        case .pdf, .tiff, .jpeg, .png, .heic: true
         case .text, .docx, .eml: false
         }
     }
@@ -36,6 +38,7 @@ enum Format: String, CaseIterable, Codable, Sendable {
     func agrees(withMagic magic: String) -> Bool {
         switch self {
         case .pdf, .tiff, .jpeg, .png: return magic == mediaType
+        case .heic: return magic == mediaType || magic == "image/heif"
         case .docx: return magic == mediaType || magic == "application/zip" || magic == "application/octet-stream"
         case .text, .eml:
             if self == .text, magic == "text/html" || magic == "text/rtf" || magic == "text/xml" { return false }
@@ -57,6 +60,7 @@ enum Format: String, CaseIterable, Codable, Sendable {
         case .tiff: ["image/tiff", "image/tif", "image/x-tif", "image/x-tiff"].contains(declared)
         case .jpeg: ["image/jpeg", "image/jpg", "image/pjpeg"].contains(declared)
         case .png: declared == mediaType || declared == "image/x-png"
+        case .heic: declared == mediaType || declared == "image/heif"
         case .text: declared == mediaType
         case .docx: declared == mediaType
         case .eml: declared == mediaType || declared == "application/x-eml"
@@ -128,6 +132,7 @@ enum ActiveContent: String, Codable, Sendable {
     case outsideTemplate = "office.outside-template"
     case outsideFile = "office.outside-file"
     case dataExchange = "office.data-exchange"
+    case pictureElsewhere = "picture.elsewhere"
 }
 
 /// What a file is that is accepted nowhere. The raw value is for people, as in "this file is …".
@@ -150,7 +155,7 @@ enum OtherKind: String, Codable, Sendable {
     case richText = "an RTF document"
     case gif = "a GIF picture"
     case webP = "a WebP picture"
-    case heic = "a HEIC picture"
+    case avif = "an AVIF picture"
     case bmp = "a BMP picture"
     case recording = "a film or sound recording"
     case postScript = "a PostScript document"

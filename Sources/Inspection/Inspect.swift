@@ -43,7 +43,7 @@ private func text(of bytes: UnsafeRawBufferPointer, _ format: Format, maximum: I
     case .text: PlainText.text(of: bytes, maximum: maximum)
     case .docx: WordDocument.text(of: bytes, maximum: maximum)
     case .eml: Mail.text(of: bytes, maximum: maximum)
-    case .pdf, .tiff, .jpeg, .png: nil
+    case .pdf, .tiff, .jpeg, .png, .heic: nil
     }
 }
 
@@ -58,6 +58,7 @@ private func examine(
     case .png:
         let most = limits.first { $0.mediaType == Format.png.mediaType }?.maximumPixels
         return PNG.examine(bytes, maximumPixels: most)
+    case .heic: return HEIC.examine(bytes)
     case .zip: return WordDocument.examine(bytes)
     case .oldOffice: return examineOldOffice(bytes, claimed: claimed)
     case .program(let kind): return startingLate(bytes, claimed) ?? Structure(nil, other: kind, .program)
@@ -79,6 +80,7 @@ private func startingLate(_ bytes: UnsafeRawBufferPointer, _ claimed: Format?) -
     case .png: start = bytes.first(PNG.signature, before: 1024)
     case .jpeg: start = bytes.first([0xff, 0xd8, 0xff], before: 1024)
     case .docx: start = Zip.holdsArchive(bytes) ? 1 : nil
+    case .heic: start = bytes.first("ftyphei", before: 1024).map { $0 - 4 }
     case .tiff, .text, .eml, nil: start = nil
     }
     guard let start, start > 0 else { return nil }
@@ -101,7 +103,7 @@ private func examineOldOffice(_ bytes: UnsafeRawBufferPointer, claimed: Format?)
 private func hasSecondSignature(_ bytes: UnsafeRawBufferPointer, _ format: Format) -> Bool {
     switch format {
     case .pdf: beginsWebPage(bytes) || Zip.holdsArchive(bytes)
-    case .tiff, .jpeg, .png:
+    case .tiff, .jpeg, .png, .heic:
         bytes.first("%PDF-", before: 1024 + 5) != nil || beginsWebPage(bytes) || Zip.holdsArchive(bytes)
     case .docx: bytes.first("%PDF-", before: 1024 + 5) != nil
     case .text, .eml: false

@@ -1,6 +1,6 @@
 /// What the first bytes of a file say it is; nil for text, and for what has no signature.
 enum Signature {
-    case pdf, tiff, jpeg, png, zip, oldOffice
+    case pdf, tiff, jpeg, png, heic, zip, oldOffice
     case program(OtherKind)
     case archive(OtherKind)
     case other(OtherKind)
@@ -16,6 +16,8 @@ enum Signature {
             || bytes.has([0x49, 0x49, 43, 0]) || bytes.has([0x4d, 0x4d, 0, 43])
         {
             self = .tiff
+        } else if bytes.has("ftyp", at: 4), bytes.has("hei", at: 8) || bytes.has("mif1", at: 8) {
+            self = .heic
         } else if bytes.has("PK\u{3}\u{4}") || bytes.has("PK\u{5}\u{6}") || bytes.has("PK\u{7}\u{8}") {
             self = .zip
         } else if bytes.has([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
@@ -63,8 +65,7 @@ enum Signature {
         if bytes.has("GIF8") { return .gif }
         if bytes.has("RIFF"), bytes.has("WEBP", at: 8) { return .webP }
         if bytes.has("ftyp", at: 4) {
-            let isPicture = bytes.has("heic", at: 8) || bytes.has("heix", at: 8) || bytes.has("mif1", at: 8)
-            return isPicture ? .heic : .recording
+            return bytes.has("avi", at: 8) ? .avif : .recording
         }
         if bytes.has("%!PS") { return .postScript }
         if bytes.has("BM"), bytes.count > 26, bytes.has([0, 0, 0, 0], at: 6) { return .bmp }

@@ -18,6 +18,9 @@ let accepted: [AcceptedType] = [
     AcceptedType(
         mediaType: "image/jpeg", extensions: ["jpg", "jpeg"], maximumBytes: 1 << 20, maximumPixels: 100_000_000),
     AcceptedType(mediaType: "image/png", extensions: ["png"], maximumBytes: 1 << 20, maximumPixels: 100_000_000),
+    AcceptedType(
+        mediaType: "image/heic", extensions: ["heic", "heif"], maximumBytes: 1 << 20, maximumPages: 50,
+        maximumPixels: 100_000_000),
     AcceptedType(mediaType: "text/plain", extensions: ["txt"], maximumBytes: 1 << 20),
     AcceptedType(
         mediaType: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", extensions: ["docx"],
@@ -58,7 +61,14 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         ("cut-short.jpg", "type.truncated"),
         ("cut-short-in-header.jpg", "type.truncated"),
         ("jpeg-named.pdf", "type.extension-differs"),
-        ("heic-named.jpg", "type.unknown"),
+        ("heic-named.jpg", "type.extension-differs"),
+        ("cut-short.heic", "type.truncated"),
+        ("cut-short-in-list.heic", "type.truncated"),
+        ("film-named.heic", "type.unknown"),
+        ("avif-named.heic", "type.unknown"),
+        ("too-many-pixels.heic", "type.too-many-pixels"),
+        ("locked.heic", "type.encrypted"),
+        ("without-picture.heic", "type.damaged"),
         ("cut-short.tif", "type.truncated"),
         ("strip-outside.tif", "type.truncated"),
         ("directories-in-a-circle.tif", "type.damaged"),
@@ -144,6 +154,13 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         ("second-picture-after.jpg", "type.bytes-after-end"),
         ("zip-appended.jpg", "type.second-signature"),
         ("pdf-inside.jpg", "type.second-signature"),
+        ("bytes-after.heic", "type.bytes-after-end"),
+        ("box-after.heic", "type.bytes-after-end"),
+        ("bytes-before.heic", "type.bytes-before-start"),
+        ("film-inside.heic", "type.second-signature"),
+        ("zip-appended.heic", "type.second-signature"),
+        ("pdf-inside.heic", "type.second-signature"),
+        ("picture-from-elsewhere.heic", "type.active-content"),
         ("bytes-after.tif", "type.bytes-after-end"),
         ("zip-appended.tif", "type.second-signature"),
         ("macro.docx", "type.active-content"),
@@ -196,7 +213,8 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         ("object-streams.pdf", "application/pdf", 2), ("page.png", "image/png", 1),
         ("photograph.jpg", "image/jpeg", 1), ("progressive.jpeg", "image/jpeg", 1), ("scan.tif", "image/tiff", 1),
         ("three-pages.tiff", "image/tiff", 3), ("big-endian.tif", "image/tiff", 2), ("bigtiff.tif", "image/tiff", 2),
-        ("fax.tif", "image/tiff", 1), ("notes.txt", "text/plain", nil), ("notes-utf8.txt", "text/plain", nil),
+        ("fax.tif", "image/tiff", 1), ("photograph.heic", "image/heic", 1), ("two-pictures.heif", "image/heic", 2),
+        ("notes.txt", "text/plain", nil), ("notes-utf8.txt", "text/plain", nil),
         ("notes-utf16.txt", "text/plain", nil), ("notes-windows.txt", "text/plain", nil),
         ("notes-like-a-message.txt", "text/plain", nil),
         ("agenda.txt", "text/plain", nil),
@@ -239,6 +257,7 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         ("template-from-elsewhere.docx", "office.outside-template"),
         ("template-from-elsewhere-in-glossary.docx", "office.outside-template"),
         ("picture-from-elsewhere-without-mode.docx", "office.external-link"),
+        ("picture-from-elsewhere.heic", "picture.elsewhere"),
         ("javascript.pdf", "pdf.javascript"), ("launch.pdf", "pdf.launch"), ("xfa-form.pdf", "pdf.xfa"),
         ("embedded-file.pdf", "pdf.embedded-file"), ("link-to-another-file.pdf", "pdf.outside-file"),
         ("form-sent-elsewhere.pdf", "pdf.outside-file"), ("bytes-from-elsewhere.pdf", "pdf.outside-file"),
@@ -326,6 +345,8 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
         #expect(verdict.pixelWidth == 80 && verdict.pixelHeight == 60)
         #expect(try judge(fixture("good/photograph.jpg"), extension: "jpg").pixelWidth == 80)
         #expect(try judge(fixture("good/scan.tif"), extension: "tif").pixelHeight == 30)
+        // Of a tile that is cut to the picture, the picture's own size stands beside the tile's, the larger counts.
+        #expect(try judge(fixture("good/photograph.heic"), extension: "heic").pixelWidth == 80)
     }
 
     @Test(arguments: [

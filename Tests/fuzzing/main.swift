@@ -22,6 +22,7 @@ enum Parser: String, CaseIterable {
     case note
     case mail
     case word
+    case heic
 
     func take(_ bytes: UnsafeRawBufferPointer) {
         switch self {
@@ -35,6 +36,7 @@ enum Parser: String, CaseIterable {
         case .mail: look(bytes, "message/rfc822", "eml")
         case .word:
             look(bytes, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx")
+        case .heic: look(bytes, "image/heic", "heic")
         }
     }
 }

@@ -139,7 +139,7 @@ def test_after_all_of_them_the_record_holds(strict, verdicts):
     strict.assert_holds()
 
 
-@pytest.mark.parametrize("name", ["letter.pdf", "linearised.pdf", "page.png", "photograph.jpg", "scan.tif", "bigtiff.tif", "notes.docx"])
+@pytest.mark.parametrize("name", ["letter.pdf", "linearised.pdf", "page.png", "photograph.jpg", "photograph.heic", "scan.tif", "bigtiff.tif", "notes.docx"])
 def test_a_sound_file_cut_at_each_tenth_is_refused(strict, tmp_path, name):
     whole = (HOSTILE / "good" / name).read_bytes()
     paths = []
