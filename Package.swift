@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "Sandbox",
             dependencies: ["CLinux", "Inspection"],
-            swiftSettings: swift),
+            resources: [.embedInCode("word.py")], swiftSettings: swift),
 
         // HTML to PDF/A, in the sandbox.
         .target(

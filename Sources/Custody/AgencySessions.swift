@@ -352,7 +352,10 @@ extension Vault {
             }
         }
         if !drafts.isEmpty { try recorder.record(drafts, in: pool) }
-        for entry in gone { for open in entry.open.values { issuing.end(open.issue) } }
+        for entry in gone {
+            lookedAt.drop(entry.session)
+            for open in entry.open.values { issuing.end(open.issue) }
+        }
     }
 }
 

@@ -84,7 +84,9 @@ public final class AgencySession: Sendable {
                 }
             }
             let item = frozen.items[place]
-            let content = ViewedContent(payload: payload, mediaType: item.mediaType, pages: terms.exhibits[place].pages)
+            let content = ViewedContent(
+                payload: payload, document: permitted.document, session: id, mediaType: item.mediaType,
+                pages: terms.exhibits[place].pages)
             return AgencyView(exhibit: terms.exhibits[place], place: place, content: content, session: self)
         }
     }
@@ -98,7 +100,7 @@ public final class AgencySession: Sendable {
 
     fileprivate func look<Result>(
         at content: ViewedContent, _ document: DocumentID,
-        _ body: (ViewedContent, Vault, () throws -> Void) throws -> Result
+        _ body: (ViewedContent, Vault, @escaping @Sendable () throws -> Void) throws -> Result
     ) throws -> Result {
         try body(content, vault) { [self] in
             _ = try active()
@@ -170,6 +172,13 @@ public final class AgencyView: Sendable {
             }
             session.noteShown(place, page: page, bytes: picture.count)
             return picture
+        }
+    }
+
+    /// How many pages can be looked at; a Word document is laid out for it, by LibreOffice where that is installed.
+    public func pageCount() throws(VaultError) -> Int {
+        try rethrowing("pages") {
+            try session.look(at: content, document) { content, vault, goOn in try vault.pages(of: content, goOn) }
         }
     }
 

@@ -150,9 +150,17 @@ public final class DocumentReading: Sendable {
     public func picture(page: Int, width: Int) throws(VaultError) -> [UInt8] {
         try rethrowing("picture") {
             try requireViewable()
-            let picture = try vault.picture(of: content, page: page, width: width, goOn)
+            let picture = try vault.picture(of: content, page: page, width: width) { [self] in try goOn() }
             noteShown(page: page, bytes: picture.count)
             return picture
+        }
+    }
+
+    /// How many pages can be looked at; a Word document is laid out for it, by LibreOffice where that is installed.
+    public func pageCount() throws(VaultError) -> Int {
+        try rethrowing("pages") {
+            try requireViewable()
+            return try vault.pages(of: content, goOn)
         }
     }
 
@@ -167,7 +175,9 @@ public final class DocumentReading: Sendable {
     }
 
     private var content: ViewedContent {
-        ViewedContent(payload: payload, mediaType: facts.mediaType, pages: facts.pages)
+        ViewedContent(
+            payload: payload, document: facts.id, session: acting.session, mediaType: facts.mediaType,
+            pages: facts.pages)
     }
 
     private func requireViewable() throws {
@@ -232,55 +242,6 @@ public final class DocumentReading: Sendable {
         _ = try? vault.say(
             .documentClosed(facts.id, id, bytes: bytes, pages: 0, complete: complete), vault.signer(for: acting),
             about: facts.pupilFile)
-    }
-}
-
-/// A payload that is looked at, by whoever may.
-struct ViewedContent: Sendable {
-    let payload: PayloadReader
-    let mediaType: String
-    let pages: Int?
-}
-
-extension Vault {
-    /// A page as a picture, made in the sandbox over a memory file; pages count from 1.
-    ///
-    /// - Parameter goOn: asked when the whole is in memory: it throws where nothing may be shown any more.
-    func picture(of content: ViewedContent, page: Int, width: Int, _ goOn: () throws -> Void) throws -> [UInt8] {
-        guard page >= 1, page <= content.pages ?? 1 else { throw VaultError.notFound }
-        return try looking(at: content, goOn) { memory in
-            try sandbox().picture(of: memory, mediaType: content.mediaType, page: page, width: width)
-        }
-    }
-
-    /// The whole text of what is looked at as text.
-    func text(of content: ViewedContent, _ goOn: () throws -> Void) throws -> String {
-        try looking(at: content, goOn) { memory in
-            try sandbox().text(of: memory, mediaType: content.mediaType, pages: 1...max(1, content.pages ?? 1))
-        }
-    }
-
-    /// Tells a page that cannot be drawn from a sandbox that is not there.
-    private func looking<Result>(
-        at content: ViewedContent, _ goOn: () throws -> Void, _ body: (borrowing MemoryFile) throws -> Result
-    ) throws -> Result {
-        do {
-            let length = content.payload.plaintextLength
-            var copy = try InspectionCopy.whole(length, in: budget)
-            try content.payload.read(0..<length) { try copy.append($0) }
-            try copy.seal()
-            try goOn()
-            return try body(copy.memory)
-        } catch let error as SandboxError {
-            switch error {
-            case .timedOut, .crashed, .tooLarge, .noPictures, .unsealed:
-                throw Refusal(
-                    code: "page.not-shown", message: "This page cannot be made into a picture.",
-                    hint: "The document itself is safe. Download the original to look at it.")
-            case .outOfRange: throw VaultError.notFound
-            case .memory, .unavailable: throw error
-            }
-        }
     }
 }
 

@@ -254,6 +254,7 @@ extension Vault {
             try workspace.removeEndedDrafts(before: limit)
             arrivals.dropIdle(clock.monotonic())
             copies.dropIdle(clock.monotonic())
+            lookedAt.dropIdle(clock.monotonic())
             try sweepBatches()
             flushFailures(force: false)
             try endAgencySessions(.over)
@@ -277,6 +278,7 @@ extension Vault {
             } + [Draft(signer: signer, act: .signedOut(session))]
         }
         if !drafts.isEmpty { try recorder.record(drafts, in: pool) }
+        for (session, _) in ending { lookedAt.drop(session) }
         sessions.forget(ending.map(\.0))
     }
 

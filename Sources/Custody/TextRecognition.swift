@@ -412,7 +412,7 @@ extension SandboxError {
     fileprivate var isOfThisDocument: Bool {
         switch self {
         case .timedOut, .crashed, .tooLarge, .outOfRange, .noPictures: true
-        case .unavailable, .unsealed, .memory: false
+        case .unavailable, .abandoned, .unsealed, .memory: false
         }
     }
 }

@@ -40,6 +40,7 @@ public final class Vault: Sendable {
     /// One sealing of a person's at a time; a desk turn may be taken within one.
     let sealingTurns = FilingTurns()
     let copies = StackCopies()
+    let lookedAt = LookedAt()
     let reading = StackWork()
     let arrivals = Arrivals()
     let stationMemories = StationMemories()

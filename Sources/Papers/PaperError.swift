@@ -20,7 +20,7 @@ public enum PaperError: Error, Equatable, Sendable {
         case .unavailable(let reason), .memory(let reason): self = .unavailable(reason: reason)
         case .timedOut: self = .timedOut
         case .tooLarge: self = .tooLarge
-        case .crashed, .outOfRange, .noPictures, .unsealed: self = .crashed
+        case .crashed, .abandoned, .outOfRange, .noPictures, .unsealed: self = .crashed
         }
     }
 }

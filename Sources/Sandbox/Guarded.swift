@@ -62,8 +62,16 @@ final class Guarded<State>: @unchecked Sendable {
 }
 
 /// A moment on the monotonic clock.
-struct Deadline: Sendable {
+struct Deadline: Sendable, Comparable {
     let time: timespec
+
+    static func < (one: Deadline, other: Deadline) -> Bool {
+        (one.time.tv_sec, one.time.tv_nsec) < (other.time.tv_sec, other.time.tv_nsec)
+    }
+
+    static func == (one: Deadline, other: Deadline) -> Bool {
+        (one.time.tv_sec, one.time.tv_nsec) == (other.time.tv_sec, other.time.tv_nsec)
+    }
 
     init(seconds: Double) {
         var now = timespec()

@@ -94,13 +94,15 @@ public final class Inspector: Sendable {
         }
     }
 
-    /// A JPEG picture of one page of a sealed, accepted document: PDF by poppler, TIFF, JPEG and PNG by libvips.
+    /// A JPEG picture of one page of a sealed, accepted document: PDF by poppler, TIFF, JPEG, PNG and HEIC by libvips.
+    ///
+    /// A task that is cancelled meanwhile waits no longer, and its program is ended.
     ///
     /// - Parameters:
     ///   - page: counted from 1.
     ///   - width: in pixels, 100 to 3000; a picture with fewer pixels is not enlarged.
-    /// - Throws: `outOfRange`; `noPictures` for text, DOCX and EML; `tooLarge` above 64 MiB; `timedOut`; `crashed` where
-    ///   the page cannot be drawn.
+    /// - Throws: `outOfRange`; `noPictures` for text, DOCX and EML; `tooLarge` above 64 MiB; `timedOut`; `abandoned`;
+    ///   `crashed` where the page cannot be drawn.
     public func picture(
         of file: borrowing MemoryFile, mediaType: String, page: Int, width: Int
     ) throws(SandboxError) -> [UInt8] {
@@ -114,7 +116,7 @@ public final class Inspector: Sendable {
                 "pdftoppm", "-q", "-jpeg", "-jpegopt", "quality=85", "-f", "\(page)", "-l", "\(page)", "-singlefile",
                 "-scale-to-x", "\(width)", "-scale-to-y", "-1", "/proc/self/fd/3",
             ]
-        case "image/tiff": command = ["vipsthumbnail", "/proc/self/fd/3[page=\(page - 1)]"] + vips
+        case "image/tiff", "image/heic": command = ["vipsthumbnail", "/proc/self/fd/3[page=\(page - 1)]"] + vips
         case "image/jpeg", "image/png":
             guard page == 1 else { throw .outOfRange }
             command = ["vipsthumbnail", "/proc/self/fd/3"] + vips
@@ -176,7 +178,7 @@ public final class Inspector: Sendable {
             .run(command, on: file)
     }
 
-    /// A run of a program that takes no renderer's turn: for what nobody waits for at a screen.
+    /// A run of a program, that takes no renderer's turn by itself: where nobody waits at a screen, none.
     func tool(seconds: Double, maximumOutput: Int) -> Tool {
         Tool(bubblewrap: bubblewrap, seconds: seconds, maximumOutput: maximumOutput, cuts: false)
     }
@@ -208,17 +210,21 @@ public final class Inspector: Sendable {
 
     /// Waits until a renderer may run: two at once at the most, for more would only be slower on the school's machine, and each
     /// may use memory.
-    private func takeTurn() throws(SandboxError) {
-        let mayRun = renderers.wait(seconds: nil) { renderers -> Bool? in
-            if renderers.isClosed { return false }
-            guard renderers.running < 2 else { return nil }
-            renderers.running += 1
-            return true
-        }
+    func takeTurn() throws(SandboxError) {
+        var mayRun: Bool?
+        repeat {
+            guard !Task.isCancelled else { throw .abandoned }
+            mayRun = renderers.wait(seconds: Tool.secondsBetweenLooks) { renderers -> Bool? in
+                if renderers.isClosed { return false }
+                guard renderers.running < 2 else { return nil }
+                renderers.running += 1
+                return true
+            }
+        } while mayRun == nil
         guard mayRun == true else { throw .unavailable(reason: "the inspector was shut down") }
     }
 
-    private func endTurn() { renderers.change { $0.running -= 1 } }
+    func endTurn() { renderers.change { $0.running -= 1 } }
 
     /// Text without the half character that a cut may leave at its end.
     private func wholeCharacters(_ bytes: [UInt8]) -> String {

@@ -12,6 +12,8 @@ public enum SandboxError: Error, Equatable, Sendable {
     case outOfRange
     /// This kind of document is not shown as pictures.
     case noPictures
+    /// Nobody waits for it any more: the task that asked was cancelled.
+    case abandoned
     /// The memory file is not sealed, so its bytes could still change while they are looked at.
     case unsealed
     /// The kernel gave no memory: its reason.

@@ -87,7 +87,7 @@ extension Inspector {
     private static func unknown(_ error: SandboxError) throws(SandboxError) -> PageReading? {
         switch error {
         case .timedOut, .crashed, .tooLarge: return nil
-        case .unavailable, .outOfRange, .noPictures, .unsealed, .memory: throw error
+        case .unavailable, .abandoned, .outOfRange, .noPictures, .unsealed, .memory: throw error
         }
     }
 

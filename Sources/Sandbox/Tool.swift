@@ -15,6 +15,8 @@ package struct Tool: Sendable {
     var name: String?
     /// Files besides those of `/usr`: a path outside and its path inside.
     var readOnly: [(outside: String, inside: String)] = []
+    /// How much it may write, all in a file system in memory at `/tmp` that ends with the run; 0 where it writes nothing.
+    package var scratchMiB = 0
     /// Whether the program gives way to every other that wants the processor.
     var givesWay = false
 
@@ -82,16 +84,17 @@ package struct Tool: Sendable {
         let made = strongroom_pipe(&ends)
         guard made == 0 else { throw .memory(reason: String(cString: strerror(-made))) }
         defer { close(ends[0]) }
-        // prlimit, since bubblewrap sets no limits: memory, processor time, threads, no core dumps, no files. A program
-        // opens each document anew, beside the descriptor it was given.
+        // prlimit, since bubblewrap sets no limits: memory, processor time, threads, no core dumps, no files but in memory. A
+        // program opens each document anew, beside the descriptor it was given.
         let limits = [
             "/usr/bin/prlimit", "--as=6442450944", "--data=\(memoryMiB << 20)", "--cpu=\(Int(seconds) + 1)",
             "--nproc=64",
-            "--fsize=0", "--nofile=\(62 + 2 * files.count)", "--core=0", "--",
+            "--fsize=\(scratchMiB << 20)", "--nofile=\(62 + 2 * files.count)", "--core=0", "--",
         ]
         let manners = givesWay ? ["/usr/bin/nice", "-n", "10"] : []
         let arguments =
-            bubblewrap.arguments(readOnly: readOnly, filter: 3 + Int32(files.count)) + limits + manners + command
+            bubblewrap.arguments(readOnly: readOnly, filter: 3 + Int32(files.count), more: scratch) + limits + manners
+            + command
         let process: pid_t
         do throws(SandboxError) {
             process = try spawn(arguments, output: ends[1], given: files + [filter])
@@ -117,18 +120,41 @@ package struct Tool: Sendable {
         if case .failed(let error) = end { throw error }
     }
 
+    /// What a program that writes needs besides: its place, and random numbers for the names of what it writes.
+    private var scratch: [String] {
+        guard scratchMiB > 0 else { return [] }
+        return [
+            "--size", "\(scratchMiB << 20)", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp", "--dev-bind",
+            "/dev/urandom",
+            "/dev/urandom",
+        ]
+    }
+
     private enum Collected {
         case whole
         case cut
         case failed(SandboxError)
     }
 
+    /// Waits for something to read, as long as whoever asked does.
+    private func wait(for pipe: Int32, until deadline: Deadline) -> SandboxError? {
+        while !Task.isCancelled {
+            let soon = Deadline(seconds: Self.secondsBetweenLooks)
+            if min(soon, deadline).waits(forReading: pipe) { return nil }
+            if deadline.hasPassed { return .timedOut }
+        }
+        return .abandoned
+    }
+
+    /// How long it takes at the most until it is seen that nobody waits any more.
+    static let secondsBetweenLooks = 0.1
+
     private func collect(from pipe: Int32, _ take: (UnsafeRawBufferPointer) -> SandboxError?) -> Collected {
         let deadline = Deadline(seconds: seconds)
         var taken = 0
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
-            guard deadline.waits(forReading: pipe) else { return .failed(.timedOut) }
+            if let error = wait(for: pipe, until: deadline) { return .failed(error) }
             let count = read(pipe, &buffer, min(buffer.count, maximumOutput - taken))
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return .whole }

@@ -14,10 +14,10 @@ let agencyRoutes: [Route] = [
     Route(.get, "/agency/ended", .anyone, handle: showEnded),
     Route(.get, "/agency", .agency, handle: showPermitted),
     Route(.post, "/agency/terms", .agency, body: .form([]), handle: acceptTerms),
-    Route(.get, "/agency/exhibits/{number}", .agency, query: ["page", "width"], handle: underTerms(showExhibit)),
+    Route(.get, "/agency/exhibits/{number}", .agency, query: ["as", "page", "width"], handle: underTerms(showExhibit)),
     Route(
         .get, "/agency/exhibits/{number}/pages/{page}", .agency, query: ["width"], leadsToSignIn: false,
-        handle: underTerms(showExhibitPicture)),
+        endsWithReader: true, handle: underTerms(showExhibitPicture)),
     Route(.get, "/agency/copies", .agency, handle: underTerms(showCopies)),
     Route(.post, "/agency/copies", .agency, body: .form([]), handle: underTerms(takeCopies)),
     Route(.get, "/agency/received", .agency, handle: underTerms(evenWhenOver: true, showReceived)),
@@ -285,6 +285,7 @@ struct AgencyExhibitPage {
     let facts: String
     let sheet: Sheet?
     let text: String?
+    let otherwise: Link?
     let seen: String
     let marks: [String]
     let place: String
@@ -294,12 +295,11 @@ struct AgencyExhibitPage {
 
 private func showExhibit(_ visit: Visit, _ agency: AgencySession) throws -> Reply {
     let (number, exhibit) = try visit.exhibit(agency)
-    let pages = max(exhibit.pages ?? 1, 1)
-    let page = try visit.number("page", in: 1...pages, otherwise: 1)
-    let width = try visit.sheetWidth
     let view = try agency.view(number - 1)
-    let isText = textTypes.contains(exhibit.mediaType)
     let (reference, terms) = (exhibit.reference, agency.terms)
+    let looking = try Looking(
+        visit, of: reference, at: "/agency/exhibits/\(number)", exhibit.mediaType, pages: exhibit.pages,
+        text: { try view.text() }, count: { try view.pageCount() })
     let who = terms.officerAndNumber
     let moment = visit.words.moment(visit.now)
     func link(_ number: Int) -> Link? {
@@ -310,13 +310,11 @@ private func showExhibit(_ visit: Visit, _ agency: AgencySession) throws -> Repl
         .agencyExhibit,
         AgencyExhibitPage(
             chrome: visit.chrome(
-                "Exhibit \(reference)" + (pages > 1 && !isText ? ", page \(page) of \(pages)" : ""),
+                "Exhibit \(reference)" + (looking.sheet?.title ?? ""),
                 back: Link(href: "/agency", text: "the documents"), wide: true),
             reference: reference, summary: exhibit.summary, facts: exhibit.facts(visit),
-            sheet: isText
-                ? nil
-                : Sheet(of: reference, at: "/agency/exhibits/\(number)", page: page, pages: pages, width: width),
-            text: isText ? try view.text() : nil, seen: "Seen by \(who), \(moment), \(reference)",
+            sheet: looking.sheet, text: looking.text, otherwise: looking.otherwise,
+            seen: "Seen by \(who), \(moment), \(reference)",
             marks: Array(repeating: "\(who) · \(moment) · \(reference)", count: 6),
             place: "Document \(number) of \(terms.exhibits.count)", previousExhibit: link(number - 1),
             nextExhibit: link(number + 1)))
@@ -325,9 +323,11 @@ private func showExhibit(_ visit: Visit, _ agency: AgencySession) throws -> Repl
 private func showExhibitPicture(_ visit: Visit, _ agency: AgencySession) throws -> Reply {
     let (number, exhibit) = try visit.exhibit(agency)
     let width = try visit.sheetWidth
-    guard let page = Int(try visit.parameter("page")), (1...max(exhibit.pages ?? 1, 1)).contains(page),
-        !textTypes.contains(exhibit.mediaType)
-    else { throw Fault.noSuchPage }
+    guard let page = Int(try visit.parameter("page")), (1...(exhibit.pages ?? .max)).contains(page),
+        Looking.hasPages(exhibit.mediaType)
+    else {
+        throw Fault.noSuchPage
+    }
     return .picture(try agency.view(number - 1).picture(page: page, width: width))
 }
 

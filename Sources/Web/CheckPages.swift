@@ -188,7 +188,7 @@ private func row(
             isOpen: policies.categories.isMeeting(details.category) || refusal?.meetingField != nil,
             several: "/file/\(pupil.reference)/meeting"),
         discard: "/check/\(pupil.reference)/discard/\(upload.id.text)",
-        picture: found.outcome == .accepted && !textTypes.contains(found.mediaType)
+        picture: found.outcome == .accepted && !Looking.textTypes.contains(found.mediaType)
             ? "/check/\(pupil.reference)/picture/\(upload.id.text)" : nil,
         earlier: earlier, concernsStaff: visit.form["staff.\(upload.id.text)"] == "yes")
 }

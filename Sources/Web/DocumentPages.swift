@@ -5,16 +5,11 @@ import NIOCore
 import Records
 
 let documentRoutes: [Route] = [
-    Route(.get, "/documents/{document}", .readDocument, query: ["page", "width"], handle: showDocument),
+    Route(.get, "/documents/{document}", .readDocument, query: ["as", "page", "width"], handle: showDocument),
     Route(
         .get, "/documents/{document}/pages/{page}", .readDocument, query: ["width"], leadsToSignIn: false,
-        handle: showPicture),
+        endsWithReader: true, handle: showPicture),
     Route(.post, "/documents/{document}/download", .readDocument, body: .form([]), handle: download),
-]
-
-/// Types that are looked at as text.
-let textTypes: Set<String> = [
-    "text/plain", "message/rfc822", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 ]
 
 struct DocumentPage {
@@ -39,6 +34,7 @@ struct DocumentPage {
     let restricted: RestrictedNotice?
     let sheet: Sheet?
     let text: String?
+    let otherwise: Link?
     let seen: String
     let marks: [String]
     let meeting: [MeetingFact]
@@ -61,17 +57,13 @@ private func showDocument(_ visit: Visit) throws -> Reply {
     let facts = try visit.vault.document(id, as: visit.acting)
     let pupil = try facts.restricted?.pupil ?? visit.vault.pupil(facts.pupilFile, as: visit.acting)
     let reference = id.reference
-    let isText = textTypes.contains(facts.mediaType)
-    let pages = max(facts.pages ?? 1, 1)
-    let page = try visit.number("page", in: 1...pages, otherwise: 1)
-    let width = try visit.sheetWidth
     let path = "/documents/\(id.text)"
-    let text =
-        facts.quarantine == nil && isText
-        ? try visit.vault.openDocument(id, manner: .view, as: visit.acting).text() : nil
-    let sheet =
-        facts.quarantine == nil && !isText
-        ? Sheet(of: reference, at: path, page: page, pages: pages, width: width) : nil
+    func open() throws -> DocumentReading { try visit.vault.openDocument(id, manner: .view, as: visit.acting) }
+    let looking =
+        facts.quarantine == nil
+        ? try Looking(
+            visit, of: reference, at: path, facts.mediaType, pages: facts.pages, text: { try open().text() },
+            count: { try open().pageCount() }) : nil
     let acting = try visit.acting
     let readsFile = facts.restricted == nil && acting.may(.read, in: visit.vault)
     let decision = readsFile && facts.filedAs != nil ? try visit.vault.quarantineDecision(of: id, as: acting) : nil
@@ -88,7 +80,7 @@ private func showDocument(_ visit: Visit) throws -> Reply {
         .document,
         DocumentPage(
             chrome: visit.chrome(
-                "Document \(reference)" + (sheet.map { $0.several ? ", page \(page) of \(pages)" : "" } ?? ""),
+                "Document \(reference)" + (looking?.sheet?.title ?? ""),
                 back: back, wide: true),
             pupil: PupilBanner(pupil, words), reference: reference, path: path, summary: facts.summary,
             kind: policies.categories.title(of: facts.fields["category"] ?? "") ?? "",
@@ -99,8 +91,8 @@ private func showDocument(_ visit: Visit) throws -> Reply {
             quarantine: facts.quarantine.map(words.quarantine),
             released: decision?.released == true ? decision.map(visit.words(of:)) : nil,
             decide: try readsFile && facts.filedAs != nil && visit.decidesQuarantine ? "\(path)/quarantine" : nil,
-            restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) }, sheet: sheet, text: text,
-            seen: seen,
+            restricted: facts.restricted.map { RestrictedNotice($0, visit.vault, words) },
+            sheet: looking?.sheet, text: looking?.text, otherwise: looking?.otherwise, seen: seen,
             marks: Array(repeating: "\(acting.name) · \(words.moment(visit.now)) · \(reference)", count: 6),
             meeting: MeetingFact.facts(facts, words),
             paper: facts.origin.map { PaperOrigin($0, quality: facts.fields["quality"] ?? "") },

@@ -194,7 +194,8 @@ private func notesPage(
                     filename: visible(upload.filename),
                     facts: words.facts(
                         upload.inspected.mediaType, upload.inspected.pages, upload.size, vault.policies),
-                    picture: upload.inspected.outcome == .accepted && !textTypes.contains(upload.inspected.mediaType)
+                    picture: upload.inspected.outcome == .accepted
+                        && !Looking.textTypes.contains(upload.inspected.mediaType)
                         ? "/check/\(first.reference)/picture/\(upload.id.text)" : nil,
                     notice: [
                         upload.inspected.message,

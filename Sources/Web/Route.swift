@@ -78,13 +78,15 @@ package struct Route: Sendable {
     /// Whether it hashes a password: then it waits on threads of its own, so that a burst of sign-ins keeps nobody else
     /// waiting.
     let hashes: Bool
+    /// Whether its work ends when the reader leaves: pictures of pages, which nothing but the reader wants.
+    let endsWithReader: Bool
     let handle: @Sendable (Visit) async throws -> Reply
     private let segments: [Substring]
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ access: Access, query: Set<String> = [],
         body: BodyRule = .none, leadsToSignIn: Bool? = nil, asksForCode: Bool = false, hashes: Bool = false,
-        handle: @escaping @Sendable (Visit) async throws -> Reply
+        endsWithReader: Bool = false, handle: @escaping @Sendable (Visit) async throws -> Reply
     ) {
         self.method = method
         self.path = path
@@ -94,6 +96,7 @@ package struct Route: Sendable {
         self.leadsToSignIn = leadsToSignIn ?? (method == .get)
         self.asksForCode = asksForCode
         self.hashes = hashes
+        self.endsWithReader = endsWithReader
         self.handle = handle
         segments = path.split(separator: "/")
     }

@@ -63,6 +63,11 @@ package struct Site: HTTPResponder {
         request.method == .post && routes(at: request.uri.path).contains { $0.route.method == .post && $0.route.hashes }
     }
 
+    /// Whether what is done for this request is of no use once its reader has left.
+    private static func endsWithReader(_ request: Request) -> Bool {
+        request.method == .get && routes(at: request.uri.path).contains { $0.route.endsWithReader }
+    }
+
     /// A site over a vault, with its own threads.
     package init(vault: Vault, clock: any Records.Clock = SystemClock()) throws {
         self.vault = vault
@@ -81,8 +86,13 @@ package struct Site: HTTPResponder {
 
     /// Answers one request, on the site's own threads. Throws only where the connection itself is broken.
     package func respond(to request: Request, context: SiteContext) async throws -> Response {
-        await withTaskExecutorPreference(Self.hashes(request) ? door : threads) {
-            await answer(request, context)
+        guard context.isStream, Self.endsWithReader(request) else {
+            return await withTaskExecutorPreference(Self.hashes(request) ? door : threads) {
+                await answer(request, context)
+            }
+        }
+        return try await request.body.consumeWithCancellationOnInboundClose { _ in
+            await withTaskExecutorPreference(threads) { await answer(request, context) }
         }
     }
 
@@ -367,10 +377,15 @@ package struct SiteContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Without the port; empty where the connection has none.
     let address: String
+    /// Whether the request came on a stream of its own (HTTP/2), which ends when its reader leaves. A whole connection would
+    /// have to be closed after it otherwise.
+    let isStream: Bool
 
     /// From the connection.
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         address = source.channel.remoteAddress?.ipAddress ?? ""
+        // A stream's channel lies within its connection's, and that within the listener's.
+        isStream = source.channel.parent?.parent != nil
     }
 }

@@ -217,7 +217,8 @@ func innermost(_ process: pid_t) -> pid_t {
 @Suite struct PictureTests {
     @Test(arguments: [
         ("three-pages.pdf", "application/pdf", 3), ("three-pages.tiff", "image/tiff", 3),
-        ("photograph.jpg", "image/jpeg", 1), ("page.png", "image/png", 1),
+        ("photograph.jpg", "image/jpeg", 1), ("page.png", "image/png", 1), ("photograph.heic", "image/heic", 1),
+        ("two-pictures.heif", "image/heic", 2),
     ])
     func `Each page is shown as a picture`(_ row: (file: String, mediaType: String, pages: Int)) throws {
         let inspector = try Inspector(program: program)
@@ -251,6 +252,52 @@ func innermost(_ process: pid_t) -> pid_t {
         }
         #expect(throws: SandboxError.noPictures) {
             _ = try inspector.picture(of: try sealed([1, 2, 3]), mediaType: "text/plain", page: 1, width: 400)
+        }
+    }
+
+    @Test func `Who no longer waits has nothing drawn for them`() async throws {
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        // Two that take long, as many as are run at once, and one that waits for its turn.
+        let asked = (0..<3).map { _ in
+            Task.detached { try inspector.runAsRenderer(["/usr/bin/sleep", "10"], on: sealed([1, 2, 3])) }
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        let start = ContinuousClock.now
+        for task in asked { task.cancel() }
+        for task in asked {
+            await #expect(throws: SandboxError.abandoned) { try await task.value }
+        }
+        #expect(ContinuousClock.now - start < .seconds(5))
+        let picture = try inspector.picture(
+            of: sealed(fixture("good/page.png")), mediaType: "image/png", page: 1, width: 400)
+        #expect(!picture.isEmpty)
+    }
+
+    @Test func `A Word document is laid out as pages, with its own words`() throws {
+        try #require(Inspector.drawsWord, "LibreOffice is not installed: scripts/bootstrap --for test")
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        let word = try inspector.pages(ofWord: sealed(fixture("../scans/agency-meeting-2017-09-19.docx")))
+        #expect(word.count == 1)
+        let picture = try inspector.picture(of: word.pdf, mediaType: "application/pdf", page: 1, width: 400)
+        #expect(picture.starts(with: [0xff, 0xd8, 0xff]))
+        let text = try inspector.text(of: word.pdf, mediaType: "application/pdf", pages: 1...1)
+        #expect(text.contains("Team around the family: notes of meeting"))
+        #expect(throws: SandboxError.unsealed) {
+            var file = try MemoryFile()
+            try file.append([1, 2, 3])
+            _ = try inspector.pages(ofWord: file)
+        }
+    }
+
+    @Test func `What comes of laying out is looked at as any other file`() throws {
+        try #require(Inspector.drawsWord, "LibreOffice is not installed: scripts/bootstrap --for test")
+        let inspector = try Inspector(program: program)
+        defer { inspector.shutdown() }
+        // Given as it is never given: a Word document that is none. It is refused, or laid out as the text that it is.
+        #expect(throws: SandboxError.crashed) {
+            _ = try inspector.pages(ofWord: sealed(fixture("good/page.png").prefix(60) + fixture("good/scan.tif")))
         }
     }
 

@@ -179,6 +179,36 @@ import Testing
         }
     }
 
+    @Test
+    func
+        `What may write has a place in memory for it, so large and no larger, and nothing of it is there the next time`()
+        throws
+    {
+        var tool = Tool(bubblewrap: "/usr/bin/bwrap", seconds: 15, memoryMiB: 128, maximumOutput: 1 << 20, name: "it")
+        tool.scratchMiB = 8
+        let file = try sealed([1])
+        let script = """
+            import os
+            print(os.listdir("/tmp"))
+            open("/tmp/small", "wb").write(bytes(1 << 20))
+            for name, size in (("/tmp/large", 9 << 20), ("/strongroom-check", 1), ("/usr/strongroom-check", 1), ("/etc/x", 1)):
+                try:
+                    with open(name, "wb") as out:
+                        out.write(bytes(size))
+                    print("wrote", name)
+                except OSError:
+                    pass
+            """
+        for _ in 0..<2 {
+            let said = try tool.make(["python3", "-c", script], from: [file.descriptor])
+            #expect(try said.withBytes { String(decoding: $0, as: UTF8.self) } == "[]\n")
+        }
+        tool.scratchMiB = 0
+        #expect(throws: SandboxError.crashed) {
+            _ = try tool.make(["python3", "-c", "open('/tmp/small', 'wb')"], from: [file.descriptor])
+        }
+    }
+
     @Test func `Who makes papers gives way, has the memory it was given, and says when that is not enough`() throws {
         let tool = Tool(bubblewrap: "/usr/bin/bwrap", seconds: 15, memoryMiB: 128, maximumOutput: 1 << 20, name: "it")
         let file = try sealed([1])
