@@ -242,11 +242,12 @@ extension Vault {
             date: piece.date, signed: piece.signed)
     }
 
-    /// What is proposed as a piece's summary: what it is and how much of it there is.
+    /// What is proposed as a piece's summary: what it is, how much of it there is, and its first lines, where they were read.
     public func proposedSummary(of piece: Desk.Piece, _ desk: Desk) -> String {
-        let written = desk.written(in: piece)
+        let (written, words) = (desk.written(in: piece), desk.words(of: piece))
         return
             "\(policies.title(ofCategory: piece.category)), \(written) \(written == 1 ? "page" : "pages") of the paper file"
+            + (words.isEmpty ? "" : ": \(words)")
     }
 
     /// The uploads that were filed in a batch.

@@ -361,6 +361,7 @@ extension Vault {
     public func resumeReading(of id: BatchID, as acting: Acting) {
         guard let desk = try? desk(of: id, as: acting) else { return }
         begin(desk.stacks.filter { !$0.isRead && reading.progress(of: $0.id) == nil }, of: id, acting)
+        for stack in desk.stacks where desk.pageToRead(of: stack.id) != nil { offerWords(of: stack.id, in: id, acting) }
     }
 
     private func begin(_ stacks: [Desk.Stack], of id: BatchID, _ acting: Acting) {
@@ -410,6 +411,7 @@ extension Vault {
                 guard desk.stack(stack.id)?.isRead == false else { return }
                 desk.read(stack.id, all.map(DeskPage.init))
             }
+            offerWords(of: stack.id, in: id, acting)
         }
     }
 

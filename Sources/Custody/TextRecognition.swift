@@ -31,12 +31,14 @@ final class RecognitionQueue: Sendable {
         case reading(DocumentID, PupilFileID, Acting)
         /// The first page of what its uploader is about to file.
         case proposal(UploadID, Acting)
+        /// The pages of a scan at which its pieces begin, for its operator.
+        case desk(UploadID, BatchID, Acting)
 
         fileprivate var subjects: [[UInt8]] {
             switch self {
             case .filed(_, let documents): documents.keys.map(\.bytes)
             case .reading(let document, _, _): [document.bytes]
-            case .proposal(let upload, _): [upload.bytes]
+            case .proposal(let upload, _), .desk(let upload, _, _): [upload.bytes]
             }
         }
     }
@@ -178,7 +180,12 @@ extension Vault {
         offer(.proposal(received.upload, acting))
     }
 
-    private static let pictures: Set = ["application/pdf", "image/tiff", "image/jpeg", "image/png"]
+    /// Has the first lines read of each piece of a scan on a desk, which its proposed summary then tells.
+    func offerWords(of stack: UploadID, in batch: BatchID, _ acting: Acting) {
+        if recognition.isOpen { offer(.desk(stack, batch, acting)) }
+    }
+
+    private static let pictures: Set = ["application/pdf", "image/tiff", "image/jpeg", "image/png", "image/heic"]
 
     private func offer(_ work: RecognitionQueue.Work) {
         guard recognition.take(work) else { return }
@@ -218,6 +225,7 @@ extension Vault {
             reading.close(complete: true)
             try keep(texts, of: [document: pupilFile])
         case .proposal(let upload, let acting): try propose(upload, acting)
+        case .desk(let stack, let batch, let acting): try readWords(of: stack, in: batch, acting)
         }
     }
 
@@ -235,10 +243,10 @@ extension Vault {
         try copy.seal()
         recognition.pages.wait()
         defer { recognition.pages.signal() }
-        let text = try sandbox().recognisedText(
+        let page = try sandbox().recognisedText(
             of: copy.memory, mediaType: received.verdict.mediaType, page: 1,
             languages: policies.inspection.recogniseLanguages)
-        guard let proposed = Self.proposedSummary(Self.joined(text)) else { return }
+        guard let proposed = Self.proposedSummary(page) else { return }
         // Not while it is being filed or discarded; and only where nothing was said of it meanwhile.
         try arrivals.alone(with: upload) {
             try filingTurns.run(for: acting.person) {
@@ -250,6 +258,27 @@ extension Vault {
                 received.verdict.proposedSummary = proposed
                 try keep(received, said, acting)
             }
+        }
+    }
+
+    /// One page after the other, of the scan as its operator has it split by then; ends when they present the batch.
+    private func readWords(of id: UploadID, in batch: BatchID, _ acting: Acting) throws {
+        while true {
+            try goOn(acting)
+            let desk = try desk(of: batch, as: acting)
+            guard let stack = desk.stack(id), let page = desk.pageToRead(of: id) else { return }
+            let copy = try stackCopy(id, acting)
+            recognition.pages.wait()
+            defer { recognition.pages.signal() }
+            let inspector = try sandbox()
+            var words = ""
+            do throws(SandboxError) {
+                let read = try inspector.recognisedText(
+                    of: copy.copy.memory, mediaType: stack.mediaType, page: page,
+                    languages: policies.inspection.recogniseLanguages)
+                words = Self.proposedSummary(read) ?? ""
+            } catch { guard error.isOfThisDocument else { throw error } }
+            _ = try changeDesk(batch, acting) { $0.note(words: words, onPage: page, of: id) }
         }
     }
 
@@ -279,7 +308,7 @@ extension Vault {
                 guard error.isOfThisDocument else { throw error }
                 own = Array(repeating: "", count: count)
             }
-        case "image/tiff", "image/jpeg", "image/png": own = Array(repeating: "", count: count)
+        case "image/tiff", "image/jpeg", "image/png", "image/heic": own = Array(repeating: "", count: count)
         default:
             try goOn()
             do throws(SandboxError) {
@@ -299,12 +328,20 @@ extension Vault {
             do throws(SandboxError) {
                 let text = try inspector.recognisedText(
                     of: kept.copy.memory, mediaType: mediaType, page: place + 1, languages: languages)
-                return Self.joined(brought[place] + "\n" + text)
+                return Self.joined(brought[place] + "\n" + text.text)
             } catch {
                 guard error.isOfThisDocument else { throw error }
                 return nil
             }
         }
+    }
+
+    /// Below this, of a hundred, tesseract's words are mostly wrong, as of handwriting: better none than those.
+    private static let leastSureToPropose = 70.0
+
+    /// What is proposed as the summary of a scan by what its first page says; nil where that cannot be read well.
+    static func proposedSummary(_ page: RecognisedPage) -> String? {
+        page.sureness >= leastSureToPropose ? proposedSummary(joined(page.text)) : nil
     }
 
     /// A text whose words are whole again where a line ended within them.

@@ -11,6 +11,8 @@ public struct DeskPage: Codable, Hashable, Sendable {
     public var scanned: ScannedPage
     /// How good it is.
     public var quality: PageQuality
+    /// What its first lines say, where it begins a piece and they were read; empty where they cannot be read well.
+    public internal(set) var words: String?
 
     /// A page.
     public init(scanned: ScannedPage, quality: PageQuality) {
@@ -275,6 +277,24 @@ public struct Desk: Codable, Hashable, Sendable {
         return pages(of: piece).count { !stack.pages[$0 - 1].scanned.isBlank }
     }
 
+    /// The first page of a piece that has something on it.
+    private func first(of piece: Piece) -> Int? {
+        guard let stack = stack(piece.stack) else { return nil }
+        return pages(of: piece).first { !stack.pages[$0 - 1].scanned.isBlank }
+    }
+
+    /// What a piece's first lines say; empty where they were not read, or cannot be read well.
+    public func words(of piece: Piece) -> String {
+        first(of: piece).flatMap { stack(piece.stack)?.pages[$0 - 1].words } ?? ""
+    }
+
+    /// The next page of a scan, counted from 1, that begins a piece and whose lines were not read yet; nil where there is none.
+    public func pageToRead(of id: UploadID) -> Int? {
+        pieces.lazy.filter { $0.stack == id }.compactMap { first(of: $0) }.first {
+            stack(id)?.pages[$0 - 1].words == nil
+        }
+    }
+
     /// Every page of every scan: how many there are in all, and how many belong where.
     public var balance: (all: Int, filed: Int, sheets: Int, leftOut: Int, undecided: Int) {
         var sums = (all: 0, filed: 0, sheets: 0, leftOut: 0, undecided: 0)
@@ -433,6 +453,15 @@ public struct Desk: Codable, Hashable, Sendable {
         }
         order()
         before = []
+    }
+
+    /// Takes what a page's first lines say. It is no act of the operator's, and nothing of it is undone.
+    public mutating func note(words: String, onPage page: Int, of id: UploadID) {
+        guard let index = stacks.firstIndex(where: { $0.id == id }), stacks[index].pages.indices.contains(page - 1)
+        else {
+            return
+        }
+        stacks[index].pages[page - 1].words = words
     }
 
     /// Takes what the second person found wrong.

@@ -38,7 +38,7 @@ extension Inspector {
         return texts
     }
 
-    /// The text that tesseract reads on one page of a sealed, accepted PDF, TIFF, JPEG or PNG; also of a page that is upside
+    /// The text that tesseract reads on one page of a sealed, accepted PDF, TIFF, JPEG, PNG or HEIC; also of a page that is upside
     /// down or on its side. Empty where there is none to be read.
     ///
     /// Blocks for one to three seconds of one core, and gives way to every other program meanwhile.
@@ -50,7 +50,7 @@ extension Inspector {
     ///   `unavailable` where tesseract is not installed.
     public func recognisedText(
         of file: borrowing MemoryFile, mediaType: String, page: Int, languages: [String]
-    ) throws(SandboxError) -> String {
+    ) throws(SandboxError) -> RecognisedPage {
         guard file.isSealed else { throw .unsealed }
         guard (1...1_000_000).contains(page), !languages.isEmpty else { throw .outOfRange }
         let vips = ["--size", "\(Self.side)x\(Self.side)>", "--export-profile", "srgb", "-o", ".pgm"]
@@ -61,7 +61,7 @@ extension Inspector {
                 "pdftoppm", "-q", "-gray", "-f", "\(page)", "-l", "\(page)", "-singlefile", "-scale-to", "\(Self.side)",
                 "/proc/self/fd/3",
             ]
-        case "image/tiff": command = ["vipsthumbnail", "/proc/self/fd/3[page=\(page - 1)]"] + vips
+        case "image/tiff", "image/heic": command = ["vipsthumbnail", "/proc/self/fd/3[page=\(page - 1)]"] + vips
         case "image/jpeg", "image/png":
             guard page == 1 else { throw .outOfRange }
             command = ["vipsthumbnail", "/proc/self/fd/3"] + vips
@@ -70,10 +70,10 @@ extension Inspector {
         let picture = try draw(command, file, maximumOutput: Self.side * Self.side + 257)
         guard picture.count > 0 else { throw .outOfRange }
         let asIs = try read(picture, "3", languages)
-        guard asIs.hasWords, asIs.sureness < Self.leastSure else { return asIs.text }
+        guard asIs.hasWords, asIs.sureness < Self.leastSure else { return asIs }
         // Which way up it is takes tesseract a third longer to find out, so it is asked for such pages alone.
         let turned = try read(picture, "1", languages)
-        return turned.sureness > asIs.sureness ? turned.text : asIs.text
+        return turned.sureness > asIs.sureness ? turned : asIs
     }
 
     private func read(
@@ -99,11 +99,11 @@ extension Inspector {
 }
 
 /// What tesseract read on a page.
-struct RecognisedPage {
-    /// The words, in lines.
-    private(set) var text = ""
-    /// How sure it is of a word, on average, of a hundred.
-    private(set) var sureness = 0.0
+public struct RecognisedPage: Sendable {
+    /// The words, in lines; empty where there are none.
+    public private(set) var text = ""
+    /// How sure it is of a word, on average, of a hundred: 75 to 90 of print on the sample scans, 60 to 67 of handwriting.
+    public private(set) var sureness = 0.0
     private(set) var hasWords = false
 
     /// Reads tesseract's TSV: for each word level 5, page, block, paragraph, line, word, four numbers of its place, how sure, word.

@@ -481,4 +481,40 @@ import Testing
         #expect(code { _ = try old.backUp(to: backup) } == "backup.ahead")
         #expect(try Vault.verify(Vault.Location(vault: backup)).holds)
     }
+
+    @Test func `What a document's first lines say is proposed as its summary, until the batch is presented`() throws {
+        let office = try Office()
+        try #require(!office.vault.policies.inspection.recogniseLanguages.isEmpty)
+        office.vault.startRecognition()
+        let batch = try office.begin()
+        let upload = try office.scan()
+        let pages = try office.read(batch).stacks[0].count
+        for (range, pupil) in [(1...1, office.pupil), (2...pages, office.other)] {
+            let step = Desk.Step.start(upload, range, pupilFile: pupil.pupilFile, category: "letter")
+            try office.vault.take(step, in: batch, as: office.one)
+        }
+        let pieces = try office.vault.desk(of: batch, as: office.one).pieces
+        let plain = pieces.map {
+            try? office.vault.proposedSummary(of: $0, office.vault.desk(of: batch, as: office.one))
+        }
+        #expect(plain == ["Letter, 1 page of the paper file", "Letter, \(pages - 1) pages of the paper file"])
+        _ = try office.vault.describe(
+            pieces.enumerated().map { ($1.id, "2009", $0 == 1 ? "Typed" : "", "unknown", "") }, in: batch,
+            as: office.one)
+        office.vault.resumeReading(of: batch, as: office.one)
+        var desk = try office.vault.desk(of: batch, as: office.one)
+        for _ in 0..<120 where desk.pageToRead(of: upload) != nil {
+            Thread.sleep(forTimeInterval: 0.5)
+            desk = try office.vault.desk(of: batch, as: office.one)
+        }
+        let proposed = office.vault.proposedSummary(of: desk.pieces[0], desk)
+        #expect(proposed.hasPrefix("Letter, 1 page of the paper file: WESTFOLD COUNTY COUNCIL"), "\(proposed)")
+        try office.present(batch)
+        try office.vault.confirmPlan(of: batch, looked: pages, as: office.two)
+        try office.vault.sealNow(batch, as: office.one)
+        let filed = try office.documents(of: office.pupil)
+        #expect(filed.first?.summary == proposed && filed.first?.fields["summary_origin"] == "accepted")
+        #expect(try office.documents(of: office.other).allSatisfy { !$0.summary.contains("WESTFOLD") })
+        #expect(try office.school.verify().holds)
+    }
 }

@@ -10,7 +10,7 @@ private func scan(_ name: String) throws -> [UInt8] { try fixture("../scans/\(na
         let inspector = try Inspector(program: program)
         defer { inspector.shutdown() }
         func read(_ name: String, _ type: String, _ page: Int) throws -> String {
-            try inspector.recognisedText(of: sealed(scan(name)), mediaType: type, page: page, languages: ["eng"])
+            try inspector.recognisedText(of: sealed(scan(name)), mediaType: type, page: page, languages: ["eng"]).text
         }
         let list = try read("transfer-record-2013-07-22.tif", "image/tiff", 2)
         #expect(list.contains("LIST OF CONTENTS") && !list.contains("registered post") && !list.contains("\u{c}"))
@@ -36,7 +36,8 @@ private func scan(_ name: String) throws -> [UInt8] { try fixture("../scans/\(na
                 ["/usr/bin/qpdf", "/proc/self/fd/3", "--pages", ".", "6", "--", "--rotate=\(turn)", "-"],
                 on: sealed(scan("../stacks/folder.pdf")))
             let text = try inspector.recognisedText(
-                of: sealed(turned), mediaType: "application/pdf", page: 1, languages: ["eng"])
+                of: sealed(turned), mediaType: "application/pdf", page: 1, languages: ["eng"]
+            ).text
             #expect(text.contains("homework club"), "\(turn)")
         }
     }
@@ -72,7 +73,9 @@ private func scan(_ name: String) throws -> [UInt8] { try fixture("../scans/\(na
         func read(_ what: String) throws -> String {
             try what.write(toFile: mood, atomically: true, encoding: .utf8)
             return try inspector.recognisedText(
-                of: sealed(scan("../stacks/folder.pdf")), mediaType: "application/pdf", page: 6, languages: ["eng"])
+                of: sealed(scan("../stacks/folder.pdf")), mediaType: "application/pdf", page: 6, languages: ["eng"]
+            )
+            .text
         }
         #expect(throws: SandboxError.timedOut) { try read("hang") }
         #expect(throws: SandboxError.crashed) { try read("end") }

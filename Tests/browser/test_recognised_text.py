@@ -7,7 +7,8 @@ from person import SCANS, Person, another_school
 from playwright.sync_api import expect
 
 PUPIL, OTHER = "Alfie Thornbury", "Kofi Ansah-Bell"
-PHOTOGRAPH, TRANSFER = SCANS / "note-photographed-2017-06-12.jpg", SCANS / "transfer-record-2013-07-22.tif"
+TRANSFER = SCANS / "transfer-record-2013-07-22.tif"
+PHOTOGRAPH = SCANS / "note-photographed-2017-06-12.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -17,19 +18,24 @@ def reading(playwright, chromium, tmp_path_factory):
         yield one
 
 
-def test_a_summary_comes_by_itself_where_nothing_was_typed(reading):
+def test_a_summary_comes_by_itself_where_nothing_was_typed(reading, tmp_path):
     school, person = reading
+    again = tmp_path / "again.tif"
+    again.write_bytes(TRANSFER.read_bytes())
     clerk = person("admin")
-    clerk.add(school.pupil(PUPIL), PHOTOGRAPH, TRANSFER)
-    summary, typed = (clerk.row(path.name).get_by_label("Summary") for path in (PHOTOGRAPH, TRANSFER))
+    clerk.add(school.pupil(PUPIL), TRANSFER, again, PHOTOGRAPH)
+    summary, typed, unread = (clerk.row(path.name).get_by_label("Summary") for path in (TRANSFER, again, PHOTOGRAPH))
     typed.fill("Typed at once")
-    expect(summary).to_have_value(re.compile("12 June 2017"), timeout=60_000)
+    expect(summary).to_have_value(re.compile("HOLM FARM PRIMARY SCHOOL"), timeout=60_000)
     expect(clerk.page.locator("[data-reading]")).to_have_count(0, timeout=60_000)
     assert typed.input_value() == "Typed at once"
-    hint = clerk.row(PHOTOGRAPH.name).locator("p.hint").first.inner_text()
+    # Handwriting is read too badly to be proposed.
+    assert unread.input_value() == ""
+    unread.fill("Note of a talk at break time")
+    hint = clerk.row(TRANSFER.name).locator("p.hint").first.inner_text()
     assert hint == "Proposed by the system from the document’s own words. Change it if it is not right."
-    clerk.press("File 2 documents")
-    assert set(clerk.receipts()) == {PHOTOGRAPH.name, TRANSFER.name}
+    clerk.press("File 3 documents")
+    assert set(clerk.receipts()) == {TRANSFER.name, again.name, PHOTOGRAPH.name}
 
 
 def test_a_search_leads_to_the_page_that_has_the_words(reading):
