@@ -402,10 +402,12 @@ extension Vault {
         }
         let letter = try wholeLetter(permission, frozen, identity)
         let contents = try recorder.read(pool) { db, head in
-            guard let founding = head.authority.founding, let vault = recorder.vault else { throw VaultError.notFound }
+            guard let founding = head.authority.founding, let vault = recorder.vault,
+                let origin = head.authority.origin(ofSize: permission.index + 1)
+            else { throw VaultError.notFound }
             return PackContents(
                 reference: frozen.agency.reference, school: frozen.agency.school, made: permission.given, vault: vault,
-                origin: founding.origin, checkpointKey: founding.checkpointKey, serviceKey: founding.serviceKey,
+                origin: origin, checkpointKey: founding.checkpointKey, serviceKey: founding.serviceKey,
                 checkpoint: try checkpoint(at: permission.index + 1, db), permission: permission.index,
                 statements: try packStatements(permission, frozen, head.authority, db), exhibits: exhibits,
                 papers: try packPapers(frozen, letter, section9))
@@ -444,6 +446,8 @@ extension Vault {
         shown[permission.index] = frozen.permissionFields.mapValues { $0.field }
         for event in frozen.continuity where shown[event.index] == nil { shown[event.index] = [:] }
         shown[0] = shown[0] ?? [:]
+        // Where the vault went on after it was restored: from there its checkpoints have another origin.
+        for one in authority.continuations where one.index < size { shown[one.index] = [:] }
         for index in shown.keys.sorted() {
             guard case .person(let author) = try recorder.statement(index, db).statement.author else { continue }
             guard let bringer = authority.keyBringer(of: author, at: index) else {

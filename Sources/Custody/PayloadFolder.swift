@@ -193,7 +193,9 @@ extension Files {
     /// Opens a payload to be read, and says how many bytes it has.
     ///
     /// - Throws: `.tampered` where it is missing.
-    static func withPayload(at path: String, _ body: (_ descriptor: Int32, _ size: UInt64) throws -> Void) throws {
+    static func withPayload<Result>(
+        at path: String, _ body: (_ descriptor: Int32, _ size: UInt64) throws -> Result
+    ) throws -> Result {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { throw VaultError.tampered(code: "blob.missing") }
@@ -202,6 +204,6 @@ extension Files {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw SystemCallError("stat") }
-        try body(descriptor, UInt64(status.st_size))
+        return try body(descriptor, UInt64(status.st_size))
     }
 }

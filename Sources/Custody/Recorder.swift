@@ -182,14 +182,23 @@ final class Recorder: Sendable {
     private let secrets: SecretFiles
     private let clock: any Clock
     private let witness: Witness
+    private let known: KnownCheckpoint
+    private let restored: RestoredMark
     private let policy: Digest
+    /// What a restored vault goes on by, with the next act of a person.
+    private let continuation = Mutex<ContinuationAct?>(nil)
 
-    init(secrets: SecretFiles, clock: any Clock, witness: Witness, policy: Digest) {
+    init(secrets: SecretFiles, clock: any Clock, at location: Vault.Location, policy: Digest) {
         self.secrets = secrets
         self.clock = clock
-        self.witness = witness
+        witness = Witness(directory: location.vault + "/witness")
+        known = KnownCheckpoint(vault: location.vault)
+        restored = RestoredMark(location.vault)
         self.policy = policy
     }
+
+    /// Has the next act of a person be preceded by their decision that the restored vault goes on.
+    func goOn(by act: ContinuationAct?) { continuation.withLock { $0 = act } }
 
     /// What the ledger says now, as far as this process has read it.
     var authority: Authority { state.withLock { $0.authority } }
@@ -215,11 +224,38 @@ final class Recorder: Sendable {
         throw VaultError.tampered(code: "ledger.truncated")
     }
 
+    /// Whether nothing is signed until somebody decides that a ledger of this size goes on.
+    func isHeld(_ size: UInt64) -> Bool { restored.holds(size) }
+
+    /// The newest checkpoint that is known of a history which this ledger is not; nil where it is none.
+    func lost(_ authority: Authority, _ pool: DatabasePool) throws -> Checkpoint? {
+        let ahead = [try witness.kept(), known.kept()].compactMap(\.self)
+        return try read(pool) { db, head in
+            ahead.filter { seen in
+                do {
+                    try Witness.check(seen, head.size) { try Self.root(at: $0, db) }
+                    return false
+                } catch { return seen.origin == authority.origin(ofSize: min(seen.size, head.size)) }
+            }.max { $0.size < $1.size }
+        }
+    }
+
     /// Refuses a catalogue that is behind its witness. The witness is read before the snapshot is taken: it follows
     /// the commits of other processes.
     func checkWitness(_ pool: DatabasePool) throws {
-        let kept = try witness.kept()
-        try read(pool) { db, head in try Witness.check(kept, head.size) { try Self.root(at: $0, db) } }
+        let (kept, seen) = (try witness.kept(), known.kept())
+        try read(pool) { db, head in
+            try Witness.check(kept, head.size) { try Self.root(at: $0, db) }
+            try check(seen, head.authority, head.size, db)
+        }
+    }
+
+    /// Refuses a ledger that is behind what was known of it beside the secrets; that may be of a history which was given up.
+    private func check(_ seen: Checkpoint?, _ authority: Authority, _ size: UInt64, _ db: Database) throws {
+        guard let seen, seen.origin == authority.origin(ofSize: min(seen.size, size)) else { return }
+        do { try Witness.check(seen, size) { try Self.root(at: $0, db) } } catch VaultError.tampered {
+            throw restored.holds(size) ? Refusal.vaultRestored : .vaultBehind
+        }
     }
 
     /// Reads what was written since, and checks it against the newest checkpoint.
@@ -247,13 +283,13 @@ final class Recorder: Sendable {
         state.hashes = []  // so that `next` alone holds the array and appends in place
         defer { if state.hashes.isEmpty { state.hashes = Array(next.hashes.prefix(Int(state.tree.size))) } }
         let newest = try Self.extend(&next, db)
-        guard next.tree.size == size, let founding = next.authority.founding else {
-            throw VaultError.tampered(code: "ledger.size")
-        }
+        guard next.tree.size == size, let founding = next.authority.founding,
+            let origin = next.authority.origin(ofSize: size)
+        else { throw VaultError.tampered(code: "ledger.size") }
         let text: String = try last.value("note")
         let note = try SignedNote(parsing: text)
-        let verifier = try NoteVerifier(name: founding.origin, verifyingKey: secrets.checkpoint.verifyingKey)
-        let checkpoint = try Checkpoint(note.verified(by: [verifier]), origin: founding.origin)
+        let verifier = try NoteVerifier(name: origin, verifyingKey: secrets.checkpoint.verifyingKey)
+        let checkpoint = try Checkpoint(note.verified(by: [verifier]), origin: origin)
         guard checkpoint.size == next.tree.size, checkpoint.root == next.tree.root else {
             throw VaultError.tampered(code: "ledger.root")
         }
@@ -512,6 +548,8 @@ final class Recorder: Sendable {
         var next: State?
         var base: UInt64 = 0
         var isCommitting = false
+        let isGoingOn = continuation.withLock { $0 != nil }
+        let drafts = isGoingOn ? try continued(drafts) : drafts
         do {
             try pool.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
@@ -522,7 +560,8 @@ final class Recorder: Sendable {
                             checkpoint: state.checkpoint)
                     }
                     base = state.tree.size
-                    recorded = try append(drafts, to: &state, db)
+                    guard isGoingOn || !restored.holds(base) else { throw Refusal.vaultRestored }
+                    recorded = try append(drafts, to: &state, isGoingOn: isGoingOn, db)
                     next = state
                     isCommitting = true
                     return .commit
@@ -554,18 +593,36 @@ final class Recorder: Sendable {
             state.vault = next.vault
             state.checkpoint = next.checkpoint
         }
+        if isGoingOn {
+            continuation.withLock { $0 = nil }
+            restored.remove()
+        }
+        known.write(next.checkpoint, size: next.tree.size, replacing: isGoingOn)
         do {
-            try witness.write(next.checkpoint, size: next.tree.size)
+            try witness.write(next.checkpoint, size: next.tree.size, replacing: isGoingOn)
         } catch is SystemCallError {
             throw VaultError.unwitnessed
         }
         return recorded
     }
 
-    private func append(_ drafts: [Draft], to state: inout State, _ db: Database) throws -> [Recorded] {
+    /// What a person says, after their decision that the restored vault goes on.
+    private func continued(_ drafts: [Draft]) throws -> [Draft] {
+        guard let act = continuation.withLock({ $0 }), let first = drafts.first, case .person = first.signer else {
+            throw Refusal.vaultRestored
+        }
+        return [Draft(signer: first.signer, act: .vaultContinued(act))] + drafts
+    }
+
+    private func append(
+        _ drafts: [Draft], to state: inout State, isGoingOn: Bool, _ db: Database
+    ) throws -> [Recorded] {
         let now = clock.now()
         guard now >= state.authority.newest else { throw VaultError.clockBehind }
-        if state.tree.size > 0 { try Witness.check(witness.kept(), state.tree.size) { try Self.root(at: $0, db) } }
+        if state.tree.size > 0, !isGoingOn {
+            try Witness.check(witness.kept(), state.tree.size) { try Self.root(at: $0, db) }
+            try check(known.kept(), state.authority, state.tree.size, db)
+        }
         var recorded: [Recorded] = []
         for draft in drafts {
             let author: Author
@@ -617,8 +674,10 @@ final class Recorder: Sendable {
             }
             for row in Projection.rows(of: statement) { try row.insert(db) }
             // One for each size, so that a missing one shows.
-            guard let founding = state.authority.founding else { throw VaultError.tampered(code: "ledger.unfounded") }
-            let checkpoint = try Checkpoint(origin: founding.origin, size: state.tree.size, root: state.tree.root)
+            guard let origin = state.authority.origin(ofSize: state.tree.size) else {
+                throw VaultError.tampered(code: "ledger.unfounded")
+            }
+            let checkpoint = try Checkpoint(origin: origin, size: state.tree.size, root: state.tree.root)
             state.checkpoint = try checkpoint.signed(by: secrets.checkpoint).encoded
             try db.cachedStatement(sql: "INSERT INTO checkpoint (size, note) VALUES (?, ?)")
                 .execute(arguments: [Int64(state.tree.size), state.checkpoint])

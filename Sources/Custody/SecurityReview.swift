@@ -64,7 +64,7 @@ extension SecurityReview.Series {
             .stationAdded,
             .stationWithdrawn, .policyAdopted, .policyReviewed, .disclosureRequested, .disclosureRefused,
             .disclosureDelegated, .delegationEnded, .permissionGiven, .permissionWithdrawn, .permissionEnded,
-            .paperDestroyed, .quarantineDecided:
+            .paperDestroyed, .quarantineDecided, .vaultContinued:
             self = .changes
         default: return nil
         }
@@ -219,6 +219,9 @@ extension Vault {
             case .policyAdopted: "Put changed policies into force"
             case .disclosureDelegated(let person, _): "Let \(try name(person)) give permissions to agencies"
             case .delegationEnded(let person): "Let \(try name(person)) give no more permissions to agencies"
+            case .vaultContinued(let act):
+                "Decided that the restored vault goes on"
+                    + (act.lost.map { ": statements up to \($0.size) are known to be lost" } ?? "")
             case .policyReviewed: "Recorded that the policy was reviewed together with the panel"
             default:
                 Self.disclosureLine(statement.act, reference(statement.pupilFile)) ?? statement.act.kind.rawValue

@@ -87,9 +87,15 @@ public final class Vault: Sendable {
         var policies: String { vault + "/policies" }
     }
 
-    /// Opens a vault and checks its ledger against the newest checkpoint and the witness.
-    public init(opening location: Location, clock: any Records.Clock = SystemClock()) throws(VaultError) {
+    /// Opens a vault and checks its ledger against the newest checkpoint, the witness and what is known beside the secrets.
+    ///
+    /// - Parameter behind: whether a ledger is opened that is behind those, so that a person can decide that it goes on.
+    /// - Throws: refusals `vault.missing`, `vault.behind`, `vault.backup` for a folder that is a backup.
+    public init(
+        opening location: Location, behind: Bool = false, clock: any Records.Clock = SystemClock()
+    ) throws(VaultError) {
         try Self.checkPresent(location)
+        if Files.exists(location.vault + "/backup") { throw .refused(.vaultIsBackup) }
         _ = ProcessHardening.disableCoreDumps()
         self.clock = clock
         path = location.vault
@@ -103,8 +109,7 @@ public final class Vault: Sendable {
         }
         blobs = PayloadFolder(root: location.vault)
         recorder = Recorder(
-            secrets: secrets, clock: clock, witness: Witness(directory: location.vault + "/witness"),
-            policy: policies.digest)
+            secrets: secrets, clock: clock, at: location, policy: policies.digest)
         budget = MemoryBudget(bytes: UInt64(policies.limits.inspectionMemoryMiB) << 20)
         antivirus = Antivirus(
             Antivirus.Settings(
@@ -119,7 +124,7 @@ public final class Vault: Sendable {
         recognition = try rethrowing("vault.open") { try RecognitionQueue(atOnce: atOnce) }
         issuing = IssuingLock(path: location.vault + "/issuing")
         try rethrowing("vault.open") {
-            try recorder.checkWitness(pool)
+            if !behind { try recorder.checkWitness(pool) }
         }
     }
 
@@ -177,8 +182,7 @@ public final class Vault: Sendable {
             let pool = try Catalogue.open(location.catalogue)
             try pool.write { db in try Schema.create(db) }
             let recorder = Recorder(
-                secrets: secrets, clock: clock, witness: Witness(directory: location.vault + "/witness"),
-                policy: read.digest)
+                secrets: secrets, clock: clock, at: location, policy: read.digest)
             let founding = try Founding(
                 name: name, password: password, policies: read, secrets: secrets, recorder: recorder, pool: pool)
             try Files.syncDirectory(location.vault)

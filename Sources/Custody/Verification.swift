@@ -138,7 +138,9 @@ private struct Verifier {
         return true
     }
 
+    /// Verifies what a backup has not, and its payloads.
     mutating func checkFiles(_ progress: (Int, Int) -> Void) {
+        checkKnown()
         part("blob.unreadable") { try $0.checkBlobs(progress) }
         part("workspace.unreadable") { try $0.checkWorkspace() }
     }
@@ -245,6 +247,7 @@ private struct Verifier {
             if documents[act.document]?.pupilFile != statement.pupilFile || !evidence.contains(act.document) {
                 found("statement.unlawful", "\(place): decided about what this file does not keep as evidence")
             }
+        case .vaultContinued: found("vault.continued", place, .note)
         case .backupVerified(let act):
             if roots[act.size] != act.root { found("statement.unlawful", "\(place): a backup of another ledger") }
         default: break
@@ -272,7 +275,6 @@ private struct Verifier {
         guard let founding = authority.founding,
             let key = VerifyingKey(rawRepresentation: founding.checkpointKey)
         else { return }
-        let verifier = try NoteVerifier(name: founding.origin, verifyingKey: key)
         var last: UInt64 = 0
         let cursor = try Row.fetchCursor(db, sql: "SELECT size, note FROM checkpoint ORDER BY size")
         while let row = try cursor.next() {
@@ -284,7 +286,9 @@ private struct Verifier {
             last = size
             do {
                 let note = try SignedNote(parsing: text)
-                let checkpoint = try Checkpoint(note.verified(by: [verifier]), origin: founding.origin)
+                let origin = authority.origin(ofSize: size) ?? founding.origin
+                let verifier = try NoteVerifier(name: origin, verifyingKey: key)
+                let checkpoint = try Checkpoint(note.verified(by: [verifier]), origin: origin)
                 guard checkpoint.size == size, roots[size] == checkpoint.root, note.encoded == text
                 else { throw StatementError.malformed("checkpoint") }
             } catch { found("checkpoint.differs", "checkpoint \(size)") }
@@ -346,11 +350,14 @@ private struct Verifier {
         else {
             return
         }
-        let verifier = try NoteVerifier(name: founding.origin, verifyingKey: key)
         let kept: Checkpoint
-        do { kept = try Checkpoint(note.verified(by: [verifier]), origin: founding.origin) } catch {
-            return found("witness.signature", "witness/checkpoint")
-        }
+        do {
+            // One that is ahead is of the origin that counts now.
+            let size = min((try? Checkpoint(parsing: note.text))?.size ?? 0, tree.size)
+            let origin = authority.origin(ofSize: size) ?? founding.origin
+            let verifier = try NoteVerifier(name: origin, verifyingKey: key)
+            kept = try Checkpoint(note.verified(by: [verifier]), origin: origin)
+        } catch { return found("witness.signature", "witness/checkpoint") }
         if kept.size > tree.size {
             found("ledger.behind-witness", "the witness has seen \(kept.size) statements, the ledger has \(tree.size)")
         } else if roots[kept.size] != kept.root {
@@ -366,6 +373,23 @@ private struct Verifier {
         let known = Set(Policies.fileNames)
         for name in try Files.names(in: location.vault + "/policies") where !known.contains(name) {
             found("policies.unknown-file", String(name.prefix(60)), .note)
+        }
+    }
+
+    /// What is known beside the folder, where it is of the history that counts.
+    private mutating func checkKnown() {
+        // A backup is always behind.
+        guard !Files.exists(location.vault + "/backup"),
+            let seen = KnownCheckpoint(vault: location.vault).kept(),
+            seen.origin == authority.origin(ofSize: min(seen.size, tree.size))
+        else { return }
+        if seen.size > tree.size {
+            found(
+                "ledger.behind-known", "\(seen.size) statements are known, the ledger has \(tree.size)",
+                // So is what was made of a backup, until somebody decides.
+                RestoredMark(location.vault).holds(tree.size) ? .note : .broken)
+        } else if roots[seen.size] != seen.root {
+            found("ledger.differs-from-known", "checkpoint \(seen.size)")
         }
     }
 

@@ -20,9 +20,11 @@ struct Witness: Sendable {
     }
 
     /// Keeps a checkpoint, unless a newer one is kept already. Durable on return.
-    func write(_ note: String, size: UInt64) throws {
+    ///
+    /// - Parameter replacing: whether a newer one is given up: the vault goes on after it was restored.
+    func write(_ note: String, size: UInt64, replacing: Bool = false) throws {
         try locked {
-            if let kept = try? read(), kept.size >= size { return }
+            if !replacing, let kept = try? read(), kept.size >= size { return }
             try Files.replace(path, with: Array(note.utf8))
         }
     }

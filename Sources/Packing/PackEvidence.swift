@@ -38,7 +38,8 @@ struct PackEvidence: Sendable {
     /// What the founding statement says.
     struct Founding: Sendable {
         let vault: VaultID
-        let origin: String
+        /// The origin of the checkpoint.
+        var origin: String
         let checkpointKey: [UInt8]
         let serviceKey: [UInt8]
         /// As they stand on the recovery sheets.
@@ -66,7 +67,7 @@ struct PackEvidence: Sendable {
         examineNames(files)
         let statements = try shown(files)
         statementCount = statements.count
-        examineFounding(statements[0])
+        examineFounding(statements)
         let values = try examine(statements, files)
         for exhibit in manifest?.exhibits ?? [] {
             examine(exhibit, files.facts[exhibit.file], statements[exhibit.statement], values[exhibit.statement] ?? [:])
@@ -136,9 +137,15 @@ struct PackEvidence: Sendable {
         return statements
     }
 
-    private mutating func examineFounding(_ statement: ShownStatement?) {
+    private mutating func examineFounding(_ statements: [UInt64: ShownStatement]) {
         let name = PackNames.ledger(0, .statement)
-        guard let statement, let founding = Founding(statement) else { return find(name, .foundingMissing) }
+        guard let statement = statements[0], var founding = Founding(statement) else {
+            return find(name, .foundingMissing)
+        }
+        // A vault that was restored went on under an origin of its own, as the last such statement says.
+        let branch = statements.filter { $0.value.kind == "vault.continued" }.max { $0.key < $1.key }?.value
+            .act["branch"]?.string
+        if let branch { founding.origin += "/" + branch }
         self.founding = founding
         guard let manifest else { return }
         if manifest.vault != founding.vault || manifest.origin != founding.origin

@@ -54,6 +54,9 @@ for name in sorted({*FILES, *sums, "HOW-TO-CHECK.txt", "check.py"} - {"SHA256SUM
 with about("manifest.json"): exhibits = (manifest := parsed("manifest.json"))["exhibits"]
 with about("ledger/checkpoint.txt"):  # 2. The founding names the vault and its keys; the checkpoint is signed by one of them.
     note, founding = read("ledger/checkpoint.txt").decode(), parsed("ledger/0.json")["act"]
+    said = sorted((parsed(name) for name in FILES if re.match("ledger/[0-9]+[.]json$", name)), key=lambda one: one["index"])
+    went_on = [one["act"]["branch"] for one in said if one["kind"] == "vault.continued"][-1:]  # a vault that was restored, as another
+    founding = {**founding, "origin": "/".join([founding["origin"], *went_on])}
     for key in ("vault", "origin", "checkpoint_key", "service_key"):
         expect(founding[key] == manifest[key], "ledger/0.json", f"{key} is not that of manifest.json")
     for letter in founding["vault"]: vault = vault << 5 | "0123456789abcdefghjkmnpqrstvwxyz".index(letter)

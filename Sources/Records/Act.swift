@@ -453,6 +453,8 @@ public enum Act: Hashable, Sendable {
     case paperDestroyed(DestructionAct)
     /// A backup was verified.
     case backupVerified(BackupAct)
+    /// A vault that was restored goes on from here, under another origin.
+    case vaultContinued(ContinuationAct)
     /// A scan was taken out of the intake queue into a batch of paper, whose operator splits and files it.
     case intakeTaken(UploadID, into: BatchID)
     /// A scan station was made.
@@ -576,6 +578,7 @@ public enum Act: Hashable, Sendable {
         case paperMoved = "paper.moved"
         case paperDestroyed = "paper.destroyed"
         case backupVerified = "backup.verified"
+        case vaultContinued = "vault.continued"
         case intakeTaken = "intake.taken"
         case stationAdded = "station.added"
         case stationAllowed = "station.allowed"
@@ -625,7 +628,7 @@ public enum Act: Hashable, Sendable {
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
                 .stationAllowed, .stationWithdrawn, .documentMoved, .quarantineDecided, .itemPromoted, .itemDemoted,
-                .backupVerified:
+                .backupVerified, .vaultContinued:
                 true
             default: isDisclosure || isOfPaper
             }
@@ -722,6 +725,7 @@ public enum Act: Hashable, Sendable {
         case .paperMoved: .paperMoved
         case .paperDestroyed: .paperDestroyed
         case .backupVerified: .backupVerified
+        case .vaultContinued: .vaultContinued
         case .intakeTaken: .intakeTaken
         case .stationAdded: .stationAdded
         case .stationAllowed: .stationAllowed
@@ -820,6 +824,7 @@ public enum Act: Hashable, Sendable {
             ["batch": .string(batch.text), "state": .string(state.rawValue), "row": .string(row.text)]
         case .paperDestroyed(let act): act.encoded
         case .backupVerified(let act): act.encoded
+        case .vaultContinued(let act): act.encoded
         case .stationAdded(let act): act.encoded
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
@@ -1004,6 +1009,7 @@ public enum Act: Hashable, Sendable {
             self = .paperMoved(try reader.id("batch"), try reader.word("state"), row: try reader.id("row"))
         case .paperDestroyed: self = .paperDestroyed(try DestructionAct(reading: &reader))
         case .backupVerified: self = .backupVerified(try BackupAct(reading: &reader))
+        case .vaultContinued: self = .vaultContinued(try ContinuationAct(reading: &reader))
         case .stationAllowed: self = .stationAllowed(try reader.id("station"))
         case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
         case .intakeRead: self = .intakeRead(try reader.id("session"))

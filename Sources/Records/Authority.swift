@@ -203,6 +203,8 @@ public struct Authority: Sendable {
     public private(set) var accessesOf: [PersonID: [AccessID]] = [:]
     /// What agencies asked for, may have and had.
     public internal(set) var disclosure = DisclosureState()
+    /// Where a restored vault went on, oldest first.
+    public internal(set) var continuations: [ContinuationState] = []
     /// Each backup as it was verified last.
     public internal(set) var backups: [BackupID: BackupState] = [:]
     /// Every recovery key that was made, oldest first: the last one counts.
@@ -480,7 +482,7 @@ public struct Authority: Sendable {
             switch kind {
             case .personInvited, .personReset, .trainingRecorded: try require(.managePeople)
             case .personConfirmed, .policyAdopted, .policyReviewed, .accessGiven, .accessExtended, .accessEnded,
-                .recoverySet, .recoveryDrilled:
+                .recoverySet, .recoveryDrilled, .vaultContinued:
                 try require(.giveAccess)
             case .paperDestroyed: try require(.read)
             case .backupVerified: throw .unlawful("only the service says that a backup was verified")
@@ -614,6 +616,7 @@ public struct Authority: Sendable {
         case .documentMoved(let document, let record): try move(document, to: record, statement)
         case .quarantineDecided(let act): try decide(act, statement)
         case .backupVerified(let act): try takeBackup(act, statement)
+        case .vaultContinued(let act): try goOn(act, statement)
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
                 throw .unlawful("a batch opened twice, or a second one")

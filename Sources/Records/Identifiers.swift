@@ -106,6 +106,8 @@ public enum Kind {
     public enum SiteVisit {}
     /// A backup of the vault.
     public enum Backup {}
+    /// A history that a restored vault began.
+    public enum Branch {}
 }
 
 /// A vault.
@@ -130,6 +132,8 @@ public typealias IdentityID = Identifier<Kind.Identity>
 public typealias SessionID = Identifier<Kind.Session>
 /// A backup of the vault.
 public typealias BackupID = Identifier<Kind.Backup>
+/// A history that a restored vault began.
+public typealias BranchID = Identifier<Kind.Branch>
 /// One reading of a document.
 public typealias ReadingID = Identifier<Kind.Reading>
 /// Work done together by one operator.

@@ -168,7 +168,19 @@ struct ActingOptions: ParsableArguments {
     static func acting<Result>(
         as name: String, secretsFd: Int32?, at options: VaultOptions, _ body: (Vault, Acting) throws -> Result
     ) throws -> Result {
-        let vault = try Vault(opening: options.location)
+        try acting(
+            as: name, secretsFd: secretsFd, at: options,
+            signIn: { try $0.signIn(name: name, password: $1, code: $2) }, body)
+    }
+
+    /// The same with another way of signing in.
+    ///
+    /// - Parameter behind: whether a vault is opened that is behind what is known of it.
+    static func acting<Result>(
+        as name: String, secretsFd: Int32?, at options: VaultOptions, behind: Bool = false,
+        signIn: (Vault, _ password: String, _ code: String) throws -> Acting, _ body: (Vault, Acting) throws -> Result
+    ) throws -> Result {
+        let vault = try Vault(opening: options.location, behind: behind)
         defer { vault.shutdown() }
         let password: String
         let code: String
@@ -179,7 +191,7 @@ struct ActingOptions: ParsableArguments {
             password = try Terminal.askSecret("Password of \(name)")
             code = try Terminal.ask("Code from the authenticator")
         }
-        let acting = try vault.signIn(name: name, password: password, code: code)
+        let acting = try signIn(vault, password, code)
         let result = try body(vault, acting)
         do throws(VaultError) { try vault.signOut(acting) } catch {
             // What was asked for is done and recorded; only its end is not.

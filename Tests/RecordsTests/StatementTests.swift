@@ -134,6 +134,8 @@ private func everyAct() throws -> [Act] {
         .batchSealed(.random(), plan: digest("plan")), .paperMoved(.random(), .out, row: .random()),
         .paperDestroyed(DestructionAct(batch: .random(), certificate: .random(), backup: .random())),
         .backupVerified(BackupAct(backup: .random(), size: 40, root: digest("root"))),
+        .vaultContinued(ContinuationAct(branch: .random(), lost: nil)),
+        .vaultContinued(ContinuationAct(branch: .random(), lost: .init(size: 60, root: digest("lost")))),
         .intakeTaken(.random(), into: .random()),
         .stationAdded(StationAct(party: person, expires: Timestamp(milliseconds: 5), intake: true)),
         .stationAllowed(.random()), .stationWithdrawn(.random()), intake(nil), intake("pdf.javascript"),

@@ -141,7 +141,8 @@ class History:
 
     def note(self, size: int, root: bytes) -> str:
         """The ledger's checkpoint, signed with the vault's real key."""
-        origin = self.founding["origin"]
+        branches = [saying.act["branch"] for saying in self.sayings[:size] if saying.kind == "vault.continued"]
+        origin = "/".join([self.founding["origin"], *branches[-1:]])
         text = f"{origin}\n{size}\n{base64_of(root)}\n"
         known = reader.note_key_id(origin, self.checkpoint.verify_key.encode())
         return f"{text}\n\u2014 {origin} {base64_of(known + self.checkpoint.sign(text.encode()).signature)}\n"
@@ -171,7 +172,8 @@ class History:
             # What is said twice and must not be has one row: the first.
             work += [(f"INSERT OR IGNORE INTO {name} VALUES ({', '.join('?' * len(row))})", row) for row in rows]
         edit(*work)(vault)
-        (vault.path / "witness/checkpoint").write_text(tables["checkpoint"][-1][1])
+        for place in (vault.path / "witness/checkpoint", vault.secrets / "newest-checkpoint"):
+            place.write_text(tables["checkpoint"][-1][1])
 
 
 def follows(saying: Saying, index: int) -> list:

@@ -417,6 +417,7 @@ ACTS = {
     "paper.moved": object_of({"batch": is_id, "state": one_of("out", "returned"), "row": is_id}),
     "paper.destroyed": object_of({"batch": is_id, "certificate": is_id, "backup": is_id}),
     "backup.verified": object_of({"backup": is_id, "size": is_count, "root": DIGEST}),
+    "vault.continued": object_of({"branch": is_id, "lost_size": is_count, "lost_root": DIGEST}, ("lost_size", "lost_root")),
     "intake.taken": object_of({"upload": is_id, "batch": is_id}),
     "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
     "station.allowed": object_of({"station": is_id}),
@@ -625,7 +626,7 @@ NEEDS = {
     "disclosure.delegated": "give-access", "delegation.ended": "give-access",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
     "policy.reviewed": "give-access",
-    "recovery.set": "give-access", "recovery.drilled": "give-access",
+    "recovery.set": "give-access", "recovery.drilled": "give-access", "vault.continued": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
 # What somebody whose role does not read may say of a pupil file that they have access to.
@@ -650,7 +651,7 @@ CHANGES_AUTHORITY = {
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
     "item.demoted", "batch.prepared", "sheets.printed", "batch.presented", "batch.withdrawn", "batch.checked",
     "batch.doubted", "batch.sealed", "paper.moved", "paper.destroyed", "backup.verified", "intake.taken",
-    "quarantine.decided",
+    "quarantine.decided", "vault.continued",
 }  # fmt: skip
 # What puts an item into a chronology.
 ITEMS = {"document.filed", "entry.made"}
@@ -694,6 +695,8 @@ class Ledger:
         self.taken = set()
         # Verified backups; of each batch the documents that nobody but their filer compared yet.
         self.backups, self.filers, self.unproven, self.comparing = {}, {}, {}, {}
+        # Where a restored vault went on: the statement's index, and its branch.
+        self.branches = []
         self.recoveries, self.proposals, self.two_people = [], {}, None
         self.passkey_roles, self.credentials = [], set()
         self.accesses, self.shares, self.restricted, self.moved = {}, {}, {}, {}
@@ -723,6 +726,11 @@ class Ledger:
         self.newest = statement.time
         self.statements.append(statement)
         self.apply(statement, policy)
+
+    def origin(self, size: int) -> str:
+        """The origin line of a checkpoint of this size."""
+        branches = [branch for index, branch in self.branches if index < size]
+        return "/".join([self.founding["origin"], *branches[-1:]])
 
     def vault_of(self, statement) -> str:
         founding = statement.act if statement.kind == "vault.founded" else self.founding
@@ -930,6 +938,11 @@ class Ledger:
                 require(0 < act["size"] <= statement.index, "a backup of what was not yet recorded")
                 require(url64(act["root"]) == self.roots[act["size"]], "a backup of another ledger")
                 self.backups[act["backup"]] = act
+            case "vault.continued":
+                require(act["branch"] not in [branch for _, branch in self.branches], "a branch that there is already")
+                require(("lost_size" in act) == ("lost_root" in act), "half of what was lost")
+                require(act.get("lost_size", statement.index + 1) > statement.index, "nothing was lost after a checkpoint of that size")
+                self.branches.append((statement.index, act["branch"]))
             case "intake.taken":
                 require(act["upload"] in self.intake and act["upload"] not in self.taken, "taken twice, or what is not there")
                 require(not self.own_paper(statement)["presented"], "taken into a batch that is checked")
@@ -1931,7 +1944,9 @@ class Vault:
     def check_note(self, note: str, size=None) -> int:
         founding = self.ledger.founding
         require(founding, "there is no founding statement")
-        said, root = read_checkpoint(note, founding["origin"], url64(founding["checkpoint_key"]))
+        lines = note.split("\n")
+        require(len(lines) > 2 and re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]), "the checkpoint is malformed")
+        said, root = read_checkpoint(note, self.ledger.origin(int(lines[1])), url64(founding["checkpoint_key"]))
         require(size is None or said == size, "the size is another")
         require(said <= self.ledger.tree.size, "the ledger is behind it")
         require(self.ledger.roots[said] == root, "the root is another")

@@ -58,6 +58,7 @@ PEOPLE_SAY = {
         "recovery": "0" * 26, "person": "0" * 26, "identity": "0" * 26, "verifying_key": url64(bytes(32)),
         "keybox": "0" * 26, "wraps": [], "suspended": [], "proof": url64(bytes(64)),
     },
+    "vault.continued": {"branch": "0" * 26},
     "batch.prepared": {"batch": "0" * 26, "row": "0" * 26}, "sheets.printed": {"batch": "0" * 26, "count": 3},
     "batch.presented": {"batch": "0" * 26, "checker": "0" * 26, "plan": url64(bytes(32)), "pages": 2},
     "batch.withdrawn": {"batch": "0" * 26}, "batch.checked": {"batch": "0" * 26, "plan": url64(bytes(32)), "pages": 2},
@@ -4024,6 +4025,28 @@ def _(history: History) -> Saying:
 @unlawful("a backup of what was not yet recorded", backed_up, "a backup of what was not yet recorded")
 def _(history: History) -> Saying:
     return backed_up(history, size=1 << 30)
+
+
+# Restored, and gone on
+
+
+def gone_on(history: History, author=None, **act) -> Saying:
+    return history.say(author or history.people[DSL], "vault.continued", {"branch": new_id(), **act})
+
+
+@unlawful("the vault goes on by somebody who may not decide it", gone_on, "author may not give-access: access.not-entitled")
+def _(history: History) -> Saying:
+    return gone_on(history, history.people[ADMIN])
+
+
+@unlawful("the vault goes on twice as one branch", gone_on, "a branch that there is already")
+def _(history: History) -> Saying:
+    return gone_on(history, branch=gone_on(history).value["act"]["branch"])
+
+
+@unlawful("the vault goes on after what was not lost", gone_on, "nothing was lost after a checkpoint of that size")
+def _(history: History) -> Saying:
+    return gone_on(history, lost_size=1, lost_root=first_root(history))
 
 
 @pytest.mark.parametrize("name", FORGERIES)

@@ -484,6 +484,12 @@ def put_back_with_its_ledger(still: Still):
         shutil.copy(still.prepared.before / "vault" / name, still.path / name)
 
 
+@edits("all is put back to before its end, but for what is known beside the secrets", "ledger.behind-known")
+def put_back_with_its_witness(still: Still):
+    for name in ("workspace.sqlite", "catalogue.sqlite", "witness/checkpoint"):
+        shutil.copy(still.prepared.before / "vault" / name, still.path / name)
+
+
 @edits("its last day is moved", "statement.signature")
 def later(still: Still):
     def change(history: History) -> Saying:
@@ -679,6 +685,7 @@ def test_whatever_is_edited_while_it_stands_still(prepared, tmp_path, monkeypatc
 def test_where_everything_is_put_back_the_witness_too_it_is_as_it_was(prepared, tmp_path):
     """So each of the above can fail. And this is what SECURITY.md says: it shows beside a checkpoint that was out of reach."""
     one = standing(prepared, tmp_path / "copy")
+    one.vault.with_suffix(".secrets").joinpath("newest-checkpoint").unlink()
     for name in ("workspace.sqlite", "catalogue.sqlite", "witness/checkpoint"):
         shutil.copy(prepared.before / "vault" / name, one.vault / name)
     assert one.verify() == []
