@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -90,6 +91,13 @@ int strongroom_connect(const char *path, int seconds) {
     int error = errno;
     close(line);
     return -error;
+}
+
+int strongroom_clock_is_kept(void) {
+    struct timex now = {.modes = 0};
+    int state = adjtimex(&now);
+    if (state < 0) return -errno;
+    return state != TIME_ERROR && !(now.status & STA_UNSYNC);
 }
 
 int strongroom_keep_freed_memory(int most, int largest, int heaps) {

@@ -13,7 +13,7 @@ final class SecretFiles: Sendable {
     let tags: TagKey
     let directory: DetailKey
 
-    private static let names = ["server-secret", "service-key", "checkpoint-key", "tag-key", "directory-key"]
+    static let names = ["server-secret", "service-key", "checkpoint-key", "tag-key", "directory-key"]
 
     /// Makes new ones; durable on return.
     static func create(in path: String) throws {

@@ -431,10 +431,10 @@ extension Vault {
                 name: "text", isWell: true,
                 words: "The text of scans is recognised (\(languages.joined(separator: ", "))).")
             : HealthCheck(
-                name: "text", isWell: false,
-                words:
-                    "The text of scans is not recognised: tesseract does not know \(missing.joined(separator: ", ")). "
-                    + "Install \(missing.map { "tesseract-ocr-\($0)" }.joined(separator: " ")).")
+                "text",
+                found:
+                    "The text of scans is not recognised: tesseract does not know \(missing.joined(separator: ", ")).",
+                "apt-get install \(missing.map { "tesseract-ocr-\($0)" }.joined(separator: " "))")
     }
 }
 

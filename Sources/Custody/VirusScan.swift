@@ -57,21 +57,30 @@ extension Vault {
     /// Whether the scanner answers, and finds what stands at the end of a large file.
     var antivirusHealth: HealthCheck {
         func check(_ isWell: Bool, _ words: String) -> HealthCheck {
-            HealthCheck(name: "antivirus", isWell: isWell, words: words)
+            HealthCheck(
+                name: "antivirus", isWell: isWell, words: words,
+                advice: isWell
+                    ? ""
+                    : "Install clamav-daemon, and have freshclam fetch signatures to where --signatures says; then run this again."
+            )
         }
         let policy = policies.inspection.antivirus
         guard policy != .off else { return check(true, "Uploads are not scanned for viruses: the policy says so.") }
         let consequence = policy == .required ? "Uploads wait." : "Uploads are filed without a scan."
         do throws(SandboxError) {
-            switch try antivirus.scan(Self.largeTestFile()) {
-            case .found: return check(true, "ClamAV finds its test string at the end of a file of 128 MiB.")
+            let size = Self.largestTested(policies.fileTypes)
+            switch try antivirus.scan(Self.largeTestFile(size)) {
+            case .found: return check(true, "ClamAV finds its test string at the end of a file of \(size) MiB.")
             case .clean:
                 return check(
                     false,
-                    "ClamAV answers, and does not find its test string at the end of a file of 128 MiB: look at its signatures."
+                    "ClamAV answers, and does not find its test string at the end of a file of \(size) MiB: look at its signatures."
                 )
             case .skipped(let why):
-                return check(false, "ClamAV answers, and does not scan a file of 128 MiB: \(why). \(consequence)")
+                return check(
+                    false,
+                    "ClamAV answers, and does not scan a file of \(size) MiB, the largest that is taken: \(why). \(consequence)"
+                )
             }
         } catch {
             let reason =
@@ -84,13 +93,21 @@ extension Vault {
         }
     }
 
-    /// 128 MiB with the test string that all virus scanners know at the end. In pieces here, so that none finds this.
-    private static func largeTestFile() throws(SandboxError) -> MemoryFile {
+    /// MiB of the largest file that is taken, as far as ClamAV scans at all and a quarter of the free memory holds it.
+    private static func largestTested(_ types: FileTypePolicy) -> Int {
+        let memory = (try? Files.readAll("/proc/meminfo")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let line = memory.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+        let available = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        return max(1, min(types.types.map(\.largestMiB).max() ?? 1, 2046, available >> 12))
+    }
+
+    /// So many MiB that end with the test string that all virus scanners know. In pieces here, so that none finds this.
+    private static func largeTestFile(_ size: Int) throws(SandboxError) -> MemoryFile {
         var file = try MemoryFile()
         let part = [UInt8](repeating: UInt8(ascii: "\n"), count: 1 << 20)
-        for _ in 0..<128 { try file.append(part) }
+        for _ in 1..<size { try file.append(part) }
         let known = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!", "$H+H*"].joined()
-        try file.append(Array(known.utf8))
+        try file.append(Array(part.dropLast(known.utf8.count)) + Array(known.utf8))
         try file.seal()
         return file
     }

@@ -13,26 +13,33 @@ import Web
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serve the pages over HTTPS until stopped.")
 
-    @OptionGroup var vault: VaultOptions
-    @Option(help: "The address to listen on.")
-    var host = "127.0.0.1"
-    @Option(help: "The port; 0 for any that is free.")
-    var port = 8443
-    @Option(help: "The certificate, PEM (default: tls-certificate.pem in the secrets' directory).")
-    var certificate: String?
-    @Option(help: "Its key, PEM (default: tls-key.pem in the secrets' directory).")
-    var key: String?
+    @OptionGroup var serving: ServingOptions
+    @Option(help: "The address to listen on (default: 127.0.0.1).")
+    var host: String?
+    @Option(help: "The port; 0 for any that is free (default: 8443).")
+    var port: Int?
     @Option(help: "The configuration of msmtp, for notices by e-mail (default: msmtp.conf in the secrets' directory).")
     var mail: String?
 
     func run() async throws {
-        let location = try vault.location
-        let certificate = try Self.pem(certificate ?? location.secrets + "/tls-certificate.pem")
-        let key = try Self.pem(key ?? location.secrets + "/tls-key.pem")
+        let settings = try serving.settings()
+        let location = try serving.vault.location(settings)
+        let paths = serving.certificate(settings, location)
+        let certificate = try Self.pem(paths.certificate)
+        let key = try Self.pem(paths.key)
         try await Server(
-            location: location, host: host, port: port, certificate: certificate, key: key,
-            mail: mail ?? location.secrets + "/msmtp.conf"
+            location: location, host: host ?? settings["host"] ?? "127.0.0.1", port: try port(settings),
+            certificate: certificate, key: key, mail: mail ?? settings["mail"] ?? location.secrets + "/msmtp.conf"
         ).run()
+    }
+
+    private func port(_ settings: Settings) throws -> Int {
+        if let port { return port }
+        guard let named = settings["port"] else { return 8443 }
+        guard let number = Int(named), (0...65_535).contains(number) else {
+            throw ValidationError("The port in the file of settings is a number from 0 to 65535.")
+        }
+        return number
     }
 
     private static func pem(_ path: String) throws -> String {
@@ -42,6 +49,40 @@ struct Serve: AsyncParsableCommand {
                 "\(path) cannot be read: pages are served over HTTPS only, so a certificate is needed.")
         }
         return text
+    }
+}
+
+/// What `serve` and `doctor` are told of a server, by flags or in a file.
+struct ServingOptions: ParsableArguments {
+    @OptionGroup var vault: VaultOptions
+    @Option(help: "A file of settings: YAML, with the names of these flags. A flag counts before it.")
+    var config: String?
+    @Option(help: "The certificate, PEM (default: tls-certificate.pem in the secrets' directory).")
+    var certificate: String?
+    @Option(help: "Its key, PEM (default: tls-key.pem in the secrets' directory).")
+    var key: String?
+
+    private static let names: Set = [
+        "vault", "secrets", "inspector", "signatures", "certificate", "key", "host", "port", "mail",
+    ]
+
+    /// What the file says; nothing where none is named.
+    func settings() throws -> Settings {
+        guard let config else { return Settings() }
+        guard let data = FileManager.default.contents(atPath: config), let text = String(data: data, encoding: .utf8)
+        else { throw ValidationError("\(config) cannot be read.") }
+        do throws(Refusal) { return try Settings(parsing: text, known: Self.names) } catch {
+            Terminal.explain(error)
+            throw Stop(code: 64)
+        }
+    }
+
+    /// Where certificate and key are.
+    func certificate(_ settings: Settings, _ location: Vault.Location) -> (certificate: String, key: String) {
+        (
+            certificate ?? settings["certificate"] ?? location.secrets + "/tls-certificate.pem",
+            key ?? settings["key"] ?? location.secrets + "/tls-key.pem"
+        )
     }
 }
 
@@ -65,6 +106,12 @@ struct Server {
         _ = strongroom_keep_freed_memory(16 << 20, 4 << 20, 4)
         let vault = try Vault(opening: location)
         defer { vault.shutdown() }
+        let lock: ServingLock
+        do { lock = try ServingLock(on: location) } catch {
+            Terminal.explain(error)
+            throw Stop(code: error.code == "vault.served" ? 6 : Terminal.exitCode(of: error))
+        }
+        defer { withExtendedLifetime(lock) {} }
         vault.startAntivirus()
         vault.startRecognition()
         var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }
@@ -114,61 +161,5 @@ struct Server {
 
     private static func isAddressInUse(_ error: any Error) -> Bool {
         String(describing: error).contains("errno: \(EADDRINUSE)")
-    }
-}
-
-/// `strongroom doctor`
-struct Doctor: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Look for what would keep the vault from being safe on this machine.")
-    @OptionGroup var vault: VaultOptions
-    @Flag(help: "Answer as JSON, a line a check.")
-    var json = false
-
-    func run() throws {
-        let location = try vault.location
-        var checks: [HealthCheck] = []
-        do throws(VaultError) {
-            let vault = try Vault(opening: location)
-            defer { vault.shutdown() }
-            checks.append(HealthCheck(name: "vault", isWell: true, words: "The vault opens, and its ledger agrees."))
-            checks += vault.health()
-            checks.append(try Self.recovery(vault))
-        } catch {
-            checks.append(HealthCheck(name: "vault", isWell: false, words: error.refusal.message))
-        }
-        struct Answer: Encodable {
-            let check: String
-            let well: Bool
-            let words: String
-        }
-        for check in checks {
-            if json {
-                try Terminal.json(Answer(check: check.name, well: check.isWell, words: check.words))
-            } else {
-                Terminal.say("\(check.isWell ? "well " : "LOOK ") \(check.name): \(check.words)")
-            }
-        }
-        if checks.contains(where: { !$0.isWell }) { throw Stop.found }
-    }
-
-    /// Whether the vault can be opened when no lead can.
-    private static func recovery(_ vault: Vault) throws(VaultError) -> HealthCheck {
-        func check(_ isWell: Bool, _ words: String) -> HealthCheck {
-            HealthCheck(name: "recovery", isWell: isWell, words: words)
-        }
-        guard let key = try vault.recoveryState() else {
-            return check(
-                false,
-                "There is no recovery key: losing the lead's password loses what only the lead can read. Make it with strongroom recover set."
-            )
-        }
-        let sheets = "\(key.threshold) of \(key.holders.count) sheets open the vault."
-        switch key.standing {
-        case .proven: return check(true, sheets + " They were tried \(key.drilled?.iso8601.prefix(10) ?? "").")
-        case .untried: return check(false, sheets + " They were never tried: strongroom recover drill.")
-        case .overdue: return check(false, sheets + " They were tried too long ago: strongroom recover drill.")
-        case .used: return check(false, "The recovery key was used. Make new sheets with strongroom recover set.")
-        }
     }
 }

@@ -138,16 +138,18 @@ struct VaultOptions: ParsableArguments {
     @Option(help: "The directory with ClamAV's signatures (default: /var/lib/clamav); also STRONGROOM_SIGNATURES.")
     var signatures: String?
 
-    var location: Vault.Location {
-        get throws {
-            let environment = ProcessInfo.processInfo.environment
-            guard let vault = vault ?? environment["STRONGROOM_VAULT"], !vault.isEmpty else {
-                throw ValidationError("Name the vault with --vault DIR or STRONGROOM_VAULT.")
-            }
-            return Vault.Location(
-                vault: vault, secrets: secrets ?? environment["CREDENTIALS_DIRECTORY"], inspector: inspector,
-                signatures: signatures ?? environment["STRONGROOM_SIGNATURES"])
+    var location: Vault.Location { get throws { try location(Settings()) } }
+
+    /// The same with a file of settings, which counts after the flags and before the environment.
+    func location(_ settings: Settings) throws -> Vault.Location {
+        let environment = ProcessInfo.processInfo.environment
+        guard let vault = vault ?? settings["vault"] ?? environment["STRONGROOM_VAULT"], !vault.isEmpty else {
+            throw ValidationError("Name the vault with --vault DIR or STRONGROOM_VAULT.")
         }
+        return Vault.Location(
+            vault: vault, secrets: secrets ?? settings["secrets"] ?? environment["CREDENTIALS_DIRECTORY"],
+            inspector: inspector ?? settings["inspector"],
+            signatures: signatures ?? settings["signatures"] ?? environment["STRONGROOM_SIGNATURES"])
     }
 }
 
