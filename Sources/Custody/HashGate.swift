@@ -13,6 +13,9 @@ final class HashGate: Sendable {
         most = atOnce + waiting
     }
 
+    /// How many are hashed or wait for it, and the most that may.
+    var load: (inside: Int, most: Int) { (inside.withLock { $0 }, most) }
+
     /// Runs the work when there is a place; `VaultError.busy` where too many wait already.
     func run<Result: ~Copyable>(_ body: () throws -> Result) throws -> Result {
         let admitted = inside.withLock { inside in

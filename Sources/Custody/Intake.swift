@@ -351,6 +351,14 @@ extension Vault {
     func inspect(
         _ copy: consuming InspectionCopy, _ facts: Received.Facts, wantsProposal: Bool
     ) throws -> Inspected {
+        let inspected = try look(at: copy, facts, wantsProposal: wantsProposal)
+        verdicts.withLock { $0[inspected.outcome.rawValue, default: 0] += 1 }
+        return inspected
+    }
+
+    private func look(
+        at copy: consuming InspectionCopy, _ facts: Received.Facts, wantsProposal: Bool
+    ) throws -> Inspected {
         try copy.seal()
         let request = InspectionRequest(
             fileExtension: Self.ending(of: facts.filename).ending,

@@ -149,6 +149,12 @@ public final class Sessions: Sendable {
         }.sorted { ($1.opened, $1.session) < ($0.opened, $0.session) }
     }
 
+    /// How many sessions are open.
+    var count: Int {
+        let now = clock.monotonic()
+        return entries.withLock { $0.values.count { isAlive($0, now) } }
+    }
+
     /// Whether a person is signed in here.
     func isOpen(for person: PersonID) -> Bool {
         let now = clock.monotonic()

@@ -48,6 +48,8 @@ public final class Vault: Sendable {
     public let sessions: Sessions
     let agencySessions: AgencySessions
     let issuing: IssuingLock
+    /// How often the inspection came to each outcome, since this was opened.
+    let verdicts = Mutex<[String: UInt64]>([:])
     /// When a refusal of somebody with a link was last said.
     let agencyRefusals = Mutex<[PermissionID: MonotonicTime]>([:])
 

@@ -96,6 +96,15 @@ struct Workspace: Sendable {
         }
     }
 
+    /// How many uploads there are in each state.
+    func uploadsByState() throws -> [(state: String, count: Int)] {
+        try queue.read { db in
+            try Row.fetchAll(db, sql: "SELECT state, count(*) AS n FROM upload GROUP BY state").map {
+                (state: $0["state"], count: $0["n"])
+            }
+        }
+    }
+
     // MARK: - Texts
 
     /// Keeps the text of a document, sealed to its pupil file, in place of what was there. Durable on return.

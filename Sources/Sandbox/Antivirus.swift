@@ -115,6 +115,13 @@ public final class Antivirus: Sendable {
         state.change { $0 = .closed }
     }
 
+    /// Whether it runs and takes documents.
+    public var isRunning: Bool {
+        state.change { state in
+            if case .running(let daemon) = state { daemon.program.process != nil } else { false }
+        }
+    }
+
     /// bubblewrap's process, for tests that stop or kill what is in it.
     package var process: Int32? {
         state.change { state in

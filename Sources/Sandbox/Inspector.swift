@@ -135,6 +135,12 @@ public final class Inspector: Sendable {
         renderers.change { $0.isClosed = true }
     }
 
+    /// How many inspectors are at work, and how many ready.
+    public var workersNow: (busy: Int, ready: Int) { workers.now }
+
+    /// Whether documents can be looked at.
+    public var isAtWork: Bool { workers.isAtWork }
+
     /// bubblewrap's process of the worker used last, for tests that stop or kill it.
     package var workerProcess: Int32? { workers.lastProcess }
 

@@ -76,6 +76,12 @@ final class Workers: Sendable {
         }
     }
 
+    /// How many are at work, and how many wait for a document.
+    var now: (busy: Int, ready: Int) { state.change { ($0.busy, $0.idle.count) } }
+
+    /// Whether there is one, or one is being started.
+    var isAtWork: Bool { state.change { !$0.isClosed && ($0.busy > 0 || !$0.idle.isEmpty || $0.isStarting) } }
+
     /// bubblewrap's process of the one that was taken last.
     var lastProcess: Int32? { state.change { $0.lastProcess } }
 

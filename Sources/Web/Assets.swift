@@ -1,3 +1,4 @@
+import Custody
 import Hummingbird
 
 /// The style sheet, the script and the icon, each with a hash of its bytes in its address.
@@ -29,7 +30,27 @@ let assetRoutes: [Route] = [
 
 let healthRoutes: [Route] = [
     Route(.get, "/healthz", .anyone) { _ in .text("ok\n", "text/plain; charset=utf-8") },
-    Route(.get, "/api/v1/health", .anyone, leadsToSignIn: false) { _ in
-        .text(#"{"status":"ok"}"#, "application/json")
-    },
+    Route(.get, "/api/v1/health", .anyone, leadsToSignIn: false, handle: tellReadiness),
 ]
+
+/// Whether the vault can do its work: 200 or 503. Anyone is told that much, since uploading would tell them too. What it lacks
+/// would help somebody choose their moment (a scanner that is away, a disk that is nearly full), so that is for who asks from
+/// the machine itself, and not through a proxy there.
+private func tellReadiness(_ visit: Visit) throws -> Reply {
+    let readiness = visit.site.readiness.value(of: visit.site.vault)
+    var answer = #"{"status":"\#(readiness.isReady ? "ready" : "not-ready")""#
+    if visit.isFromThisMachine {
+        let checks = readiness.checks.map { #"{"check":"\#($0.code)","well":\#($0.isWell)}"# }
+        answer += #","checks":[\#(checks.joined(separator: ","))]"#
+    }
+    return .text(answer + "}", "application/json", status: readiness.isReady ? .ok : .serviceUnavailable)
+}
+
+extension Visit {
+    /// Whether it comes over the loopback interface, and nobody says that it came from elsewhere before.
+    fileprivate var isFromThisMachine: Bool {
+        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
+        return (address == "::1" || address.hasPrefix("127.") || address == "::ffff:127.0.0.1")
+            && !request.headers.contains { forwarded.contains($0.name.canonicalName) }
+    }
+}

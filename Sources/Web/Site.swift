@@ -31,6 +31,8 @@ package struct Site: HTTPResponder {
     let interruptions = Interruptions()
     let printRoom: PrintRoom
     let issueDesk = IssueDesk()
+    let measures = Measures()
+    let readiness = LastReadiness()
     let sectionNine: SectionNine
     let clock: any Records.Clock
 
@@ -98,12 +100,14 @@ package struct Site: HTTPResponder {
 
     private func answer(_ request: Request, _ context: SiteContext) async -> Response {
         let nonce = Self.nonce()
+        let began = ContinuousClock.now
+        var route: Route?
         var session: Session?
         var agency: AgencySession?
         var reply: Reply
         do {
             reply = try await handle(
-                request, from: context.address, nonce: nonce, session: &session, agency: &agency)
+                request, from: context.address, nonce: nonce, session: &session, agency: &agency, route: &route)
         } catch {
             let fault = Self.fault(error)
             if case .unexpected = fault {
@@ -122,12 +126,14 @@ package struct Site: HTTPResponder {
             headers[Tus.resumable] = Tus.version
             if reply.status == .preconditionFailed { headers[Tus.versions] = Tus.version }
         }
+        measures.note(
+            route, request.method, status: reply.status, seconds: (ContinuousClock.now - began) / .seconds(1))
         return Response(status: reply.status, headers: headers, body: reply.body)
     }
 
     private func handle(
         _ request: Request, from address: String, nonce: String, session: inout Session?,
-        agency: inout AgencySession?
+        agency: inout AgencySession?, route chosen: inout Route?
     ) async throws -> Reply {
         // 1
         let path = request.uri.path
@@ -150,6 +156,7 @@ package struct Site: HTTPResponder {
         else {
             throw Fault.methodNotAllowed(here.flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] })
         }
+        chosen = route
         if route.access == .agency { agency = try request.cookie(.agency).flatMap(vault.agencySession) }
         let changes = ![.get, .head, .options].contains(method)
         // 3

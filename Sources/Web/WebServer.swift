@@ -39,11 +39,13 @@ public struct WebServer: Service {
     /// A server over a vault; it prints nothing.
     ///
     /// - Parameters:
+    ///   - metrics: a file that gets the figures, every 15 seconds; nil for none.
     ///   - logger: gets kinds of errors and of requests, never names or content.
     ///   - onRunning: is told the port once it listens.
     /// - Throws: where certificate or key cannot be read.
     public init(
-        _ configuration: Configuration, vault: Vault, logger: Logger, onRunning: @escaping @Sendable (Int) -> Void
+        _ configuration: Configuration, vault: Vault, metrics: String? = nil, logger: Logger,
+        onRunning: @escaping @Sendable (Int) -> Void
     ) throws {
         let certificates = try NIOSSLCertificate.fromPEMBytes(Array(configuration.certificatePEM.utf8))
         let key = try NIOSSLPrivateKey(bytes: Array(configuration.privateKeyPEM.utf8), format: .pem)
@@ -66,7 +68,10 @@ public struct WebServer: Service {
                     streamConfiguration: .init(idleTimeout: .seconds(120)))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), reuseAddress: true),
-            services: [Sweeping(vault: vault, printRoom: site.printRoom, threads: site.threads, logger: logger)],
+            services: [
+                Sweeping(vault: vault, printRoom: site.printRoom, threads: site.threads, logger: logger),
+                Observing(site: site, vault: vault, threads: site.threads, path: metrics, logger: logger),
+            ],
             onServerRunning: { channel in
                 // Connections inherit it. A buffer that grows by itself takes megabytes of what is on its way to somebody:
                 // they would still come after a suspension.

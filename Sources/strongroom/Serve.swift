@@ -20,6 +20,9 @@ struct Serve: AsyncParsableCommand {
     var port: Int?
     @Option(help: "The configuration of msmtp, for notices by e-mail (default: msmtp.conf in the secrets' directory).")
     var mail: String?
+    @Option(
+        help: "A file to write figures into for Prometheus, every 15 seconds: for node_exporter's textfile collector.")
+    var metrics: String?
 
     func run() async throws {
         let settings = try serving.settings()
@@ -29,7 +32,8 @@ struct Serve: AsyncParsableCommand {
         let key = try Self.pem(paths.key)
         try await Server(
             location: location, host: host ?? settings["host"] ?? "127.0.0.1", port: try port(settings),
-            certificate: certificate, key: key, mail: mail ?? settings["mail"] ?? location.secrets + "/msmtp.conf"
+            certificate: certificate, key: key, mail: mail ?? settings["mail"] ?? location.secrets + "/msmtp.conf",
+            metrics: metrics ?? settings["metrics"]
         ).run()
     }
 
@@ -63,7 +67,7 @@ struct ServingOptions: ParsableArguments {
     var key: String?
 
     private static let names: Set = [
-        "vault", "secrets", "inspector", "signatures", "certificate", "key", "host", "port", "mail",
+        "vault", "secrets", "inspector", "signatures", "certificate", "key", "host", "port", "mail", "metrics",
     ]
 
     /// What the file says; nothing where none is named.
@@ -95,6 +99,8 @@ struct Server {
     let key: String
     /// The configuration of msmtp; nil where no notices are sent.
     var mail: String?
+    /// The file that figures are written into; nil for none.
+    var metrics: String?
 
     func run() async throws {
         guard geteuid() != 0 else {
@@ -119,7 +125,7 @@ struct Server {
         let host = host
         let server = try WebServer(
             WebServer.Configuration(host: host, port: port, certificatePEM: certificate, privateKeyPEM: key),
-            vault: vault, logger: logger
+            vault: vault, metrics: metrics, logger: logger
         ) { port in Terminal.say("https://\(host == "127.0.0.1" ? "localhost" : host):\(port)") }
         var services: [any Service] = [server]
         if let mail { services.append(Notices(vault: vault, configuration: mail, logger: logger)) }

@@ -32,6 +32,14 @@ private func expectStrict(_ answer: TestResponse, _ what: String) throws {
 
 @Suite("Strict headers")
 struct HeaderTests {
+    @Test("Who asks from elsewhere is told whether the vault can do its work, and not what it lacks")
+    func health() async throws {
+        let school = try School()
+        let answer = try await school.visitor().get("/api/v1/health")
+        #expect(answer.status == .ok)
+        #expect(String(buffer: answer.body) == #"{"status":"ready"}"#)
+    }
+
     @Test("Every response carries them: pages, redirects, files, refusals and errors")
     func everywhere() async throws {
         let school = try School()
