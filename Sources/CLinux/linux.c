@@ -93,6 +93,21 @@ int strongroom_connect(const char *path, int seconds) {
     return -error;
 }
 
+int strongroom_notify(const char *path, const char *message) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, length);
+    if (path[0] == '@') address.sun_path[0] = 0;
+    int line = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (line < 0) return -errno;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    ssize_t sent = sendto(line, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+    int error = errno;
+    close(line);
+    return sent < 0 ? -error : 0;
+}
+
 int strongroom_clock_is_kept(void) {
     struct timex now = {.modes = 0};
     int state = adjtimex(&now);

@@ -120,15 +120,23 @@ struct Server {
         defer { withExtendedLifetime(lock) {} }
         vault.startAntivirus()
         vault.startRecognition()
-        var logger = Logger(label: "strongroom") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "strongroom") { label -> any LogHandler in
+            Journal.isThere ? JournalLogHandler() : StreamLogHandler.standardError(label: label)
+        }
         logger.logLevel = .warning
         let host = host
+        let systemd = Systemd()
         let server = try WebServer(
             WebServer.Configuration(host: host, port: port, certificatePEM: certificate, privateKeyPEM: key),
             vault: vault, metrics: metrics, logger: logger
-        ) { port in Terminal.say("https://\(host == "127.0.0.1" ? "localhost" : host):\(port)") }
+        ) { port in
+            Terminal.say("https://\(host == "127.0.0.1" ? "localhost" : host):\(port)")
+            systemd.say("READY=1")
+        }
         var services: [any Service] = [server]
         if let mail { services.append(Notices(vault: vault, configuration: mail, logger: logger)) }
+        // Last, for services are ended from the last on.
+        services.append(Systemd.Presence(systemd: systemd))
         let group = ServiceGroup(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -32,6 +32,8 @@ enum Terminal {
 
     static func say(_ line: String, to handle: FileHandle = .standardOutput) {
         clearLine()
+        let isProblem = line.hasPrefix("error:") || line.hasPrefix("refused:")
+        let line = handle === FileHandle.standardError ? Journal.marked(line, isProblem ? .error : .info) : line
         try? handle.write(contentsOf: Data((line + "\n").utf8))
     }
 

@@ -35,6 +35,8 @@ int strongroom_take_folder_events(int events);
 int strongroom_socket_pair(int pair[2]);
 // A stream socket connected to the one with this path, closed on exec. Whoever writes to it waits no longer than so many seconds.
 int strongroom_connect(const char *path, int seconds);
+// Sends one message to the datagram socket with this path, or with this name where it begins with an at sign.
+int strongroom_notify(const char *path, const char *message);
 // Whether the kernel's clock is kept by a time source: 1 or 0.
 int strongroom_clock_is_kept(void);
 // A pipe, closed on exec.
