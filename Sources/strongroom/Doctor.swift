@@ -10,7 +10,8 @@ struct Doctor: ParsableCommand {
         abstract: "Look for what would keep the vault from being safe on this machine.",
         discussion: """
             Run it as the user who owns the vault, beside the server or without it. It changes nothing. A line for each check: \
-            what was found, and where something is not well, what to do. Exit code 4 where anything is not.
+            what was found, and where something is not well, what to do. Exit code 4 where anything is not. docs/operations.md \
+            says what each check means.
             """)
     @OptionGroup var serving: ServingOptions
     @Option(help: "The folder of the vault's backup, to look at where it lies.")
