@@ -28,6 +28,10 @@ public enum LedgerError: Error, Equatable, Sendable {
     case malformedProof(ProofFault)
     /// A tlog-proof does not lead from the leaf to the checkpoint's root.
     case proofFalse
+    /// Text is not what a witness is asked, or answers, after C2SP tlog-witness.
+    case malformedWitnessing(WitnessingFault)
+    /// A line is not a cosignature of this cosigner.
+    case otherCosigner
 }
 
 /// Why bytes or a value are not canonical.
@@ -103,4 +107,16 @@ public enum ProofFault: String, Error, Equatable, Sendable {
     case hash
     case tooManyHashes = "too-many-hashes"
     case noCheckpoint = "no-checkpoint"
+}
+
+/// Why text is not what a witness is asked, or answers.
+public enum WitnessingFault: String, Error, Equatable, Sendable {
+    case notUTF8 = "not-utf-8"
+    case tooLarge = "too-large"
+    case oldSize = "old-size"
+    case hash
+    case tooManyHashes = "too-many-hashes"
+    case noCheckpoint = "no-checkpoint"
+    case noSignatures = "no-signatures"
+    case signatureLine = "signature-line"
 }

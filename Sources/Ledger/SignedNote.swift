@@ -19,34 +19,17 @@ public struct NoteVerifier: Hashable, Sendable {
         guard isKeyName(name) else { throw .keyNameInvalid }
         self.name = name
         self.verifyingKey = verifyingKey
-        keyID = noteKeyID(name: name, key: verifyingKey)
+        keyID = noteKeyID(name: name, key: verifyingKey, type: ed25519NoteSignature)
     }
 
     /// Reads a verifier key of the form `name+hash+base64`: strict, Ed25519 alone, and its hash must be right.
     public init(parsing vkey: String) throws(LedgerError) {
-        let parts = Array(vkey.utf8).split(separator: UInt8(ascii: "+"), maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3 else { throw .malformedVerifierKey(.parts) }
-        let name = String(decoding: parts[0], as: UTF8.self)
-        guard isKeyName(name) else { throw .malformedVerifierKey(.name) }
-        guard parts[1].count == 8, parts[1].allSatisfy(isLowerHexadecimal),
-            let claimed = UInt32(String(decoding: parts[1], as: UTF8.self), radix: 16)
-        else { throw .malformedVerifierKey(.keyID) }
-        guard let material = Base64.decode(parts[2]) else { throw .malformedVerifierKey(.base64) }
-        guard material.first == ed25519NoteSignature else { throw .malformedVerifierKey(.unknownAlgorithm) }
-        guard let key = VerifyingKey(rawRepresentation: Array(material.dropFirst())) else {
-            throw .malformedVerifierKey(.keyLength)
-        }
-        guard noteKeyID(name: name, key: key) == claimed else { throw .malformedVerifierKey(.keyIDDiffers) }
-        self.name = name
-        verifyingKey = key
-        keyID = claimed
+        (name, verifyingKey, keyID) = try readVerifierKey(vkey, type: ed25519NoteSignature)
     }
 
     /// The verifier key as text: `name+hash+base64`.
     public var vkey: String {
-        let hash = String(keyID, radix: 16)
-        let material = Base64.encode([ed25519NoteSignature] + verifyingKey.rawRepresentation)
-        return "\(name)+\(String(repeating: "0", count: 8 - hash.utf8.count))\(hash)+\(material)"
+        verifierKey(name: name, key: verifyingKey, type: ed25519NoteSignature)
     }
 }
 
@@ -69,13 +52,13 @@ public struct NoteSignature: Hashable, Sendable {
     }
 
     /// The line, with its newline.
-    fileprivate var line: String {
+    public var line: String {
         let id = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: keyID >> UInt32($0)) }
         return "— \(keyName) \(Base64.encode(id + signature))\n"
     }
 
     /// Reads a line without its newline.
-    fileprivate init(line: ArraySlice<UInt8>) throws(LedgerError) {
+    init(line: ArraySlice<UInt8>) throws(LedgerError) {
         let start = Array("— ".utf8)
         guard line.starts(with: start) else { throw .malformedNote(.signatureLine) }
         let fields = line.dropFirst(start.count)
@@ -199,13 +182,41 @@ public struct VerifiedNote: Hashable, Sendable {
 /// The type byte of a plain Ed25519 note signature.
 private let ed25519NoteSignature: UInt8 = 0x01
 
-private func noteKeyID(name: String, key: VerifyingKey) -> UInt32 {
-    sha256(Array(name.utf8) + [0x0A, ed25519NoteSignature] + key.rawRepresentation)
+/// The first four bytes of SHA-256(name ‖ newline ‖ signature type ‖ public key), big-endian.
+func noteKeyID(name: String, key: VerifyingKey, type: UInt8) -> UInt32 {
+    sha256(Array(name.utf8) + [0x0A, type] + key.rawRepresentation)
         .bytes[..<4].reduce(0) { $0 << 8 | UInt32($1) }
 }
 
+/// A key as text, `name+hash+base64`, where the base64 has the signature type before the key.
+func verifierKey(name: String, key: VerifyingKey, type: UInt8) -> String {
+    let hash = String(noteKeyID(name: name, key: key, type: type), radix: 16)
+    let material = Base64.encode([type] + key.rawRepresentation)
+    return "\(name)+\(String(repeating: "0", count: 8 - hash.utf8.count))\(hash)+\(material)"
+}
+
+/// Reads such a text: strict, of that signature type alone, and its hash must be right.
+func readVerifierKey(
+    _ vkey: String, type: UInt8
+) throws(LedgerError) -> (name: String, key: VerifyingKey, keyID: UInt32) {
+    let parts = Array(vkey.utf8).split(separator: UInt8(ascii: "+"), maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3 else { throw .malformedVerifierKey(.parts) }
+    let name = String(decoding: parts[0], as: UTF8.self)
+    guard isKeyName(name) else { throw .malformedVerifierKey(.name) }
+    guard parts[1].count == 8, parts[1].allSatisfy(isLowerHexadecimal),
+        let claimed = UInt32(String(decoding: parts[1], as: UTF8.self), radix: 16)
+    else { throw .malformedVerifierKey(.keyID) }
+    guard let material = Base64.decode(parts[2]) else { throw .malformedVerifierKey(.base64) }
+    guard material.first == type else { throw .malformedVerifierKey(.unknownAlgorithm) }
+    guard let key = VerifyingKey(rawRepresentation: Array(material.dropFirst())) else {
+        throw .malformedVerifierKey(.keyLength)
+    }
+    guard noteKeyID(name: name, key: key, type: type) == claimed else { throw .malformedVerifierKey(.keyIDDiffers) }
+    return (name, key, claimed)
+}
+
 /// Not empty; no Unicode space, plus sign or control character.
-private func isKeyName(_ name: String) -> Bool {
+func isKeyName(_ name: String) -> Bool {
     !name.isEmpty
         && name.unicodeScalars.allSatisfy { !$0.properties.isWhitespace && $0 != "+" && $0.value >= 0x20 }
 }
