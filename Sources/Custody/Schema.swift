@@ -21,6 +21,13 @@ enum Schema {
         ),
         ("checkpoint", "size INTEGER PRIMARY KEY NOT NULL CHECK (size > 0), note TEXT NOT NULL"),
         (
+            "cosignature",
+            """
+            witness TEXT NOT NULL, size INTEGER NOT NULL REFERENCES checkpoint (size), \
+            time INTEGER NOT NULL CHECK (time >= 0), line TEXT NOT NULL, PRIMARY KEY (witness, size, time)
+            """
+        ),
+        (
             "item",
             """
             id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16), kind TEXT NOT NULL CHECK (kind IN \

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 import Ledger
-import Records
+public import Records
 import Sealing
 
 // `verify` believes nothing: it reads every statement, signature, tree node and checkpoint, replays authority, makes the
@@ -30,25 +30,53 @@ public struct Verification: Sendable {
     public let statements: UInt64
     /// Documents, and scans in the intake queue, whose payload was hashed.
     public let documents: Int
+    /// What the checkpoints that were held against it came to, in their order.
+    public internal(set) var held: [HeldFinding] = []
     /// What was found, in the order it was found; the first broken one is where to look first.
     public internal(set) var findings: [Finding]
     /// Whether nothing is broken.
     public var holds: Bool { !findings.contains { $0.weight == .broken } }
 }
 
+/// What a checkpoint that somebody holds came to, beside the ledger.
+public struct HeldFinding: Hashable, Sendable {
+    /// How many statements it has.
+    public let size: UInt64
+    /// When the last of them was recorded, as the ledger has it; nil where the ledger does not extend it.
+    public let recorded: Timestamp?
+    /// Whether the vault's own key signed it; a sheet that was typed off without its signature is compared all the same.
+    public let isSigned: Bool
+    /// Witnesses of the policies that cosigned it.
+    public let witnesses: [String]
+}
+
 extension Vault {
     /// Verifies a vault without opening anything: no password is needed, only its files.
     ///
+    /// A ledger that was written anew by who holds its checkpoint key is found only beside a checkpoint that was out of their
+    /// reach: one that is held, or one that a witness cosigned.
+    /// - Parameter since: texts with checkpoints that somebody holds: notes, receipts, what stands on a sheet.
     /// - Parameter progress: told from time to time how many of how many payloads are hashed.
     /// - Throws: only where the vault cannot be read at all; what is wrong with it is a finding.
     public static func verify(
-        _ location: Location, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+        _ location: Location, since texts: [String] = [], progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws(VaultError) -> Verification {
         try checkPresent(location)
+        let held = texts.flatMap { HeldCheckpoint.all(in: $0) }
+        guard texts.isEmpty || !held.isEmpty else {
+            throw .refused(
+                Refusal(
+                    code: "since.unreadable", message: "There is no checkpoint in that text.",
+                    hint:
+                        "It has three lines: the ledger's name, how many statements there are, and 44 letters and digits, as on the sheet or receipt."
+                ))
+        }
         var verifier = Verifier(location: location)
+        verifier.sinceSizes = Set(held.map(\.checkpoint.size))
         if verifier.checkCatalogue() { verifier.checkFiles(progress) }
         return Verification(
-            statements: verifier.statements, documents: verifier.payloads.count, findings: verifier.findings)
+            statements: verifier.statements, documents: verifier.payloads.count, held: verifier.check(held),
+            findings: verifier.findings)
     }
 }
 
@@ -89,6 +117,9 @@ private struct Verifier {
     private var proofs = PaperProofs()
     private var nodes: [NodePosition: Digest] = [:]
     private var roots: [UInt64: Digest] = [:]
+    var sinceSizes: Set<UInt64> = []
+    /// When the last statement of those sizes was recorded.
+    private var times: [UInt64: Timestamp] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
     private var items: [ItemID: (item: Item, index: UInt64)] = [:]
     /// The documents that were filed as evidence.
@@ -129,6 +160,7 @@ private struct Verifier {
                 verifier.part("ledger.unreadable") { try $0.checkCheckpoints(db) }
                 verifier.part("projection.unreadable") { try $0.checkProjections(db) }
                 verifier.part("item.unreadable") { try $0.checkItems(db) }
+                verifier.part("cosignature.unreadable") { try $0.checkCosignatures(db) }
                 verifier.part("witness.unreadable") { try $0.checkWitness(witness.get()) }
             }
         }
@@ -197,6 +229,7 @@ private struct Verifier {
             found("statement.malformed", place)
             return
         }
+        if sinceSizes.contains(index + 1) { times[index + 1] = statement.time }
         guard statement.index == index else { return found("statement.index", place) }
         guard statement.root == root else { return found("statement.root", place) }
         var vault = authority.founding?.vault
@@ -294,6 +327,81 @@ private struct Verifier {
             } catch { found("checkpoint.differs", "checkpoint \(size)") }
         }
         if last != tree.size { found("checkpoint.missing", "checkpoint \(tree.size)") }
+    }
+
+    /// A cosignature proves itself: by its witness's key, over this ledger's checkpoint of its size.
+    private mutating func checkCosignatures(_ db: Database) throws {
+        let known = Set(((try? Vault.readPolicies(location.vault + "/policies"))?.witness.cosigners ?? []).map(\.vkey))
+        let cursor = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT witness, size, time, line, note FROM cosignature LEFT JOIN checkpoint USING (size)
+                ORDER BY size, witness
+                """)
+        while let row = try cursor.next() {
+            guard let vkey = try? row.value("witness") as String, let size = try? row.index("size"),
+                let time = try? row.value("time") as Int64, let line = try? row.value("line") as String
+            else {
+                found("cosignature.differs", "(no place)")
+                continue
+            }
+            let cosigner = try? Cosigner(parsing: vkey)
+            let place = "checkpoint \(size), \(cosigner.map { String(visible($0.name).prefix(60)) } ?? "(no name)")"
+            // Whose note it is and where it stands is looked at with the checkpoints; here, that the ledger is the one cosigned.
+            guard let cosigner, let note = try? row.value("note") as String,
+                case .cosigned(let lines) = try? WitnessAnswer(parsing: Array(line.utf8)), lines.count == 1,
+                let checkpoint = (try? SignedNote(parsing: note)).flatMap({ try? Checkpoint(parsing: $0.text) }),
+                checkpoint.size == size, checkpoint.root == roots[size],
+                let cosignature = try? Cosignature(verifying: lines[0], of: checkpoint.text, by: cosigner),
+                Int64(exactly: cosignature.time) == time, lines[0].line == line
+            else {
+                found("cosignature.differs", place)
+                continue
+            }
+            if !known.contains(vkey) { found("cosignature.unknown-witness", place, .note) }
+        }
+    }
+
+    /// Holds checkpoints against the ledger that was read.
+    mutating func check(_ held: [HeldCheckpoint]) -> [HeldFinding] {
+        let cosigners = (try? Vault.readPolicies(location.vault + "/policies"))?.witness.cosigners ?? []
+        let key = (authority.founding?.checkpointKey).flatMap { VerifyingKey(rawRepresentation: $0) }
+        return held.map { held in
+            let checkpoint = held.checkpoint
+            let place = "the held checkpoint of \(checkpoint.size) statements"
+            var recorded: Timestamp?
+            let verifier = key.flatMap { try? NoteVerifier(name: checkpoint.origin, verifyingKey: $0) }
+            if checkpoint.origin != authority.origin(ofSize: checkpoint.size) {
+                // Of what was lost before the vault went on, or of another vault.
+                let isLost = authority.origins.contains(checkpoint.origin)
+                found(
+                    isLost ? "since.lost" : "since.other-ledger",
+                    isLost
+                        ? "\(place) is of a history that was lost before the vault went on"
+                        : "\(place) is of \(visible(checkpoint.origin).prefix(80))")
+            } else if checkpoint.size > tree.size {
+                found("ledger.behind-since", "\(place); the ledger has \(tree.size)")
+            } else if checkpoint.size > 0, roots[checkpoint.size] != checkpoint.root {
+                found("ledger.differs-from-since", place)
+            } else {
+                recorded = times[checkpoint.size]
+            }
+            var isSigned = false
+            if let note = held.note, let verifier {
+                do {
+                    _ = try note.verified(by: [verifier])
+                    isSigned = true
+                } catch LedgerError.noKnownSignature {
+                    // Cosignatures alone, or another key's.
+                    if recorded != nil { found("since.not-signed", place, .note) }
+                } catch {
+                    found("since.signature", "\(place): its signature is not the vault's, or was typed wrongly", .note)
+                }
+            }
+            return HeldFinding(
+                size: checkpoint.size, recorded: recorded, isSigned: isSigned,
+                witnesses: (try? held.note?.cosignatures(by: cosigners))?.map(\.cosigner.name) ?? [])
+        }
     }
 
     private mutating func checkProjections(_ db: Database) throws {

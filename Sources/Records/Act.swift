@@ -455,6 +455,8 @@ public enum Act: Hashable, Sendable {
     case backupVerified(BackupAct)
     /// A vault that was restored goes on from here, under another origin.
     case vaultContinued(ContinuationAct)
+    /// The checkpoint of the ledger that ends with this statement goes onto paper, to be kept elsewhere.
+    case checkpointPrinted(PrintID, in: SessionID)
     /// A scan was taken out of the intake queue into a batch of paper, whose operator splits and files it.
     case intakeTaken(UploadID, into: BatchID)
     /// A scan station was made.
@@ -579,6 +581,7 @@ public enum Act: Hashable, Sendable {
         case paperDestroyed = "paper.destroyed"
         case backupVerified = "backup.verified"
         case vaultContinued = "vault.continued"
+        case checkpointPrinted = "checkpoint.printed"
         case intakeTaken = "intake.taken"
         case stationAdded = "station.added"
         case stationAllowed = "station.allowed"
@@ -628,7 +631,7 @@ public enum Act: Hashable, Sendable {
                 .accessGiven, .accessExtended, .accessEnded, .recoverySet, .recoveryDrilled, .recoveryUsed,
                 .pupilRegistered, .policyAdopted, .policyReviewed, .batchOpened, .batchClosed, .stationAdded,
                 .stationAllowed, .stationWithdrawn, .documentMoved, .quarantineDecided, .itemPromoted, .itemDemoted,
-                .backupVerified, .vaultContinued:
+                .backupVerified, .vaultContinued, .checkpointPrinted:
                 true
             default: isDisclosure || isOfPaper
             }
@@ -726,6 +729,7 @@ public enum Act: Hashable, Sendable {
         case .paperDestroyed: .paperDestroyed
         case .backupVerified: .backupVerified
         case .vaultContinued: .vaultContinued
+        case .checkpointPrinted: .checkpointPrinted
         case .intakeTaken: .intakeTaken
         case .stationAdded: .stationAdded
         case .stationAllowed: .stationAllowed
@@ -825,6 +829,8 @@ public enum Act: Hashable, Sendable {
         case .paperDestroyed(let act): act.encoded
         case .backupVerified(let act): act.encoded
         case .vaultContinued(let act): act.encoded
+        case .checkpointPrinted(let print, let session):
+            ["print": .string(print.text), "session": .string(session.text)]
         case .stationAdded(let act): act.encoded
         case .stationAllowed(let station), .stationWithdrawn(let station): ["station": .string(station.text)]
         case .intakeReceived(let act): act.encoded
@@ -1010,6 +1016,8 @@ public enum Act: Hashable, Sendable {
         case .paperDestroyed: self = .paperDestroyed(try DestructionAct(reading: &reader))
         case .backupVerified: self = .backupVerified(try BackupAct(reading: &reader))
         case .vaultContinued: self = .vaultContinued(try ContinuationAct(reading: &reader))
+        case .checkpointPrinted:
+            self = .checkpointPrinted(try reader.id("print"), in: try reader.id("session"))
         case .stationAllowed: self = .stationAllowed(try reader.id("station"))
         case .stationWithdrawn: self = .stationWithdrawn(try reader.id("station"))
         case .intakeRead: self = .intakeRead(try reader.id("session"))

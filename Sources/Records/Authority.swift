@@ -207,6 +207,8 @@ public struct Authority: Sendable {
     public internal(set) var continuations: [ContinuationState] = []
     /// Each backup as it was verified last.
     public internal(set) var backups: [BackupID: BackupState] = [:]
+    /// The checkpoint that went onto paper last; nil while none did.
+    public internal(set) var checkpointSheet: CheckpointSheetState?
     /// Every recovery key that was made, oldest first: the last one counts.
     public private(set) var recoveries: [RecoveryState] = []
     /// Every proposal of something that takes two people.
@@ -485,6 +487,7 @@ public struct Authority: Sendable {
                 .recoverySet, .recoveryDrilled, .vaultContinued:
                 try require(.giveAccess)
             case .paperDestroyed: try require(.read)
+            case .checkpointPrinted: try require(.seeFigures)
             case .backupVerified: throw .unlawful("only the service says that a backup was verified")
             case .pupilRegistered: try require(.managePupils)
             case .documentFiled, .entryMade, .uploadDiscarded, .batchOpened, .batchPrepared, .sheetsPrinted,
@@ -617,6 +620,7 @@ public struct Authority: Sendable {
         case .quarantineDecided(let act): try decide(act, statement)
         case .backupVerified(let act): try takeBackup(act, statement)
         case .vaultContinued(let act): try goOn(act, statement)
+        case .checkpointPrinted(let print, _): try takeSheet(print, statement)
         case .batchOpened(let id):
             guard case .person(let author) = statement.author, batches[id] == nil, openBatches[author] == nil else {
                 throw .unlawful("a batch opened twice, or a second one")

@@ -26,13 +26,15 @@ public struct Policies: Sendable {
     public let limits: LimitPolicy
     /// `notices.yaml`.
     public let notices: NoticePolicy
+    /// `witness.yaml`.
+    public let witness: WitnessPolicy
     /// SHA-256 over each file's name, length and bytes, in order of name.
     public let digest: Digest
 
     /// The files that make the policies, all of them needed and no other.
     public static let fileNames = [
         "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml",
-        "inspection.yaml", "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml",
+        "inspection.yaml", "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml", "witness.yaml",
     ]
 
     /// Decodes the files.
@@ -56,6 +58,7 @@ public struct Policies: Sendable {
         inspection = try Self.decode("inspection.yaml", files)
         limits = try Self.decode("limits.yaml", files)
         notices = try Self.decode("notices.yaml", files)
+        witness = try Self.decode("witness.yaml", files)
         try acceptableUse.check()
         try sessions.check()
         try school.check()
@@ -66,6 +69,7 @@ public struct Policies: Sendable {
         try inspection.check(fileTypes)
         try limits.check()
         try notices.check()
+        try witness.check()
         guard (1...3660).contains(access.longestAccessDays) else {
             throw .policyUnreadable("policies/access.yaml: access lasts for 1 to 3660 days at most")
         }

@@ -136,7 +136,7 @@ private func everyAct() throws -> [Act] {
         .backupVerified(BackupAct(backup: .random(), size: 40, root: digest("root"))),
         .vaultContinued(ContinuationAct(branch: .random(), lost: nil)),
         .vaultContinued(ContinuationAct(branch: .random(), lost: .init(size: 60, root: digest("lost")))),
-        .intakeTaken(.random(), into: .random()),
+        .checkpointPrinted(.random(), in: .random()), .intakeTaken(.random(), into: .random()),
         .stationAdded(StationAct(party: person, expires: Timestamp(milliseconds: 5), intake: true)),
         .stationAllowed(.random()), .stationWithdrawn(.random()), intake(nil), intake("pdf.javascript"),
         .restrictedActed(RestrictedAct(record: .random(), detail: .random(), brought: nil)),

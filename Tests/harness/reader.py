@@ -37,6 +37,7 @@ CHUNK = 65536
 POLICIES = [
     "acceptable-use.yaml", "access.yaml", "agencies.yaml", "archive.yaml", "categories.yaml", "file-types.yaml",
     "inspection.yaml", "limits.yaml", "notices.yaml", "school.yaml", "sessions.yaml",
+    "witness.yaml",
 ]  # fmt: skip
 LONGEST_INVITATION = 24 * 3_600_000
 ENTRY_KINDS = ["action", "archive", "call", "correction", "decision", "meeting", "observation", "waiver", "words"]
@@ -418,6 +419,7 @@ ACTS = {
     "paper.destroyed": object_of({"batch": is_id, "certificate": is_id, "backup": is_id}),
     "backup.verified": object_of({"backup": is_id, "size": is_count, "root": DIGEST}),
     "vault.continued": object_of({"branch": is_id, "lost_size": is_count, "lost_root": DIGEST}, ("lost_size", "lost_root")),
+    "checkpoint.printed": object_of({"print": is_id, "session": is_id}),
     "intake.taken": object_of({"upload": is_id, "batch": is_id}),
     "station.added": object_of({"station": object_of(PERSON), "expires": is_count, "intake": is_boolean}),
     "station.allowed": object_of({"station": is_id}),
@@ -595,6 +597,61 @@ def read_checkpoint(note: str, origin: str, key: bytes):
     return int(size), root
 
 
+# Witnesses: C2SP tlog-cosignature and tlog-witness
+
+
+class Cosigner:
+    """A witness's public key: name+hash+base64 of 0x04 and the key."""
+
+    def __init__(self, vkey: str):
+        parts = vkey.split("+", 2)
+        require(len(parts) == 3 and re.fullmatch("[^ +]+", parts[0]), "the witness's key is malformed")
+        material = decode64(parts[2], b"+/", padded=True)
+        require(len(material) == 33 and material[0] == 4, "the witness's key is of another kind")
+        self.vkey, self.name, self.key = vkey, parts[0], material[1:]
+        self.id = sha256(self.name.encode() + b"\n\x04" + self.key)[:4]
+        require(parts[1] == self.id.hex(), "the witness's key has another hash")
+
+    def time(self, line: str, text: str):
+        """When this witness cosigned a checkpoint's text, in seconds since 1970; None where the line is another's."""
+        match = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)\n", line)
+        require(match, "a signature line is malformed")
+        data = decode64(match[2], b"+/", padded=True)
+        if match[1] != self.name or data[:4] != self.id:
+            return None
+        require(len(data) == 4 + 8 + 64, "a cosignature has another length")
+        time = int.from_bytes(data[4:12], "big")
+        try:
+            VerifyKey(self.key).verify(f"cosignature/v1\ntime {time}\n{text}".encode(), data[12:])
+        except (BadSignatureError, ValueError):
+            raise Broken("a cosignature is false") from None
+        return time
+
+
+def goes_on(old: int, new: int, old_root: bytes, new_root: bytes, proof: list) -> bool:
+    """Whether a tree goes on from another, by RFC 9162, section 2.1.4.2."""
+    if old == new or old == 0:
+        return not proof and old_root == (new_root if old == new else sha256(b""))
+    path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
+    if not path:
+        return False
+    node, last = old - 1, new - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    first = second = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            first, second = node_hash(sibling, first), node_hash(sibling, second)
+            while node & 1 == 0 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            second = node_hash(second, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and first == old_root and second == new_root
+
+
 # Authority: who may say what, replayed
 
 
@@ -625,7 +682,7 @@ NEEDS = {
     "disclosure.requested": "read", "visit.recorded": "read", "visit.closed": "read", "child.informed": "read",
     "disclosure.delegated": "give-access", "delegation.ended": "give-access",
     "access.given": "give-access", "access.extended": "give-access", "access.ended": "give-access",
-    "policy.reviewed": "give-access",
+    "policy.reviewed": "give-access", "checkpoint.printed": "see-figures",
     "recovery.set": "give-access", "recovery.drilled": "give-access", "vault.continued": "give-access",
     "station.added": "manage-stations", "station.allowed": "manage-stations", "station.withdrawn": "manage-stations",
 }
@@ -651,7 +708,7 @@ CHANGES_AUTHORITY = {
     "recovery.used", "proposal.made", "proposal.agreed", "proposal.withdrawn", "document.moved", "item.promoted",
     "item.demoted", "batch.prepared", "sheets.printed", "batch.presented", "batch.withdrawn", "batch.checked",
     "batch.doubted", "batch.sealed", "paper.moved", "paper.destroyed", "backup.verified", "intake.taken",
-    "quarantine.decided", "vault.continued",
+    "quarantine.decided", "vault.continued", "checkpoint.printed",
 }  # fmt: skip
 # What puts an item into a chronology.
 ITEMS = {"document.filed", "entry.made"}
@@ -693,6 +750,7 @@ class Ledger:
         self.quarantine = {}
         self.stations, self.batches, self.intake, self.invitations = {}, {}, {}, {}
         self.taken = set()
+        self.printed_checkpoint = None
         # Verified backups; of each batch the documents that nobody but their filer compared yet.
         self.backups, self.filers, self.unproven, self.comparing = {}, {}, {}, {}
         # Where a restored vault went on: the statement's index, and its branch.
@@ -943,6 +1001,9 @@ class Ledger:
                 require(("lost_size" in act) == ("lost_root" in act), "half of what was lost")
                 require(act.get("lost_size", statement.index + 1) > statement.index, "nothing was lost after a checkpoint of that size")
                 self.branches.append((statement.index, act["branch"]))
+            case "checkpoint.printed":
+                require(not (statement.pupil_file or statement.items or statement.fields), "a printed checkpoint that says more")
+                self.printed_checkpoint = statement
             case "intake.taken":
                 require(act["upload"] in self.intake and act["upload"] not in self.taken, "taken twice, or what is not there")
                 require(not self.own_paper(statement)["presented"], "taken into a batch that is checked")
@@ -2020,6 +2081,7 @@ class Vault:
         self.part("items", self.check_items)
         self.part("witness", self.check_witness)
         self.part("policies", self.check_policies)
+        self.part("cosignatures", self.check_cosignatures)
         for document, statement in self.ledger.documents.items():
             self.part(f"document {document}", self.check_payload, statement.act)
         for upload, statement in self.ledger.intake.items():
@@ -2045,6 +2107,13 @@ class Vault:
 
     def check_witness(self):
         self.check_note((self.path / "witness" / "checkpoint").read_bytes().decode())
+
+    def check_cosignatures(self):
+        for vkey, size, time, line in self.rows("SELECT witness, size, time, line FROM cosignature"):
+            require(size <= self.ledger.tree.size, "cosigned is more than there is")
+            root = base64.b64encode(self.ledger.roots[size]).decode()
+            text = f"{self.ledger.founding['origin']}\n{size}\n{root}\n"
+            require(Cosigner(vkey).time(line, text) == time, "a cosignature of another checkpoint or time")
 
     def check_policies(self):
         parts = [(name, (self.path / "policies" / name).read_bytes()) for name in POLICIES]

@@ -59,7 +59,8 @@ PEOPLE_SAY = {
         "keybox": "0" * 26, "wraps": [], "suspended": [], "proof": url64(bytes(64)),
     },
     "vault.continued": {"branch": "0" * 26},
-    "batch.prepared": {"batch": "0" * 26, "row": "0" * 26}, "sheets.printed": {"batch": "0" * 26, "count": 3},
+    "batch.prepared": {"batch": "0" * 26, "row": "0" * 26}, "checkpoint.printed": {"print": "0" * 26, "session": "0" * 26},
+    "sheets.printed": {"batch": "0" * 26, "count": 3},
     "batch.presented": {"batch": "0" * 26, "checker": "0" * 26, "plan": url64(bytes(32)), "pages": 2},
     "batch.withdrawn": {"batch": "0" * 26}, "batch.checked": {"batch": "0" * 26, "plan": url64(bytes(32)), "pages": 2},
     "batch.doubted": {"batch": "0" * 26, "plan": url64(bytes(32)), "answer": url64(bytes(32))},
@@ -4047,6 +4048,25 @@ def _(history: History) -> Saying:
 @unlawful("the vault goes on after what was not lost", gone_on, "nothing was lost after a checkpoint of that size")
 def _(history: History) -> Saying:
     return gone_on(history, lost_size=1, lost_root=first_root(history))
+
+
+# The checkpoint on paper
+
+
+def printed_checkpoint(history: History, author: str | None = None, **more) -> Saying:
+    act = {"print": new_id(), "session": new_id()}
+    return history.say(author or history.people[DSL], "checkpoint.printed", act, **more)
+
+
+@unlawful("a checkpoint is printed by who does not see the figures", printed_checkpoint, "author may not see-figures: access.not-entitled")
+def _(history: History) -> Saying:
+    return printed_checkpoint(history, history.people[ADMIN])
+
+
+@unlawful(
+    "a printed checkpoint that is about a pupil", printed_checkpoint, "a printed checkpoint that says more, or of nobody")
+def _(history: History) -> Saying:
+    return printed_checkpoint(history, pupil_file=history.of("pupil.registered")[0].value["pupil_file"])
 
 
 @pytest.mark.parametrize("name", FORGERIES)
