@@ -169,7 +169,7 @@ private func lines(of grouped: String) -> String {
     }.joined(separator: "<br>")
 }
 
-private func escaped(_ text: String) -> String {
+func escaped(_ text: String) -> String {
     var out = ""
     for character in text {
         switch character {

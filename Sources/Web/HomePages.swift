@@ -134,7 +134,7 @@ private func showHome(_ visit: Visit) throws -> Reply {
     }
     waiting +=
         try peopleDuties(visit, acting) + policyDuties(visit, acting) + recoveryDuties(visit, acting)
-        + proposalDuties(visit, acting)
+        + keepingDuties(visit, acting) + proposalDuties(visit, acting)
     let told = try visit.notices(acting)
     let missing = missing(visit, acting)
     let paper = mayFile || mayRead ? try vault.paperBatches(as: acting) : []

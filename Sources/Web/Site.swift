@@ -47,7 +47,7 @@ package struct Site: HTTPResponder {
         + pupilRoutes + peopleRoutes + accessRoutes
         + proposalRoutes + securityRoutes + signInsRoutes + personRoutes + stationRoutes + recoveryRoutes + batchRoutes
         + paperRoutes + deskRoutes + archiveRoutes + paperEndRoutes
-        + ledgerRoutes + policyRegisterRoutes
+        + ledgerRoutes + keepingRoutes + policyRegisterRoutes
         + disclosureRoutes + agencyRoutes
         + healthRoutes + assetRoutes)
         .sorted { $0.fixedSegments > $1.fixedSegments }

@@ -35,6 +35,7 @@ enum Template: String, CaseIterable {
     case batch, stations, station, intake, restricted, move
     case moveCheck = "move-check"
     case stationAdded = "station-added"
+    case keeping
     case recovery
     case recoverySheets = "recovery-sheets"
     case recoveryDrill = "recovery-drill"
@@ -165,6 +166,7 @@ enum Template: String, CaseIterable {
         case .restricted: PackageResources.restricted_mustache
         case .move: PackageResources.move_mustache
         case .moveCheck: PackageResources.move_check_mustache
+        case .keeping: PackageResources.keeping_mustache
         case .recovery: PackageResources.recovery_mustache
         case .recoverySheets: PackageResources.recovery_sheets_mustache
         case .recoveryDrill: PackageResources.recovery_drill_mustache

@@ -471,7 +471,11 @@ def recovery_key(looks, lead) -> None:
     assert lead.heading == "Recovery sheets"
     looks.at(lead, "dsl", "recovery sheets")
     sheets = [" ".join(sheet.locator("li").all_inner_texts()) for sheet in lead.page.locator(".share").all()]
-    looks.walk(lead, "dsl", "/recovery", "/recovery/drill")
+    looks.walk(lead, "dsl", "/recovery", "/recovery/drill", "/keeping")
+    lead.go("/keeping")
+    lead.press("Make a sheet of today’s checkpoint")
+    looks.at(lead, "dsl", "a checkpoint sheet to print")
+    lead.go("/recovery/drill")
     lead.press("Try these sheets")
     looks.at(lead, "dsl", "a drill without words")
     for number, words in enumerate(sheets[:2], 1):
