@@ -150,21 +150,47 @@ extension Verification {
     /// Says what was found; ends the program where something is broken.
     func report(json: Bool, well: String, broken: String) throws {
         struct One: Encodable { let weight, code, place: String }
+        struct Held: Encodable {
+            let size: UInt64
+            let extended: Bool
+            let recorded: String?
+            let signed: Bool
+            let witnesses: [String]
+        }
         struct Answer: Encodable {
             let holds: Bool
             let statements: UInt64
             let documents: Int
+            let since: [Held]
             let findings: [One]
         }
         if json {
             try Terminal.json(
                 Answer(
                     holds: holds, statements: statements, documents: documents,
+                    since: held.map {
+                        Held(
+                            size: $0.size, extended: $0.recorded != nil, recorded: $0.recorded?.iso8601,
+                            signed: $0.isSigned, witnesses: $0.witnesses)
+                    },
                     findings: findings.map { One(weight: $0.weight.rawValue, code: $0.code, place: $0.place) }))
         } else {
             for finding in findings { Terminal.say("\(finding.weight.rawValue): \(finding.code): \(finding.place)") }
+            for held in held { Terminal.say(held.words) }
             Terminal.say(holds ? "\(well): \(statements) statements and \(documents) documents hold." : broken)
         }
         if !holds { throw Stop.found }
+    }
+}
+
+extension HeldFinding {
+    /// What it came to, in a sentence.
+    fileprivate var words: String {
+        guard let recorded else {
+            return "The ledger does NOT go on from the checkpoint of \(size) statements that you hold."
+        }
+        let seen = witnesses.isEmpty ? "" : ", cosigned by \(witnesses.joined(separator: ", "))"
+        return "The ledger goes on from the checkpoint of \(size) statements that you hold, the last of them recorded "
+            + "\(recorded.iso8601)\(isSigned ? ", signed by the vault" : ", compared without a signature")\(seen)."
     }
 }

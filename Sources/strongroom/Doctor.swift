@@ -50,10 +50,27 @@ struct Doctor: ParsableCommand {
             let vault = try Vault(opening: location)
             defer { vault.shutdown() }
             return [HealthCheck(name: "vault", isWell: true, words: "The vault opens, and its ledger agrees.")]
-                + vault.health() + [try recovery(vault)]
+                + vault.health() + [try recovery(vault), try outside(vault)]
         } catch {
             return [HealthCheck("vault", found: "\(error.refusal.message) (\(error.code))", error.refusal.hint)]
         }
+    }
+
+    /// Whether a checkpoint lies outside the vault that is young enough.
+    private static func outside(_ vault: Vault) throws(VaultError) -> HealthCheck {
+        let watch = try vault.outsideWatch()
+        let words =
+            watch.newest.map { "The newest checkpoint outside the vault is of \($0.time.iso8601)." }
+            ?? "No checkpoint of the ledger lies outside the vault."
+        var advice: [String] = []
+        if watch.isOverdue {
+            advice.append("None is younger than \(watch.hours) hours: strongroom witness request, or witness sheet.")
+        }
+        if watch.isSheetDue {
+            advice.append("A sheet is due, every \(watch.sheetDays) days: strongroom witness sheet.")
+        }
+        return HealthCheck(
+            name: "outside", isWell: advice.isEmpty, words: words, advice: advice.joined(separator: " "))
     }
 
     /// Whether the vault can be opened when no lead can.

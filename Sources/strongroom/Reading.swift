@@ -93,7 +93,7 @@ struct ChronologyCommand: ParsableCommand {
 
 /// Makes a file of somebody's own that must not exist yet. It has its name only when it is whole and on the disk: truncated
 /// must not look finished, however this ends.
-private func writeWhole<Result>(to output: String, _ body: (FileHandle) throws -> Result) throws -> Result {
+func writeWhole<Result>(to output: String, _ body: (FileHandle) throws -> Result) throws -> Result {
     let part = output + ".part"
     let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0, access(output, F_OK) != 0 else {
@@ -111,7 +111,7 @@ private func writeWhole<Result>(to output: String, _ body: (FileHandle) throws -
 }
 
 extension FileHandle {
-    fileprivate func write(_ bytes: UnsafeRawBufferPointer) throws {
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
         guard let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
         // Not a copy: it is only read, and only in this call.
         try write(contentsOf: Data(bytesNoCopy: base, count: bytes.count, deallocator: .none))
@@ -229,6 +229,9 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check every statement, signature, commitment, projection and payload. Needs no password.",
         discussion: """
+            A vault alone shows that it is whole in itself. Who holds its checkpoint key can write all of it anew; that shows beside a \
+            checkpoint that they could not reach. --since takes one: a note's file, a receipt's text, what a sheet's code says or \
+            its three lines as typed off. It may be repeated; - is standard input.
             With --backup it checks a backup in a store (s3://BUCKET/PREFIX): each payload is read from there, and nothing is \
             restored. With --pack it checks a pack, and needs no vault: the ZIP file as it was issued. In a folder that a pack \
             was unpacked to, run its check.py.
@@ -239,6 +242,8 @@ struct Verify: ParsableCommand {
     @Option(help: "Check this backup in a store, s3://BUCKET/PREFIX, instead of a vault.")
     var backup: String?
     @OptionGroup var store: StoreOptions
+    @Option(help: "A file with a checkpoint that you hold: the ledger has to go on from it.")
+    var since: [String] = []
     @Flag(help: "Answer as JSON.")
     var json = false
 
@@ -258,7 +263,10 @@ struct Verify: ParsableCommand {
                     "The backup is not what its ledger says. Take another one elsewhere, and tell the safeguarding lead."
             )
         }
-        try Vault.verify(vault.location) { done, total in Terminal.progress(done, of: total, "payloads") }.report(
+        let texts = try since.map { try Terminal.read($0, most: 1_000_000) }
+        try Vault.verify(vault.location, since: texts) { done, total in
+            Terminal.progress(done, of: total, "payloads")
+        }.report(
             json: json, well: "All is well",
             broken: "The vault is not what its ledger says. Keep it as it is, and tell the safeguarding lead.")
     }

@@ -18,7 +18,7 @@ struct Strongroom: AsyncParsableCommand {
             FileCommand.self,
             UploadCommand.self, ScanCommand.self, WatchCommand.self,
             ChronologyCommand.self, EntryCommand.self, TriageCommand.self, RestrictedCommand.self, Open.self,
-            Verify.self, BackupCommand.self, FetchCommand.self, RestoreCommand.self,
+            Verify.self, BackupCommand.self, FetchCommand.self, RestoreCommand.self, WitnessCommand.self,
             RecoverCommand.self,
         ])
 

@@ -37,6 +37,24 @@ enum Terminal {
         try? handle.write(contentsOf: Data((line + "\n").utf8))
     }
 
+    /// A file's text, or of `-` standard input's: at most so many bytes.
+    static func read(_ path: String, most: Int) throws -> String {
+        String(decoding: try bytes(path, most: most), as: UTF8.self)
+    }
+
+    /// A file's bytes, or of `-` standard input's: at most so many.
+    static func bytes(_ path: String, most: Int) throws -> [UInt8] {
+        let handle = path == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: path)
+        let data: Data
+        // The end at once is nothing, and no error.
+        do { data = try handle?.read(upToCount: most + 1) ?? Data() } catch {
+            throw ValidationError("\(path) cannot be read.")
+        }
+        guard handle != nil else { throw ValidationError("\(path) cannot be read.") }
+        guard data.count <= most else { throw ValidationError("\(path) is larger than what is asked for.") }
+        return [UInt8](data)
+    }
+
     /// A value as one line of JSON, keys in order.
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
