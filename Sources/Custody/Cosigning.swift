@@ -138,14 +138,15 @@ extension Refusal {
 }
 
 extension Vault {
-    /// The public key that a witness checks this vault's checkpoints with: `origin+hash+base64`, after C2SP.
+    /// The public key that a witness checks this vault's checkpoints with: `origin+hash+base64`, after C2SP. It is another one after
+    /// a restored vault went on: to a witness that is another ledger.
     public func checkpointKey() throws(VaultError) -> String {
         try rethrowing("witness") {
-            let founding = try recorder.read(pool) { _, head in head.authority.founding }
-            guard let founding, let key = VerifyingKey(rawRepresentation: founding.checkpointKey) else {
-                throw VaultError.tampered(code: "ledger.empty")
-            }
-            return try NoteVerifier(name: founding.origin, verifyingKey: key).vkey
+            let authority = try recorder.read(pool) { _, head in head.authority }
+            guard let founding = authority.founding, let origin = authority.origin(ofSize: .max),
+                let key = VerifyingKey(rawRepresentation: founding.checkpointKey)
+            else { throw VaultError.tampered(code: "ledger.empty") }
+            return try NoteVerifier(name: origin, verifyingKey: key).vkey
         }
     }
 

@@ -302,6 +302,7 @@ extension Vault {
     public func signOut(_ acting: Acting) throws(VaultError) {
         try rethrowing("sign-out") {
             try closeReadings(of: acting)
+            lookedAt.drop(acting.session)
             try say(.signedOut(acting.session), .person(acting))
         }
     }

@@ -250,7 +250,7 @@ final class Recorder: Sendable {
         }
     }
 
-    /// Refuses a ledger that is behind what was known of it beside the secrets; that may be of a history which was given up.
+    /// Refuses a ledger that is behind what was known of it beside the folder; that may be of a history which was given up.
     private func check(_ seen: Checkpoint?, _ authority: Authority, _ size: UInt64, _ db: Database) throws {
         guard let seen, seen.origin == authority.origin(ofSize: min(seen.size, size)) else { return }
         do { try Witness.check(seen, size) { try Self.root(at: $0, db) } } catch VaultError.tampered {

@@ -89,7 +89,7 @@ public final class Vault: Sendable {
         var policies: String { vault + "/policies" }
     }
 
-    /// Opens a vault and checks its ledger against the newest checkpoint, the witness and what is known beside the secrets.
+    /// Opens a vault and checks its ledger against the newest checkpoint, the witness and what is known beside its folder.
     ///
     /// - Parameter behind: whether a ledger is opened that is behind those, so that a person can decide that it goes on.
     /// - Throws: refusals `vault.missing`, `vault.behind`, `vault.backup` for a folder that is a backup.

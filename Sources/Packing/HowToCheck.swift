@@ -38,7 +38,7 @@ extension Pack {
                 python3 check.py                  (on Windows: py check.py)
 
             Its last lines say what this shows and what it does not. If anything is wrong, it names the file.
-            check.py has 100 lines, so that somebody who is asked to can read what it does.
+            check.py has about a hundred lines, so that somebody who is asked to can read what it does.
 
             It prints the fingerprint of the vault's checkpoint key. Ask the school, by a way that did not come with
             this pack, to read theirs to you. It must be

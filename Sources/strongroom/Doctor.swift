@@ -59,18 +59,10 @@ struct Doctor: ParsableCommand {
     /// Whether a checkpoint lies outside the vault that is young enough.
     private static func outside(_ vault: Vault) throws(VaultError) -> HealthCheck {
         let watch = try vault.outsideWatch()
-        let words =
-            watch.newest.map { "The newest checkpoint outside the vault is of \($0.time.iso8601)." }
-            ?? "No checkpoint of the ledger lies outside the vault."
-        var advice: [String] = []
-        if watch.isOverdue {
-            advice.append("None is younger than \(watch.hours) hours: strongroom witness request, or witness sheet.")
-        }
-        if watch.isSheetDue {
-            advice.append("A sheet is due, every \(watch.sheetDays) days: strongroom witness sheet.")
-        }
         return HealthCheck(
-            name: "outside", isWell: advice.isEmpty, words: words, advice: advice.joined(separator: " "))
+            name: "outside", isWell: watch.advice.isEmpty, words: watch.words,
+            advice: watch.advice.joined(separator: " ")
+        )
     }
 
     /// Whether the vault can be opened when no lead can.
@@ -99,5 +91,19 @@ struct Doctor: ParsableCommand {
             return HealthCheck(
                 name, found: "The recovery key was used.", "Have the lead make new sheets: strongroom recover set.")
         }
+    }
+}
+
+extension OutsideWatch {
+    /// How the checkpoints outside a vault stand, in a sentence.
+    var words: String {
+        newest.map { "The newest checkpoint outside the vault is of \($0.time.iso8601)." }
+            ?? "No checkpoint of the ledger lies outside the vault."
+    }
+
+    /// What is to be done; empty where all is well.
+    var advice: [String] {
+        (isOverdue ? ["None is younger than \(hours) hours: strongroom witness request, or witness sheet."] : [])
+            + (isSheetDue ? ["A sheet is due, every \(sheetDays) days: strongroom witness sheet."] : [])
     }
 }

@@ -192,7 +192,7 @@ struct WitnessCommand: ParsableCommand {
                 Terminal.say(
                     watch.sheet.map { "sheet \($0.place.name): \($0.size) statements, printed at \($0.time.iso8601)" }
                         ?? "no sheet was printed yet")
-                Terminal.say(Doctor.words(of: watch))
+                Terminal.say(([watch.words] + watch.advice).joined(separator: " "))
             }
             if watch.isOverdue || watch.isSheetDue { throw Stop.found }
         }

@@ -473,12 +473,11 @@ import Testing
         _ = try vault.backUp(to: backup)
         let copy = office.school.directory + "/copy"
         try FileManager.default.copyItem(atPath: office.school.location.vault, toPath: copy)
-        try FileManager.default.copyItem(atPath: office.school.location.secrets, toPath: copy + ".secrets")
         try vault.movePaper(
             of: try vault.paperBatches(as: office.lead)[0].batch.id, to: .out, words: "", as: office.one)
         _ = try vault.backUp(to: backup)
         let old = try Vault(
-            opening: Vault.Location(vault: copy), clock: office.school.clock)
+            opening: Vault.Location(vault: copy, secrets: office.school.location.secrets), clock: office.school.clock)
         #expect(code { _ = try old.backUp(to: backup) } == "backup.ahead")
         #expect(try Vault.verify(Vault.Location(vault: backup)).holds)
     }

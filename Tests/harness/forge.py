@@ -172,7 +172,7 @@ class History:
             # What is said twice and must not be has one row: the first.
             work += [(f"INSERT OR IGNORE INTO {name} VALUES ({', '.join('?' * len(row))})", row) for row in rows]
         edit(*work)(vault)
-        for place in (vault.path / "witness/checkpoint", vault.secrets / "newest-checkpoint"):
+        for place in (vault.path / "witness/checkpoint", vault.known):
             place.write_text(tables["checkpoint"][-1][1])
 
 

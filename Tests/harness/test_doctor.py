@@ -25,7 +25,8 @@ WELL = {
 }  # fmt: skip
 CHECKS = {
     "user", "modes", "secrets", "places", "memory", "core-dumps", "swap", "hibernation", "namespaces", "magic", "sqlite", "time",
-    "server", "vault", "policies", "clock", "sandbox", "antivirus", "text", "room", "witness", "backup", "recovery", "certificate",
+    "server", "vault", "policies", "clock", "sandbox", "antivirus", "text", "room", "witness", "backup", "outside", "recovery",
+    "certificate",
 }  # fmt: skip
 
 
@@ -54,23 +55,27 @@ class Patient:
         assert result.code in (0, 4), result
         return result.code, {line["check"]: line for line in result.lines}
 
-    def found(self, *arguments, **options) -> dict:
+    def found(self, *arguments, with_outside: bool = False, **options) -> dict:
         """What it found, by check; and that it says of each what to do, of nothing else, and exits accordingly."""
         code, said = self.asked(*arguments, **options)
         assert all(bool(one["advice"]) is not one["well"] and one["words"] for one in said.values()), said
         found = {name: one["words"] for name, one in said.items() if not one["well"]}
         assert code == (4 if found else 0), said
+        # Whatever is moved in time is without a young checkpoint elsewhere; that has a test of its own.
+        if not with_outside:
+            found.pop("outside", None)
         return found
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """A vault with recovery sheets that were tried, and a backup."""
+    """A vault with recovery sheets that were tried, a backup, and its checkpoint on paper."""
     folder = tmp_path_factory.mktemp("sound")
     vault = vaults.found(folder)
     holders = [word for name in HOLDERS for word in ("--holder", name)]
     sheets = [sheet["words"] for sheet in vault.run_as(DSL, "recover", "set", *holders, "--json").ok().lines]
     drill(vault, *sheets[:2]).ok()
+    vault.run_as(DSL, "witness", "sheet", "--pdf", folder / "sheet.pdf").ok()
     # On another file system than the vault.
     backup = Path(f"/dev/shm/strongroom-doctor-{os.getpid()}")
     vault.run("backup", "--to", backup).ok()
@@ -268,6 +273,15 @@ def test_no_backup_or_an_old_one_and_sheets_that_were_not_tried(patient, templat
     holders = [word for name in HOLDERS for word in ("--holder", name)]
     patient.vault.run_as(DSL, "recover", "set", *holders, "--json").ok()
     assert "never tried" in patient.found()["recovery"]
+
+
+def test_a_checkpoint_that_lies_nowhere_else_or_is_old(patient, template, tmp_path):
+    assert patient.found(with_outside=True) == {}
+    patient.vault.offset += 25 * 3600
+    assert set(patient.found(with_outside=True)) == {"outside"}
+    patient.vault = template.copy(tmp_path / "other")
+    patient.vault.offset += 25 * 3600
+    assert "No checkpoint of the ledger lies outside the vault" in patient.found(with_outside=True)["outside"]
 
 
 def test_a_certificate_that_is_not_there_ends_soon_has_ended_or_has_another_key(patient, tmp_path):

@@ -484,7 +484,7 @@ def put_back_with_its_ledger(still: Still):
         shutil.copy(still.prepared.before / "vault" / name, still.path / name)
 
 
-@edits("all is put back to before its end, but for what is known beside the secrets", "ledger.behind-known")
+@edits("all is put back to before its end, but for what is known beside the folder", "ledger.behind-known")
 def put_back_with_its_witness(still: Still):
     for name in ("workspace.sqlite", "catalogue.sqlite", "witness/checkpoint"):
         shutil.copy(still.prepared.before / "vault" / name, still.path / name)
@@ -685,7 +685,7 @@ def test_whatever_is_edited_while_it_stands_still(prepared, tmp_path, monkeypatc
 def test_where_everything_is_put_back_the_witness_too_it_is_as_it_was(prepared, tmp_path):
     """So each of the above can fail. And this is what SECURITY.md says: it shows beside a checkpoint that was out of reach."""
     one = standing(prepared, tmp_path / "copy")
-    one.vault.with_suffix(".secrets").joinpath("newest-checkpoint").unlink()
+    one.vault.with_name(one.vault.name + ".newest-checkpoint").unlink(missing_ok=True)
     for name in ("workspace.sqlite", "catalogue.sqlite", "witness/checkpoint"):
         shutil.copy(prepared.before / "vault" / name, one.vault / name)
     assert one.verify() == []

@@ -81,13 +81,18 @@ class Vault:
         return self.path.with_name(self.path.name + ".secrets")
 
     @property
+    def known(self) -> Path:
+        """The newest checkpoint, as it is known beside the folder."""
+        return self.path.with_name(self.path.name + ".newest-checkpoint")
+
+    @property
     def folders(self) -> list:
         """Everything that a call may write."""
         return [self.path, self.secrets, self.temporary]
 
     def copy(self, folder: Path) -> "Vault":
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", self.path, self.secrets, folder], check=True)
+        subprocess.run(["cp", "-a", self.path, self.secrets, self.known, folder], check=True)
         other = replace(self, path=folder / self.path.name, temporary=folder / "tmp")
         other.temporary.mkdir()
         return other
