@@ -135,7 +135,7 @@ enum HEIC {
                 let (start, content) = (box.content.lowerBound, box.content)
                 switch box.type {
                 case "hdlr": if walk.name(start + 8) != "pict" { walk.fail(.damaged) }
-                case "pitm": walk.primary = walk.number(start + 4, walk.bytes[start] == 0 ? 2 : 4)
+                case "pitm": walk.primary = walk.number(start + 4, walk.number(start, 1) == 0 ? 2 : 4)
                 case "iinf": walk.information(content)
                 case "iref": walk.references(content)
                 case "iloc": walk.locations(content)
@@ -193,13 +193,14 @@ enum HEIC {
         private mutating func locations(_ range: Range<Int>) {
             var place = range.lowerBound + 4
             let limit = range.upperBound
-            let version = Int(bytes[range.lowerBound])
             func take(_ width: Int) -> UInt64? {
                 guard place + width <= limit, let value = number(place, width) else { return nil }
                 place += width
                 return value
             }
-            guard version <= 2, let sizes = take(2) else { return fail(.damaged) }
+            guard let version = number(range.lowerBound, 1), version <= 2, let sizes = take(2) else {
+                return fail(.damaged)
+            }
             let (offsetWidth, lengthWidth) = (Int(sizes >> 12), Int(sizes >> 8 & 15))
             let (baseWidth, indexWidth) = (Int(sizes >> 4 & 15), version == 0 ? 0 : Int(sizes & 15))
             guard [offsetWidth, lengthWidth, baseWidth, indexWidth].allSatisfy({ [0, 4, 8].contains($0) }),

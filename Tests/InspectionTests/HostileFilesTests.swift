@@ -300,6 +300,37 @@ func ending(_ name: String) -> String { name.split(separator: ".").last.map { $0
     }
 }
 
+@Suite struct HEICTests {
+    /// Every offset in a box may be a lie, also that of the last one of a file.
+    @Test(arguments: ["photograph.heic", "two-pictures.heif"])
+    func `A HEIC that is cut anywhere is refused, and one with any byte changed is judged`(_ name: String) throws {
+        let whole = try fixture("good/\(name)")
+        for length in 1..<whole.count {
+            let verdict = try judge(Array(whole[..<length]), extension: "heic")
+            #expect(verdict.outcome == .refused && verdict != .crashed, "cut at \(length): \(verdict)")
+        }
+        // Behind the list of pictures there is nothing but their bytes.
+        for place in 0..<min(whole.count, 600) {
+            for other in [UInt8(0), 0xff, whole[place] ^ 1, whole[place] &+ 8] {
+                var changed = whole
+                changed[place] = other
+                #expect(try judge(changed, extension: "heic") != .crashed, "byte \(place)")
+            }
+        }
+    }
+
+    /// A box without content, as the last of its file.
+    @Test(arguments: ["hdlr", "pitm", "iinf", "iref", "iloc", "iprp"])
+    func `An empty box at the end is damage`(_ type: String) throws {
+        let empty: [UInt8] = [0, 0, 0, 8] + Array(type.utf8)
+        let file =
+            Array("\0\0\0\u{18}ftypheic\0\0\0\0mif1heic".utf8) + [0, 0, 0, 20] + Array("meta".utf8) + [0, 0, 0, 0]
+            + empty
+        let verdict = try judge(file, extension: "heic")
+        #expect(verdict.outcome == .refused && verdict != .crashed)
+    }
+}
+
 @Suite struct JudgementTests {
     @Test(arguments: [
         nil, "", "application/octet-stream", "application/pdf", "application/pdf; name=x", "Application/PDF",

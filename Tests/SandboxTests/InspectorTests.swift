@@ -256,14 +256,13 @@ func innermost(_ process: pid_t) -> pid_t {
     }
 
     @Test func `Who no longer waits has nothing drawn for them`() async throws {
-        let inspector = try Inspector(program: program)
+        let inspector = try Inspector(program: program, seconds: 600)
         defer { inspector.shutdown() }
-        // Two that take long, as many as are run at once, and one that waits for its turn.
+        // Two that take longer than any test, as many as are run at once, and one that waits for its turn.
         let asked = (0..<3).map { _ in
-            Task.detached { try inspector.runAsRenderer(["/usr/bin/sleep", "10"], on: sealed([1, 2, 3])) }
+            Task.detached { try inspector.runAsRenderer(["/usr/bin/sleep", "600"], on: sealed([1, 2, 3])) }
         }
         // From a thread of its own: what blocks has the tasks' threads.
-        let start = ContinuousClock.now
         Thread {
             usleep(300_000)
             for task in asked { task.cancel() }
@@ -271,7 +270,6 @@ func innermost(_ process: pid_t) -> pid_t {
         for task in asked {
             await #expect(throws: SandboxError.abandoned) { try await task.value }
         }
-        #expect(ContinuousClock.now - start < .seconds(8))
         let picture = try inspector.picture(
             of: sealed(fixture("good/page.png")), mediaType: "image/png", page: 1, width: 400)
         #expect(!picture.isEmpty)
