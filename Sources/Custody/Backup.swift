@@ -183,6 +183,11 @@ extension Vault {
     }
 }
 
+extension Vault {
+    /// What the mark of a backup in a folder begins with.
+    static let backupMark = "strongroom backup v1\n"
+}
+
 /// The file that makes a folder a backup: which vault's, and which backup it is. Held locked while a backup is taken.
 private final class BackupMark {
     let id: BackupID
@@ -198,7 +203,7 @@ private final class BackupMark {
             }
         }
         let path = directory + "/backup"
-        let head = "strongroom backup v1\n\(vault.recorder.vault?.text ?? "")\n"
+        let head = Vault.backupMark + "\(vault.recorder.vault?.text ?? "")\n"
         if !Files.exists(path) {
             guard try Files.names(in: directory).allSatisfy({ $0 == "backup.new" }) else {
                 throw Refusal.backupNotEmpty

@@ -81,7 +81,7 @@ extension Vault {
     ) throws(VaultError) -> RestoreReport {
         try rethrowing("restore") {
             let source = Location(vault: backup, secrets: location.secrets)
-            guard Files.exists(backup + "/backup"), Files.exists(source.catalogue) else {
+            guard isBackup(backup), Files.exists(source.catalogue) else {
                 throw Refusal.restoreNoBackup
             }
             let verification = try verify(source) { progress("of the backup verified", $0, $1) }
@@ -118,6 +118,11 @@ extension Vault {
             return RestoreReport(
                 statements: restored.statements, newest: Timestamp(milliseconds: newest), payloads: copied)
         }
+    }
+
+    /// Whether a folder is a backup: its mark says so.
+    static func isBackup(_ path: String) -> Bool {
+        (try? Files.read(path + "/backup"))?.starts(with: Array(backupMark.utf8)) ?? false
     }
 
     /// A folder in which there is nothing, or a restore that was interrupted.

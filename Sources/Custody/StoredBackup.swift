@@ -372,7 +372,7 @@ extension Vault {
             rmdir(directory + "/.storing")
             let verification = try verify(Location(vault: directory)) { progress("verified", $0, $1) }
             guard verification.holds else { return verification }
-            let head = "strongroom backup v1\n\(mark.vault.text)\n\(mark.backup.text)\n"
+            let head = backupMark + "\(mark.vault.text)\n\(mark.backup.text)\n"
             try Files.replace(directory + "/backup", with: Array(head.utf8))
             unlink(begun)
             try Files.syncDirectory(directory)

@@ -97,7 +97,7 @@ public final class Vault: Sendable {
         opening location: Location, behind: Bool = false, clock: any Records.Clock = SystemClock()
     ) throws(VaultError) {
         try Self.checkPresent(location)
-        if Files.exists(location.vault + "/backup") { throw .refused(.vaultIsBackup) }
+        if Self.isBackup(location.vault) { throw .refused(.vaultIsBackup) }
         _ = ProcessHardening.disableCoreDumps()
         self.clock = clock
         path = location.vault

@@ -487,7 +487,7 @@ private struct Verifier {
     /// What is known beside the folder, where it is of the history that counts.
     private mutating func checkKnown() {
         // A backup is always behind.
-        guard !Files.exists(location.vault + "/backup"),
+        guard !Vault.isBackup(location.vault),
             let seen = KnownCheckpoint(vault: location.vault).kept(),
             seen.origin == authority.origin(ofSize: min(seen.size, tree.size))
         else { return }
