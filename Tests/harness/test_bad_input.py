@@ -66,7 +66,7 @@ def kinds(vault: Vault) -> list:
 def assert_clear(words: str) -> None:
     """One sentence (or two) that a person understands: no jargon of programs, no path, no number of an error."""
     # A failure of one file among many names it first.
-    assert re.fullmatch(r"(?:[^ ]+: )?[A-Z].{10,300}\.", words), words
+    assert re.fullmatch(r"(?:[^ ]+: )?[A-Z].{10,340}\.", words), words
     assert not re.search(r"errno|nil|Optional|Error\(|SQLite|/tmp|/var|VaultError|NSCocoa", words), words
 
 
