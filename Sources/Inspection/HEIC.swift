@@ -53,7 +53,7 @@ enum HEIC {
             var hasItems = false
             var hasFilm = false
             while structure.faults.isEmpty, !bytes.isPadding(from: offset) {
-                guard let type = name(offset + 4) else { return fail(offset == 0 ? .truncated : .bytesAfterEnd) }
+                guard let type = name(offset + 4) else { return fail(hasItems ? .bytesAfterEnd : .truncated) }
                 let isKnown = ["ftyp", "meta", "mdat", "moov"].contains(type) || HEIC.ignored.contains(type)
                 guard isKnown else { return fail(.bytesAfterEnd) }
                 guard let box = box(at: offset, before: bytes.count) else { return }

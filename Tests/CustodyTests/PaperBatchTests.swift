@@ -497,7 +497,10 @@ import Testing
         let plain = pieces.map {
             try? office.vault.proposedSummary(of: $0, office.vault.desk(of: batch, as: office.one))
         }
-        #expect(plain == ["Letter or e-mail, 1 page of the paper file", "Letter or e-mail, \(pages - 1) pages of the paper file"])
+        #expect(
+            plain == [
+                "Letter or e-mail, 1 page of the paper file", "Letter or e-mail, \(pages - 1) pages of the paper file",
+            ])
         _ = try office.vault.describe(
             pieces.enumerated().map { ($1.id, "2009", $0 == 1 ? "Typed" : "", "unknown", "") }, in: batch,
             as: office.one)
@@ -508,7 +511,8 @@ import Testing
             desk = try office.vault.desk(of: batch, as: office.one)
         }
         let proposed = office.vault.proposedSummary(of: desk.pieces[0], desk)
-        #expect(proposed.hasPrefix("Letter or e-mail, 1 page of the paper file: WESTFOLD COUNTY COUNCIL"), "\(proposed)")
+        #expect(
+            proposed.hasPrefix("Letter or e-mail, 1 page of the paper file: WESTFOLD COUNTY COUNCIL"), "\(proposed)")
         try office.present(batch)
         try office.vault.confirmPlan(of: batch, looked: pages, as: office.two)
         try office.vault.sealNow(batch, as: office.one)
