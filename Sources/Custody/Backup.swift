@@ -160,7 +160,7 @@ extension Vault {
         var unsynced: [BlobID] = []
         for (done, blob) in missing.enumerated() {
             progress(done, missing.count)
-            bytes += try copy(blob, to: target)
+            bytes += try blobs.copy(blob, to: target)
             unsynced.append(blob)
             if unsynced.count == 256 {
                 try target.sync(unsynced)
@@ -170,16 +170,6 @@ extension Vault {
         try target.sync(unsynced)
         progress(missing.count, missing.count)
         return (missing.count, named.count - missing.count, bytes)
-    }
-
-    private func copy(_ blob: BlobID, to target: PayloadFolder) throws -> UInt64 {
-        var writer = try BlobWriter.begin(blob, in: target)
-        try Files.withPayload(at: blobs.path(of: blob)) { descriptor, size in
-            try Files.readPieces(descriptor, 0..<size, most: 1 << 20) { try writer.append($0) }
-        }
-        let written = try writer.finish()
-        try target.keep(blob)
-        return written.length
     }
 }
 

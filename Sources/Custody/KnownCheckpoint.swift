@@ -17,12 +17,26 @@ struct KnownCheckpoint: Sendable {
         return try? Checkpoint(parsing: note.text)
     }
 
-    func write(_ note: String, size: UInt64, replacing: Bool) {
-        if !replacing, let kept = kept(), kept.size >= size { return }
+    func write(_ note: String, size: UInt64) {
+        if let kept = kept(), kept.size >= size, Witness.isOfOneHistory(kept, note) { return }
         // Of its own process and thread, so that none finds another's half.
         let new = "\(path).\(getpid()).\(pthread_self())"
         guard (try? Data(note.utf8).write(to: URL(filePath: new))) != nil, chmod(new, 0o600) == 0 else { return }
         if rename(new, path) != 0 { unlink(new) }
+    }
+}
+
+extension Authority {
+    /// Whether a kept checkpoint is of a history that was given up when the vault went on: it says nothing of this one, and a kill
+    /// right after that leaves it where it was.
+    func gaveUp(_ kept: Checkpoint) -> Bool {
+        origins.contains(kept.origin) && kept.origin != origin(ofSize: kept.size)
+    }
+
+    /// Whether it is of this vault at all, and not of one that lay in the same place before.
+    func owns(_ kept: Checkpoint) -> Bool {
+        guard let founding else { return false }
+        return kept.origin == founding.origin || kept.origin.hasPrefix(founding.origin + "/")
     }
 }
 

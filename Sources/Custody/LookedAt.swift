@@ -141,7 +141,10 @@ extension Vault {
         let picture = try ready ?? draw(content, page: page, width: width, goOn)
         if page < (try pages(of: content, goOn)) {
             lookedAt.prepare(content.place, page: page + 1, width: width, clock) { [self] in
-                try draw(content, page: page + 1, width: width, goOn)
+                let bytes = try draw(content, page: page + 1, width: width, goOn)
+                // What a session looked at is gone with it: so is what was drawn while it ended.
+                try goOn()
+                return bytes
             }
         }
         return picture

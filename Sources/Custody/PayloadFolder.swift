@@ -40,6 +40,19 @@ final class PayloadFolder: Sendable {
         durable.withLock { $0.formUnion(directories) }
     }
 
+    /// Copies a payload into another folder, where it has its place on return, durable only after `sync`. Gives its bytes.
+    ///
+    /// - Throws: `.tampered` where it is missing.
+    func copy(_ blob: BlobID, to target: PayloadFolder) throws -> UInt64 {
+        var writer = try BlobWriter.begin(blob, in: target)
+        try Files.withPayload(at: path(of: blob)) { descriptor, size in
+            try Files.readPieces(descriptor, 0..<size, most: 1 << 20) { try writer.append($0) }
+        }
+        let written = try writer.finish()
+        try target.keep(blob)
+        return written.length
+    }
+
     /// Puts a payload back where it was staged, after its filing could not be recorded.
     func putBack(_ blob: BlobID) {
         _ = rename(path(of: blob), staged(blob))

@@ -235,7 +235,7 @@ final class Recorder: Sendable {
                 do {
                     try Witness.check(seen, head.size) { try Self.root(at: $0, db) }
                     return false
-                } catch { return seen.origin == authority.origin(ofSize: min(seen.size, head.size)) }
+                } catch { return authority.owns(seen) && !authority.gaveUp(seen) }
             }.max { $0.size < $1.size }
         }
     }
@@ -245,14 +245,20 @@ final class Recorder: Sendable {
     func checkWitness(_ pool: DatabasePool) throws {
         let (kept, seen) = (try witness.kept(), known.kept())
         try read(pool) { db, head in
-            try Witness.check(kept, head.size) { try Self.root(at: $0, db) }
+            try check(witnessed: kept, head.authority, head.size, db)
             try check(seen, head.authority, head.size, db)
         }
     }
 
+    /// Refuses a ledger that is behind its witness, or says otherwise.
+    private func check(witnessed kept: Checkpoint?, _ authority: Authority, _ size: UInt64, _ db: Database) throws {
+        if let kept, authority.gaveUp(kept) { return }
+        try Witness.check(kept, size) { try Self.root(at: $0, db) }
+    }
+
     /// Refuses a ledger that is behind what was known of it beside the folder; that may be of a history which was given up.
     private func check(_ seen: Checkpoint?, _ authority: Authority, _ size: UInt64, _ db: Database) throws {
-        guard let seen, seen.origin == authority.origin(ofSize: min(seen.size, size)) else { return }
+        guard let seen, authority.owns(seen), !authority.gaveUp(seen) else { return }
         do { try Witness.check(seen, size) { try Self.root(at: $0, db) } } catch VaultError.tampered {
             throw restored.holds(size) ? Refusal.vaultRestored : .vaultBehind
         }
@@ -597,9 +603,9 @@ final class Recorder: Sendable {
             continuation.withLock { $0 = nil }
             restored.remove()
         }
-        known.write(next.checkpoint, size: next.tree.size, replacing: isGoingOn)
+        known.write(next.checkpoint, size: next.tree.size)
         do {
-            try witness.write(next.checkpoint, size: next.tree.size, replacing: isGoingOn)
+            try witness.write(next.checkpoint, size: next.tree.size)
         } catch is SystemCallError {
             throw VaultError.unwitnessed
         }
@@ -620,7 +626,7 @@ final class Recorder: Sendable {
         let now = clock.now()
         guard now >= state.authority.newest else { throw VaultError.clockBehind }
         if state.tree.size > 0, !isGoingOn {
-            try Witness.check(witness.kept(), state.tree.size) { try Self.root(at: $0, db) }
+            try check(witnessed: witness.kept(), state.authority, state.tree.size, db)
             try check(known.kept(), state.authority, state.tree.size, db)
         }
         var recorded: [Recorded] = []

@@ -143,14 +143,10 @@ extension Vault {
         let blobs = try source.blobs().filter { !present.contains($0) }.sorted()
         for (done, blob) in blobs.enumerated() {
             progress(done, blobs.count)
-            var writer = try BlobWriter.begin(blob, in: target)
-            try Files.withPayload(at: source.path(of: blob)) { descriptor, size in
-                try Files.readPieces(descriptor, 0..<size, most: 1 << 20) { try writer.append($0) }
-            }
-            _ = try writer.finish()
-            try target.keep(blob)
+            _ = try source.copy(blob, to: target)
         }
-        try target.sync(blobs)
+        // Those too that were there already: whoever was interrupted may not have come to that.
+        try target.sync(present + blobs)
         progress(blobs.count, blobs.count)
         return present.count + blobs.count
     }

@@ -118,6 +118,8 @@ private struct Verifier {
     private var nodes: [NodePosition: Digest] = [:]
     private var roots: [UInt64: Digest] = [:]
     var sinceSizes: Set<UInt64> = []
+    /// What was known beside the folder before the ledger was read.
+    private var known: Checkpoint?
     /// When the last statement of those sizes was recorded.
     private var times: [UInt64: Timestamp] = [:]
     private var rows: [Projection: Set<[Cell]>] = [:]
@@ -146,6 +148,7 @@ private struct Verifier {
     mutating func checkCatalogue() -> Bool {
         // Before the snapshot: other processes write it after they commit.
         let witness = Result { try readWitness() }
+        known = KnownCheckpoint(vault: location.vault).kept()
         let catalogue: any DatabaseReader
         do { catalogue = try Catalogue.openToVerify(location.catalogue) } catch {
             found("catalogue.unreadable", "catalogue.sqlite")
@@ -172,9 +175,9 @@ private struct Verifier {
 
     /// Verifies what a backup has not, and its payloads.
     mutating func checkFiles(_ progress: (Int, Int) -> Void) {
-        checkKnown()
         part("blob.unreadable") { try $0.checkBlobs(progress) }
         part("workspace.unreadable") { try $0.checkWorkspace() }
+        checkKnown()
     }
 
     private mutating func checkDatabase(_ db: Database) throws {
@@ -488,8 +491,7 @@ private struct Verifier {
     private mutating func checkKnown() {
         // A backup is always behind.
         guard !Vault.isBackup(location.vault),
-            let seen = KnownCheckpoint(vault: location.vault).kept(),
-            seen.origin == authority.origin(ofSize: min(seen.size, tree.size))
+            let seen = known, authority.owns(seen), !authority.gaveUp(seen)
         else { return }
         if seen.size > tree.size {
             found(

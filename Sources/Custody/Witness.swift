@@ -20,14 +20,15 @@ struct Witness: Sendable {
     }
 
     /// Keeps a checkpoint, unless a newer one is kept already. Durable on return.
-    ///
-    /// - Parameter replacing: whether a newer one is given up: the vault goes on after it was restored.
-    func write(_ note: String, size: UInt64, replacing: Bool = false) throws {
+    func write(_ note: String, size: UInt64) throws {
         try locked {
-            if !replacing, let kept = try? read(), kept.size >= size { return }
+            if let kept = try? read(), kept.size >= size, Self.isOfOneHistory(kept, note) { return }
             try Files.replace(path, with: Array(note.utf8))
         }
     }
+
+    /// Whether a kept checkpoint and a new one have the same origin: one that was given up makes room for what goes on.
+    static func isOfOneHistory(_ kept: Checkpoint, _ note: String) -> Bool { note.hasPrefix(kept.origin + "\n") }
 
     /// The same for comparing with.
     func kept() throws -> Checkpoint? {

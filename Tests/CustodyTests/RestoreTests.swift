@@ -112,6 +112,59 @@ import Testing
         again.shutdown()
     }
 
+    @Test func `A kill right after the decision leaves nothing in the way, and the folder from before it is found out`()
+        throws
+    {
+        let given = try Given()
+        let place = given.school.location
+        given.school.vault.shutdown()
+        let (before, files) = (given.school.directory + "/before", FileManager.default)
+        try files.copyItem(atPath: place.vault, toPath: before)
+        let lead = try given.school.signIn(given.school.lead)
+        for number in 0..<5 { _ = try given.file("Lost \(number).\n", by: lead) }
+        given.school.vault.shutdown()
+        let kept = [place.vault + "/witness/checkpoint", place.vault + ".newest-checkpoint"]
+        let old = try kept.map { try Data(contentsOf: URL(filePath: $0)) }
+        func putBack() throws {
+            try files.removeItem(atPath: place.vault)
+            try files.copyItem(atPath: before, toPath: place.vault)
+        }
+        func open(behind: Bool = false) throws -> Vault {
+            try Vault(opening: place, behind: behind, clock: given.school.clock)
+        }
+        try putBack()
+        var vault = try open(behind: true)
+        _ = try given.goOn(vault)
+        vault.shutdown()
+        // As a kill leaves it that comes after the commit and before both are written: larger, and of what was given up.
+        for (path, data) in zip(kept, old) { try data.write(to: URL(filePath: path)) }
+        vault = try open()
+        let acting = try given.school.signIn(given.school.lead, to: vault)
+        _ = try given.file("After.\n", in: vault, by: acting)
+        vault.shutdown()
+        #expect(try Vault.verify(place).findings.map(\.code) == ["vault.continued"])
+        try putBack()
+        #expect(code { _ = try open() } == "vault.behind")
+        // What lies there of another vault says nothing of this one.
+        let other = try School()
+        try files.removeItem(atPath: kept[1])
+        try files.copyItem(atPath: other.location.vault + ".newest-checkpoint", toPath: kept[1])
+        vault = try open()
+        _ = try given.school.signIn(given.school.lead, to: vault)
+        vault.shutdown()
+        #expect(try Vault.verify(place).holds)
+    }
+
+    @Test func `Verifying while people work finds nothing`() throws {
+        let given = try Given()
+        var times = 0
+        let found = try Vault.verify(given.school.location) { _, _ in
+            times += 1
+            if times == 1 { _ = try? given.file("Meanwhile.\n") }
+        }
+        #expect(times > 0 && found.findings.isEmpty, "\(found.findings)")
+    }
+
     @Test func `Nothing is restored over a vault, into something, from what is no backup, or beside other secrets`()
         throws
     {
