@@ -54,6 +54,10 @@ import Testing
         #expect(given.ready() == 1)
         // Of another size it is drawn anew, and after the last there is none.
         #expect(try given.open().picture(page: 3, width: 300) != alone[2])
+        // What was given is there no more.
+        #expect(try given.open().picture(page: 2, width: 400) == alone[1])
+        #expect(try given.open().picture(page: 3, width: 400) == alone[2])
+        #expect(given.ready() == 0)
         try given.school.vault.signOut(given.lead)
         #expect(try given.shown().last == 3)
         #expect(given.ready() == 0)
@@ -83,6 +87,18 @@ import Testing
         try given.school.vault.endSignIn(here.session, as: given.lead)
         #expect(code { _ = try reading.picture(page: 2, width: 400) } == "session.ended")
         #expect(given.ready(here) == 0)
+    }
+
+    @Test func `What was moved out of the file meanwhile is not given, though it lay ready`() throws {
+        let given = try Given("hostile/good/three-pages.pdf")
+        let deputy = try given.school.add("Nell Farrow", [.deputy], by: given.lead)
+        let reading = try given.open()
+        _ = try reading.picture(page: 1, width: 400)
+        #expect(given.ready() == 1)
+        try given.school.giveCode(as: given.lead)
+        let concern = try given.school.vault.staffConcern(named: [deputy.name], others: "", as: given.lead)
+        _ = try given.school.vault.move(given.document, about: concern, as: given.lead)
+        #expect(code { _ = try reading.picture(page: 2, width: 400) } == "not-found")
     }
 
     @Test func `A Word document is looked at as its text and as the pages that it prints`() throws {

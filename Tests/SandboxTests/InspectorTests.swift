@@ -260,11 +260,12 @@ func innermost(_ process: pid_t) -> pid_t {
         defer { inspector.shutdown() }
         // Two that take longer than any test, as many as are run at once, and one that waits for its turn.
         let asked = (0..<3).map { _ in
-            Task.detached { try inspector.runAsRenderer(["/usr/bin/sleep", "600"], on: sealed([1, 2, 3])) }
+            Task.detached { try inspector.runAsRenderer(["/usr/bin/sleep", "599"], on: sealed([1, 2, 3])) }
         }
         // From a thread of its own: what blocks has the tasks' threads.
         Thread {
-            usleep(300_000)
+            for _ in 0..<1200 where asleep() < 2 { usleep(50_000) }
+            #expect(asleep() == 2)
             for task in asked { task.cancel() }
         }.join()
         for task in asked {
@@ -310,6 +311,17 @@ func innermost(_ process: pid_t) -> pid_t {
         #expect(!text.contains("page 1") && text.contains("page 2") && text.contains("page 3"))
         let mail = try sealed(fixture("good/plain.eml"))
         #expect(try inspector.text(of: mail, mediaType: "message/rfc822", pages: 1...1).contains("Nothing happened."))
+    }
+}
+
+/// How many programs are run that only sleep: the sandboxes' own, beside bubblewrap with the same words among its arguments.
+private func asleep() -> Int {
+    let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return processes.count { process in
+        guard Int(process) != nil, let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") else {
+            return false
+        }
+        return words == Data("/usr/bin/sleep\0599\0".utf8)
     }
 }
 
